@@ -1,0 +1,181 @@
+"""What every script of bin/ shares: options, errors to exit codes, outputs by rename, run.json.
+
+Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unmix import __version__
+from unmix.errors import UnmixError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FILE = click.Path(path_type=Path)
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+#: Packages whose versions can change a number; they stand in every run.json.
+PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every step has."""
+    options = [
+        click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="Where networks run; auto takes a GPU if there is one.",
+        ),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all available]"),
+        click.option("--quiet", is_flag=True, help="Print errors only."),
+        click.version_option(__version__, prog_name="unmix"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class Run:
+    """One step from start to end: what it read, said and wrote.
+
+    Outputs are written into a hidden folder beside their destination and renamed when the step
+    has succeeded, so that a failed step leaves nothing behind.
+    """
+
+    def __init__(self, step: str, *, seed: int, device: str, threads: int | None, quiet: bool) -> None:
+        self.step, self.seed, self.device, self.quiet = step, seed, device, quiet
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.messages: list[str] = []
+        self.facts: dict[str, Any] = {}
+        self._inputs: dict[str, Path] = {}
+        self._outputs: dict[Path, Path] = {}
+        self._staging: list[Path] = []
+        self._started = time.time()
+
+    def say(self, sentence: str) -> None:
+        """Record a sentence for run.json and print it to stderr."""
+        self.messages.append(sentence)
+        if not self.quiet:
+            click.echo(sentence, err=True)
+
+    def input(self, name: str, path: Path | None) -> None:
+        """Name an input file whose checksum run.json shall carry."""
+        if path is not None:
+            self._inputs[name] = path
+
+    def output(self, path: Path) -> Path:
+        """Return where to write the output `path` until the step succeeds."""
+        parent = path.absolute().parent
+        while not parent.exists():
+            parent = parent.parent
+        staging = Path(tempfile.mkdtemp(prefix=".unmix-", dir=parent))
+        self._staging.append(staging)
+        self._outputs[path] = staging / path.name
+        return self._outputs[path]
+
+    def record(self) -> dict[str, Any]:
+        """Return the contents of run.json: enough to repeat this step exactly."""
+        return {
+            "step": self.step,
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "unmix": __version__,
+            "seed": self.seed,
+            "device": self.device,
+            "threads": self.threads,
+            "inputs": {name: _fingerprint(path) for name, path in self._inputs.items()},
+            "outputs": {path.name: _fingerprint(staged) for path, staged in self._outputs.items()},
+            **self.facts,
+            "versions": {"python": platform.python_version(), **_versions()},
+            "messages": self.messages,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
+            "seconds": round(time.time() - self._started, 2),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        }
+
+    def commit(self, record: Path | None) -> None:
+        """Write the record and move every output to its place."""
+        if record is not None:
+            text = json.dumps(self.record(), indent=2, ensure_ascii=False)
+            self.output(record).write_text(text + "\n", encoding="utf-8")
+        for path, staged in self._outputs.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged, path)
+
+    def clean(self) -> None:
+        """Remove the hidden folders."""
+        for staging in self._staging:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def run(step: str, record: Path | None = None, **options: Any) -> Iterator[Run]:
+    """Run one step; on success its outputs appear, on an error it exits with the error's code.
+
+    Parameters
+    ----------
+    step
+        Name of the step, as in ``bin/unmix_<step>.py``.
+    record
+        Where run.json goes; None writes none.
+    options
+        The values of :func:`common`.
+    """
+    _limit_threads(options.get("threads"))
+    job = Run(step, **options)
+    try:
+        yield job
+        job.commit(record)
+    except UnmixError as error:
+        click.echo(f"unmix {step}: error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception:
+        click.echo(
+            f"unmix {step}: this is a bug in unmix {__version__} "
+            f"(Python {platform.python_version()}); please report it with the lines below.",
+            err=True,
+        )
+        raise
+    finally:
+        job.clean()
+
+
+def record_beside(out: Path) -> Path:
+    """Return where the run record of a step with one output file goes: model.run.json."""
+    return out.with_name(out.name.split(".")[0] + ".run.json")
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Bound the threads of numerical libraries; works because they are imported later."""
+    if threads:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+            os.environ[name] = str(threads)
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": path.name, "sha256": digest, "bytes": path.stat().st_size}
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
