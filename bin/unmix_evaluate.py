@@ -1,0 +1,51 @@
+#!/usr/bin/env python
+"""Compare estimated fractions with the truth: metrics.tsv, with 95 % bootstrap intervals over samples."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("fractions", type=cli.FILE)
+@click.argument("truth", type=cli.FILE)
+@click.option("--label-map", type=cli.FILE, help="TSV from/to: names of the estimate's types in the truth.")
+@click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure how often its intervals are right.")
+@click.option("--kind", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]")
+@click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
+@click.option("--pairs", type=cli.FILE, help="Also write every pair that was compared (report: scatter plots).")
+@click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")
+@cli.common
+def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **common):
+    with cli.run("evaluate", record=cli.record_beside(out), **common) as job:
+        import numpy as np
+
+        from unmix import evaluate, io
+        from unmix.fractions import read_fractions
+
+        for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
+            job.input(name, path)
+        estimate, found = read_fractions(fractions)
+        known = io.read_truth(truth, kind or ("mrna" if found == "mrna" else "cell"))
+        for message in [*estimate.attrs.get("messages", []), *known.attrs.get("messages", [])]:
+            job.say(message)
+        compared = evaluate.pair(
+            estimate,
+            known,
+            kind=found,
+            long=evaluate.read_long(long, ("sample", "cell_type")) if long else None,
+            label_map=evaluate.read_label_map(label_map) if label_map else None,
+            renormalise=renormalise,
+        )
+        for note in compared.notes:
+            job.say(note)
+        table = compared.metrics(np.random.default_rng(common["seed"]))
+        job.facts["evaluation"] = {"kind": found, "renormalised": renormalise, "notes": compared.notes}
+        io.write_table(table.set_index("level"), job.output(out), index_label="level")
+        if pairs:
+            io.write_table(compared.long().set_index("sample"), job.output(pairs), index_label="sample")
+        job.say(evaluate.summary(table))
+
+
+if __name__ == "__main__":
+    main()
