@@ -1,0 +1,46 @@
+#!/usr/bin/env python
+"""Check the samplesheet, parameters and methods of a pipeline run; write the tables that the pipeline follows."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("samplesheet", type=cli.FILE)
+@click.option("--schema", type=cli.FILE, required=True, help="JSON schema of one row: assets/schema_input.json.")
+@click.option("--folder", help="Folder that relative paths start from.  [default: the samplesheet's]")
+@click.option("--params", type=cli.FILE, help="The pipeline's parameters (JSON).")
+@click.option("--params-schema", type=cli.FILE, help="Their JSON schema: nextflow_schema.json.")
+@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="For rows.csv and, with --params, methods.csv.")
+@cli.common
+def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
+    with cli.run("samplesheet", **common) as job:
+        import json
+
+        from unmix import registry
+        from unmix import samplesheet as sheets
+
+        if params:
+            rules = json.loads(params_schema.read_text(encoding="utf-8"))
+            values = sheets.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
+            known = registry.all_methods()
+            methods = sheets.check_methods(f"{values['methods']},{values.get('controls', '')}", known)
+            table = [
+                {
+                    "method": name,
+                    "deep": known[name].info.family == "deep",
+                    "needs_bulk": known[name].needs.bulk,
+                    "needs_calibration": known[name].needs.calibration,
+                }
+                for name in methods
+            ]
+            sheets.write_csv(table, job.output(out_dir / "methods.csv"))
+        row_schema = json.loads(schema.read_text(encoding="utf-8"))
+        rows = sheets.read(samplesheet, row_schema)
+        rows = sheets.resolve(rows, folder or str(samplesheet.absolute().parent), row_schema)
+        sheets.write_csv(rows, job.output(out_dir / "rows.csv"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+#!/usr/bin/env nextflow
+// unmix: cell-type fractions of bulk RNA-seq. What runs stands in workflows/, one process per step in modules/.
+
+include { DECONVOLVE } from './workflows/deconvolve.nf'
+
+workflow {
+    main:
+    if (!params.input) {
+        error("--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n  do: add --input samplesheet.csv, or try -profile demo")
+    }
+    def outdir = params.outdir
+    DECONVOLVE(
+        file(params.input, checkIfExists: true),
+        groovy.json.JsonOutput.toJson(params),
+        params.tracedir ?: "${outdir}/pipeline_info",
+    )
+
+    workflow.onComplete {
+        if (workflow.success) {
+            log.info("unmix: done; start with the report.html in each folder of ${outdir}")
+        }
+    }
+}

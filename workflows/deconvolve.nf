@@ -1,0 +1,109 @@
+// From a samplesheet to fractions and a report: every row by every method.
+
+include { SAMPLESHEET } from '../modules/samplesheet.nf'
+include { REFERENCE } from '../modules/reference.nf'
+include { CHECK } from '../modules/check.nf'
+include { TRAIN } from '../modules/train.nf'
+include { PREDICT } from '../modules/predict.nf'
+include { EVALUATE } from '../modules/evaluate.nf'
+include { REPORT } from '../modules/report.nf'
+
+// The file that a row names in a column, or nothing
+def named(row, column) {
+    if (!row[column]) {
+        return []
+    }
+    def path = file(row[column], glob: false)
+    if (!path.exists()) {
+        error("samplesheet row ${row.id}: there is no file ${row[column]}.\n  expected: ${column}, relative to the samplesheet's folder or absolute\n  do: correct the path")
+    }
+    return path
+}
+
+workflow DECONVOLVE {
+    take:
+    samplesheet // file: the samplesheet as the user wrote it
+    settings // string: all parameters as JSON
+    tracedir // string: folder for the versions
+
+    main:
+    SAMPLESHEET(
+        samplesheet,
+        samplesheet.parent.toUriString(),
+        settings,
+        file("${projectDir}/assets/schema_input.json"),
+        file("${projectDir}/nextflow_schema.json"),
+    )
+    ch_rows = SAMPLESHEET.out.rows
+        .splitCsv(header: true)
+        .map { row ->
+            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions'].collectEntries { column -> [column, named(row, column)] }
+        }
+    ch_methods = SAMPLESHEET.out.methods.splitCsv(header: true)
+    ch_headline = ch_methods.first()
+
+    // Rows that share a reference (and keys and label map) have one reference_name: it is prepared once
+    REFERENCE(
+        ch_rows
+            .map { row -> tuple([reference: row.reference_name, cell_type_key: row.cell_type_key, donor_key: row.donor_key], row.reference, row.label_map) }
+            .unique()
+    )
+    ch_references = REFERENCE.out.reference.map { meta, reference -> tuple(meta.reference, reference) }
+
+    CHECK(
+        ch_rows
+            .map { row -> tuple(row.reference_name, [id: row.id, reference: row.reference_name, unit: row.unit], row.bulk) }
+            .combine(ch_references, by: 0)
+            .map { _name, meta, bulk, reference -> tuple(meta, bulk, reference) }
+    )
+
+    // A model belongs to its reference; only that of a method which learns from a row's own samples belongs to the row
+    ch_jobs = CHECK.out.bulk
+        .map { meta, bulk -> tuple(meta.id, meta, bulk) }
+        .join(ch_rows.map { row -> tuple(row.id, row.calibration_bulk, row.calibration_fractions) })
+        .combine(ch_methods)
+        .combine(ch_headline)
+        .map { id, meta, bulk, calibration_bulk, calibration_fractions, method, headline ->
+            def needs_bulk = method.needs_bulk == 'True'
+            def needs_calibration = method.needs_calibration == 'True'
+            def model = [reference: meta.reference, method: method.method, deep: method.deep == 'True', id: needs_bulk || needs_calibration ? id : '']
+            def extra = [needs_bulk ? bulk : [], needs_calibration ? calibration_bulk : [], needs_calibration ? calibration_fractions : []]
+            tuple(model, extra, [id: id, method: method.method, headline: method.method == headline.method], bulk)
+        }
+    TRAIN(
+        ch_jobs
+            .map { model, extra, _meta, _bulk -> tuple(model.reference, model, extra[0], extra[1], extra[2]) }
+            .unique()
+            .combine(ch_references, by: 0)
+            .map { _name, model, bulk, calibration_bulk, calibration_fractions, reference -> tuple(model, reference, bulk, calibration_bulk, calibration_fractions) }
+    )
+    PREDICT(
+        ch_jobs
+            .map { model, _extra, meta, bulk -> tuple(model, meta, bulk) }
+            .combine(TRAIN.out.model, by: 0)
+            .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
+    )
+    EVALUATE(
+        PREDICT.out.prediction
+            .map { meta, prediction -> tuple(meta.id, meta, prediction) }
+            .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
+            .map { _id, meta, prediction, truth -> tuple(meta, prediction, truth) }
+    )
+    REPORT(
+        CHECK.out.check
+            .map { meta, check -> tuple(meta.id, check) }
+            .join(PREDICT.out.prediction.map { meta, prediction -> tuple(meta.id, prediction) }.groupTuple())
+            .join(EVALUATE.out.metrics.map { meta, metrics -> tuple(meta.id, metrics) }.groupTuple(), remainder: true)
+            .map { id, check, predictions, metrics -> tuple([id: id], check, predictions.sort { path -> path.name }, (metrics ?: []).sort { path -> path.name }) }
+    )
+
+    channel.topic('versions')
+        .unique()
+        .map { process, tool, version -> "${process.tokenize(':').last()}\t${tool}\t${version}" }
+        .collectFile(name: 'versions.tsv', storeDir: tracedir, newLine: true, sort: true)
+
+    emit:
+    predictions = PREDICT.out.prediction // channel: [ meta, folder ]
+    metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
+    reports = REPORT.out.report // channel: [ meta, report.html ]
+}
