@@ -1,51 +1,389 @@
-"""The input doctor: a bulk table as it comes, made canonical, with a sentence for all that was mended."""
+"""The input doctor: a bulk matrix as it comes, made canonical, with a sentence for all it found."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from unmix import io
-from unmix.errors import DataError
+from unmix import genes as names_of
+from unmix import io, units
+from unmix.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from anndata import AnnData
+
+#: Columns beside the samples that quantification tools write.
+GENE_NAMES = (
+    "gene_name",
+    "gene_symbol",
+    "symbol",
+    "gene",
+    "description",
+    "gene_id",
+    "geneid",
+    "ensembl",
+    "hgnc_symbol",
+)
+ANNOTATION = {
+    *GENE_NAMES,
+    *("chr", "chrom", "chromosome", "start", "end", "strand", "length", "gene_length", "width", "effective_length"),
+    *("entrez", "entrezid", "entrez_id", "entrezgene", "biotype", "gene_biotype", "gene_type", "reference"),
+    *("transcript_id(s)", "tx_id", "source"),
+}
+#: Columns of the per-sample files of RSEM, salmon, kallisto, StringTie.
+QUANTITIES = {"tpm", "fpkm", "expected_count", "numreads", "est_counts", "coverage", "isopct", "eff_length"}
+#: Rows that htseq-count and STAR add below the genes.
+SUMMARY_ROW = r"__.*|N_(unmapped|multimapping|noFeature|ambiguous)"
+MOST_MISSING = 0.1
+FEW_GENES, FEW_SHARE, LOW_SHARE = 50, 0.05, 0.5
+NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
+
+
+class Finding(NamedTuple):
+    """A row of check.tsv: ``level`` is ok, mended or warning."""
+
+    level: str
+    what: str
+    sentence: str
 
 
 def read_bulk(
     path: Path | str,
     unit: str = "auto",
-    genes: Sequence[str] | None = None,
+    genes: Sequence[str] | pd.DataFrame | None = None,
     species: str = "auto",
 ) -> AnnData:
-    """Read bulk expression and make it canonical (provisional: thorough version follows)."""
+    """Read bulk expression and make it canonical.
+
+    Parameters
+    ----------
+    path
+        TSV, CSV or h5ad; a bulk.h5ad made by ``unmix_check.py`` is taken as it is.
+    unit
+        One of :data:`unmix.units.UNITS`; ``auto`` recognises it.
+    genes
+        Gene names of the reference or model (or the reference's ``var``, whose ``gene_id`` helps).
+    species
+        ``auto``, ``human`` or ``mouse``.
+
+    Returns
+    -------
+    AnnData
+        samples x genes, X dense float64, linear; see docs/data_contracts.md.
+        ``uns["unmix"]["messages"]`` lists what was found and mended.
+
+    Raises
+    ------
+    DataError
+        The file cannot be used; the message says why and what to do.
+    """
+    return examine(path, unit, genes, species)[0]
+
+
+def examine(
+    path: Path | str,
+    unit: str = "auto",
+    genes: Sequence[str] | pd.DataFrame | None = None,
+    species: str = "auto",
+) -> tuple[AnnData, list[Finding]]:
+    """Do what :func:`read_bulk` does and also return the findings, for check.tsv."""
     import anndata
 
+    path = Path(path)
+    units.parse(unit)
+    findings: list[Finding] = []
+    wanted = _wanted(genes)
+    table, rows, checked = _load(path, wanted, findings)
+    _sample_names(table.index, path)
+    if checked:
+        values = table.to_numpy()
+        facts = {"unit": str(checked["unit"]), "log": str(checked["log"])}
+        findings += [Finding("ok", "earlier check", str(sentence)) for sentence in checked["messages"]]
+        if unit not in ("auto", facts["unit"]):
+            raise UsageError(
+                f"{path.name} was checked before, and holds {facts['unit']}; it is now declared {unit}.",
+                f"--unit auto or --unit {facts['unit']}",
+                "to change the unit, check the original table again",
+            )
+    else:
+        _refuse_fractions(table, path)
+        table = _usable(table, findings)
+        found = units.decide(table.to_numpy(), unit)
+        findings.append(Finding("ok" if found.log == "none" else "mended", "unit", found.sentence))
+        values = units.linear(table.to_numpy(), found)
+        facts = {"unit": found.name, "log": found.log}
+    values = _nonnegative(np.nan_to_num(values), table, path)
+    empty = ~values.any(axis=1)
+    if empty.any():
+        dropped = _show(table.index[empty])
+        if empty.all():
+            raise DataError(f"{path.name}: every sample is empty.", NEED, "check the export")
+        findings.append(
+            Finding("mended", "samples", f"{empty.sum()} samples without any expression dropped: {dropped}.")
+        )
+    table, values = table.loc[~empty], values[~empty]
+    labels = _name_genes(rows, wanted, species, findings)
+    values, var = _sum_duplicates(values, labels, rows, facts["unit"] == "microarray", findings)
+    if wanted is not None:
+        _coverage(var.index, wanted, findings, path)
+    size = f"{values.shape[0]} samples, {values.shape[1]:,} genes."
+    findings.insert(0, Finding("ok", "size", size))
+    bulk = anndata.AnnData(values, obs=pd.DataFrame(index=table.index.astype(str)), var=var)
+    bulk.uns["unmix"] = {"kind": "bulk", **facts, "messages": [f.sentence for f in findings]}
+    return bulk, findings
+
+
+def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
+    if genes is None or isinstance(genes, pd.DataFrame):
+        return genes
+    return pd.DataFrame(index=pd.Index([str(name) for name in genes], dtype=object))
+
+
+def _load(
+    path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame, dict | None]:
+    """Return (samples x genes, annotation of the genes, facts of an earlier check)."""
     if io.is_h5ad(path):
         data = io.read_h5ad(path)
-        data.X = np.asarray(data.X.todense() if hasattr(data.X, "todense") else data.X, dtype=np.float64)
-        facts = dict(data.uns.get("unmix", {}))
-        facts["messages"] = [str(sentence) for sentence in facts.get("messages", [])]
-        data.uns["unmix"] = {"kind": "bulk", "unit": "counts", "log": "none", **facts}
-        return data
+        X = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+        table = pd.DataFrame(X.astype(np.float64), index=data.obs_names, columns=data.var_names)
+        facts = data.uns.get("unmix", {})
+        if facts.get("kind") == "bulk":
+            return table, data.var, dict(facts)
+        if _genes_in_rows(table.index, table.columns, wanted):
+            findings.append(Finding("mended", "orientation", "The matrix holds genes in rows; it was transposed."))
+            return table.T, data.obs, None
+        return table, data.var, None
     table = io.read_table(path)
-    frame = table.select_dtypes("number")
-    wanted = set(genes if genes is not None else ())
-    if len(wanted & set(frame.columns)) <= len(wanted & set(frame.index)):
-        frame = frame.T
-    if wanted and not wanted & set(frame.columns):
-        raise DataError(f"{path} shares no gene with the reference.", "the same gene identifiers", "check them")
-    frame = frame.fillna(0).T.groupby(level=0, sort=True).sum().T
-    data = anndata.AnnData(
-        np.ascontiguousarray(frame.to_numpy(dtype=np.float64)),
-        obs=pd.DataFrame(index=frame.index.astype(str)),
-        var=pd.DataFrame(index=frame.columns.astype(str)),
-    )
-    assumed = "counts" if unit == "auto" else unit
-    data.uns["unmix"] = {"kind": "bulk", "unit": assumed, "log": "none", "messages": []}
-    return data
+    findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
+    return *_orient(table, path, wanted, findings), None
+
+
+def _orient(
+    table: pd.DataFrame, path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the samples from the columns that describe genes; return samples x genes."""
+    lower = [str(name).strip().lower() for name in table.columns]
+    _refuse_one_sample(lower, path)
+    if names_of.likeness([table.columns[0]]) == 1 and pd.to_numeric(table.columns[1:], errors="coerce").notna().all():
+        raise DataError(f"{path.name} has no header.", NEED, "add a first line: gene, then the sample names")
+    beside = np.array([name in ANNOTATION for name in lower])
+    text = np.array([pd.api.types.is_object_dtype(dtype) for dtype in table.dtypes])
+    extra = [str(name) for name in table.columns[text & ~beside]]
+    if not (~(beside | text)).any():
+        raise DataError(f"{path.name} holds no column of numbers.", NEED, "check the file and its separator")
+    numbers = table.loc[:, ~(beside | text)]
+    if _genes_in_rows(numbers.index, numbers.columns, wanted):
+        rows = table.loc[:, beside | text]
+        rows.columns = [lower[i] if beside[i] else name for i, name in enumerate(table.columns) if (beside | text)[i]]
+        if beside.any():
+            kept = f"Columns beside the samples: {_show(table.columns[beside])}."
+            findings.append(Finding("ok", "columns", kept))
+        numbers, rows = _without_summary(numbers, rows, findings)
+        table = numbers.T
+    else:
+        table, rows = numbers, pd.DataFrame(index=numbers.columns)
+        said = "The table holds samples in rows and genes in columns; it was read that way."
+        findings.append(Finding("ok", "orientation", said))
+    if extra:
+        findings.append(Finding("mended", "columns", f"Columns of text left out: {_show(extra)}."))
+    return table, rows
+
+
+def _genes_in_rows(rows: pd.Index, columns: pd.Index, wanted: pd.DataFrame | None) -> bool:
+    """Say whether the rows (not the columns) are genes: by the reference, by look, by number."""
+    scores = [_geneness(names, wanted) for names in (rows, columns)]
+    if scores[0] == scores[1]:
+        scores = [names_of.likeness(list(names)) for names in (rows, columns)]
+    if scores[0] == scores[1]:
+        return len(rows) >= len(columns)
+    return scores[0] > scores[1]
+
+
+def _geneness(names: pd.Index, wanted: pd.DataFrame | None) -> float:
+    if wanted is None:
+        return 0.0
+    known = {*names_of.strip_version(wanted.index.astype(str))}
+    if "gene_id" in wanted:
+        known |= {*names_of.strip_version(wanted["gene_id"].astype(str))}
+    return len(known & {*names_of.strip_version(names.astype(str))})
+
+
+def _without_summary(
+    numbers: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    summary = numbers.index.str.fullmatch(SUMMARY_ROW)
+    if summary.any():
+        said = f"Rows that are no genes left out: {_show(numbers.index[summary])}."
+        findings.append(Finding("mended", "rows", said))
+    return numbers[~summary], rows[~summary]
+
+
+def _refuse_one_sample(lower: list[str], path: Path) -> None:
+    if set(lower) & QUANTITIES and set(lower) <= QUANTITIES | ANNOTATION:
+        raise DataError(
+            f"{path.name} is the quantification of one sample (columns {_show(lower)}).",
+            "one table with a column per sample",
+            "merge the samples first, for example with tximport, or take nf-core/rnaseq's salmon.merged.gene_tpm.tsv",
+        )
+
+
+def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a table of fractions given as bulk."""
+    values = table.to_numpy()
+    for sums, width in ((np.nansum(values, 1), values.shape[1]), (np.nansum(values, 0), values.shape[0])):
+        if np.nanmin(values) >= 0 and 1 < width < 200 and any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
+            raise DataError(
+                f"{path.name} looks like a table of fractions: {width} columns whose sums are about {sums[0]:.3g}.",
+                NEED,
+                "give the expression matrix; known fractions belong to --truth",
+            )
+
+
+def _sample_names(samples: pd.Index, path: Path) -> None:
+    if samples.has_duplicates:
+        twice = samples[samples.duplicated()].unique()
+        raise DataError(
+            f"{path.name}: {len(twice)} sample names occur more than once: {_show(twice)}.",
+            "one column per sample, each with its own name",
+            "rename or remove the repeated columns (if these are values, the header line is missing)",
+        )
+
+
+def _usable(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """Drop samples with many missing values; say where the others get zeros."""
+    missing = table.isna().to_numpy()
+    share = missing.mean(axis=1)
+    lost = share > MOST_MISSING
+    if lost.all():
+        raise DataError(
+            f"In every sample more than {MOST_MISSING:.0%} of the genes have no value.", NEED, "check the export"
+        )
+    if lost.any():
+        said = (
+            f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped: {_show(table.index[lost])}."
+        )
+        findings.append(Finding("mended", "samples", said))
+        table, missing = table[~lost], missing[~lost]
+    if missing.any():
+        sample, gene = np.argwhere(missing)[0]
+        said = (
+            f"{missing.sum():,} missing values in {missing.any(axis=1).sum()} samples set to 0 "
+            f"(first: gene {table.columns[gene]!r}, sample {table.index[sample]!r})."
+        )
+        findings.append(Finding("mended", "missing values", said))
+    if np.isinf(table.to_numpy()).any():
+        raise DataError("The matrix holds infinite values.", "finite numbers", "log(x + 1) instead of log(x)?")
+    return table
+
+
+def _nonnegative(values: np.ndarray, table: pd.DataFrame, path: Path) -> np.ndarray:
+    if (values < 0).any():
+        sample, gene = np.argwhere(values < 0)[0]
+        raise DataError(
+            f"{path.name}: gene {table.columns[gene]!r} in sample {table.index[sample]!r} is negative "
+            f"({values[sample, gene]:g}; {(values < 0).sum():,} such values).",
+            "values of 0 or more, or logarithms declared with --unit",
+            "give counts or TPM before any centring or batch correction",
+        )
+    return values
+
+
+def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, findings: list[Finding]) -> np.ndarray:
+    """Return the names under which genes are summed: the reference's where they meet."""
+    given = {"names": rows.index.to_numpy(dtype=object).astype(str).astype(object)}
+    for column in GENE_NAMES:
+        if column in rows:
+            given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
+    if wanted is None:
+        column = next(
+            (name for name in GENE_NAMES if name in given and names_of.kind(given[name]) == "symbol"), "names"
+        )
+        labels = names_of.strip_version(given[column])
+    else:
+        found = names_of.match(given, wanted)
+        labels = found.names
+        findings.append(Finding("ok", "gene names", f"Gene names were matched {found.how}."))
+    blank = np.isin(labels, ("", "nan", "-", "NA"))
+    labels = np.where(blank, given["names"], labels)
+    kind, of = names_of.kind(labels), names_of.species(labels)
+    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species by their writing: {of}."))
+    if kind in ("array probe", "Ensembl transcript"):
+        said = f"The rows are named by {kind}s ({_show(labels)}), not genes: map them to genes before deconvolution."
+        findings.append(Finding("warning", "identifiers", said))
+    dates = [name for name in labels if names_of.EXCEL_DATE.fullmatch(name)]
+    if dates:
+        said = f"{len(dates)} gene names were turned into dates by a spreadsheet ({_show(dates)}); they are lost."
+        findings.append(Finding("warning", "identifiers", said))
+    if species != "auto" and of not in ("unknown", species):
+        raise DataError(
+            f"The genes are written as in {of} ({_show(labels)}), but --species {species} was declared.",
+            f"{species} gene names",
+            "check the file; names are never changed to upper case, because mouse and human genes differ",
+        )
+    return labels
+
+
+def _sum_duplicates(
+    values: np.ndarray, labels: np.ndarray, rows: pd.DataFrame, average: bool, findings: list[Finding]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return one column per gene, sorted by name, and its annotation."""
+    order, codes, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    sorting = np.argsort(codes, kind="stable")
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    var = pd.DataFrame(index=pd.Index(order, dtype=object))
+    if "length" in rows and pd.api.types.is_numeric_dtype(rows["length"]):
+        var["length"] = np.maximum.reduceat(rows["length"].to_numpy(dtype=float)[sorting], starts)
+    summed = np.add.reduceat(values[:, sorting], starts, axis=1)
+    if average:
+        summed /= sizes
+    if (sizes > 1).any():
+        how = "averaged" if average else "summed"
+        said = (
+            f"{(sizes > 1).sum():,} gene names occur more than once; their {sizes[sizes > 1].sum():,} rows were {how}."
+        )
+        findings.append(Finding("mended", "duplicate genes", said))
+    return np.ascontiguousarray(summed), var
+
+
+def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], path: Path) -> None:
+    """Say how much of the reference is covered; refuse what cannot work."""
+    common = found.isin(wanted.index).sum()
+    share, own = common / len(wanted), common / len(found)
+    absent, foreign = wanted.index[~wanted.index.isin(found)], found[~found.isin(wanted.index)]
+    said = f"{common:,} of the {len(wanted):,} genes of the reference ({share:.0%}) are in the bulk"
+    names = f"not in the bulk: {_show(absent) or 'none'}; not in the reference: {_show(foreign) or 'none'}"
+    # a small panel whose own genes are mostly known has the right names: warn, do not refuse
+    if (common < FEW_GENES and share < LOW_SHARE) or (share < FEW_SHARE and own < LOW_SHARE):
+        raise DataError(
+            f"{path.name} and the reference have only {common:,} genes in common "
+            f"(of {len(found):,} and {len(wanted):,}; {names}).",
+            f"at least {FEW_GENES} common genes and {FEW_SHARE:.0%} of the reference's",
+            _reason(found, wanted.index),
+        )
+    level = "ok" if share >= LOW_SHARE else "warning"
+    end = "" if level == "ok" else "; less than half: expect poor fractions, and look at the names"
+    findings.append(Finding(level, "coverage", f"{said}{end} ({names})."))
+
+
+def _reason(found: pd.Index, wanted: pd.Index) -> str:
+    """Return the likely reason why names do not meet, and what to do."""
+    kinds, species = [[f(list(names)) for names in (found, wanted)] for f in (names_of.kind, names_of.species)]
+    if species[0] != species[1] and "unknown" not in species:
+        return (
+            f"the bulk looks {species[0]}, the reference {species[1]}: take a reference of the same species, "
+            "or map orthologs first (names are never changed to upper case)"
+        )
+    if kinds[0] != kinds[1]:
+        return f"the bulk has {kinds[0]} names, the reference {kinds[1]} names: map one to the other"
+    return "check that the rows are genes and that this is the right reference"
+
+
+def _show(names: Sequence[str], most: int = 5) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,51 @@
+#!/usr/bin/env python
+"""Check a bulk expression matrix, mend what can be mended, and say what was found.
+
+BULK is a table (TSV, CSV, plain or .gz; genes in rows or in columns) or an h5ad. DIR receives
+bulk.h5ad (samples x genes, linear values), check.tsv (what was found, in sentences) and run.json.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("bulk", type=cli.FILE)
+@click.option("--reference", type=cli.FILE, help="A prepared reference, to match and compare genes with.")
+@click.option(
+    "--unit",
+    default="auto",
+    show_default=True,
+    help="counts, tpm, fpkm, cpm, microarray; or a logarithm of one: log2tpm, lncpm, log10fpkm ...",
+)
+@click.option(
+    "--species", type=click.Choice(["auto", "human", "mouse"]), default="auto", show_default=True, help="Of the genes."
+)
+@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Where the results go.")
+@cli.common
+def main(bulk: Path, reference: Path | None, unit: str, species: str, out_dir: Path, **options):
+    with cli.run("check", out_dir / "run.json", **options) as job:
+        import pandas as pd
+
+        from unmix import check, io
+        from unmix.reference import read_reference
+
+        genes = read_reference(reference).var if reference else None
+        data, findings = check.examine(bulk, unit, genes, species)
+        job.input("bulk", bulk)
+        job.input("reference", reference)
+        for finding in findings:
+            job.say(f"{finding.level}: {finding.sentence}")
+        job.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}
+        data.write_h5ad(job.output(out_dir / "bulk.h5ad"))
+        table = pd.DataFrame(findings).set_index("level")
+        io.write_table(table, job.output(out_dir / "check.tsv"), "level")
+
+
+if __name__ == "__main__":
+    main()
