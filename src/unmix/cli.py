@@ -76,10 +76,19 @@ class Run:
         if not self.quiet:
             click.echo(sentence, err=True)
 
+    def progress(self, line: str) -> None:
+        """Print a line that matters only while waiting."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
     def input(self, name: str, path: Path | None) -> None:
         """Name an input file whose checksum run.json shall carry."""
         if path is not None:
             self._inputs[name] = path
+
+    def fingerprints(self) -> dict[str, Any]:
+        """Return name, size and sha256 of every input."""
+        return {name: _fingerprint(path) for name, path in self._inputs.items()}
 
     def output(self, path: Path) -> Path:
         """Return where to write the output `path` until the step succeeds."""
@@ -100,7 +109,7 @@ class Run:
             "seed": self.seed,
             "device": self.device,
             "threads": self.threads,
-            "inputs": {name: _fingerprint(path) for name, path in self._inputs.items()},
+            "inputs": self.fingerprints(),
             "outputs": {path.name: _fingerprint(staged) for path, staged in self._outputs.items()},
             **self.facts,
             "versions": {"python": platform.python_version(), **_versions()},

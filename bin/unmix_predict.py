@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+"""Estimate the cell-type fractions of bulk samples with a trained model."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("model", type=cli.FILE)
+@click.argument("bulk", type=cli.FILE)
+@click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
+@click.option(
+    "--level", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Coverage of the intervals."
+)
+@click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
+@cli.common
+def main(model, bulk, unit, level, out_dir, **options):
+    with cli.run("predict", out_dir / "run.json", **options) as run:
+        from unmix import check, engine
+        from unmix.fractions import write_fractions
+        from unmix.model import Model
+
+        run.input("model", model)
+        run.input("bulk", bulk)
+        trained = Model.load(model)
+        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        for sentence in samples.uns["unmix"]["messages"]:
+            run.say(sentence)
+        fractions = engine.predict(trained, samples, level=level, device=options["device"], say=run.say)
+        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+        run.facts["model"] = trained.facts
+        write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+"""Make pseudobulk with known fractions from a single-cell reference."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("reference", type=cli.FILE)
+@click.option("--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of mixes.")
+@click.option("--cells", type=click.IntRange(min=1), default=500, show_default=True, help="Cells per mix.")
+@click.option(
+    "--scenario", default="standard", show_default=True, help="Named settings: standard, sparse, rare, pure, ..."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting of the simulation; repeatable."
+)
+@click.option(
+    "--out", type=cli.FILE, default="pseudobulk.h5ad", show_default=True, help="Pseudobulk with its fractions."
+)
+@cli.common
+def main(reference, samples, cells, scenario, settings, out, **options):
+    with cli.run("simulate", cli.record_beside(out), **options) as run:
+        from unmix import io, simulate
+        from unmix.recipe import asdict
+        from unmix.reference import read_reference
+
+        run.input("reference", reference)
+        recipe = simulate.scenario(scenario, cells, settings)
+        pseudobulk = simulate.pseudobulk(read_reference(reference), recipe, samples, options["seed"])
+        run.facts["recipe"] = asdict(recipe)
+        io.write_h5ad(pseudobulk, run.output(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The engine of every deep method: pseudobulk on the fly, one training loop, three hooks.
+
+A method declares a recipe and may override `batch` (how a training batch is made), `loss`, and `infer`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix.method import Fit, Method, Task
+from unmix.prep import Transform, select_genes
+from unmix.recipe import Net, Prep, Simulation, Train, fromdict
+from unmix.simulate import Cells, Mixer
+
+if TYPE_CHECKING:
+    import torch
+
+    from unmix.model import Model
+
+#: Mixes by which genes are selected and preprocessing is fitted.
+PROBE = 1000
+#: Held-out mixes of each validation.
+VALIDATION = 256
+#: Seconds between lines of progress.
+PROGRESS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deep:
+    """Recipe of a deep method."""
+
+    prep: Prep = field(default_factory=Prep)
+    simulation: Simulation = field(default_factory=Simulation)
+    nets: tuple[Net, ...] = ()
+    train: Train = field(default_factory=Train)
+
+
+@dataclass
+class Session:
+    """What the hooks see of a running training."""
+
+    task: Task
+    recipe: Any
+    mixer: Mixer
+    transform: Transform
+    pool: tuple[np.ndarray, np.ndarray] | None
+    device: str
+
+    def mixes(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` training mixes, new ones or from the stored pool."""
+        rng = self.task.rng
+        if self.pool is not None:
+            chosen = rng.integers(0, len(self.pool[0]), number)
+            return self.pool[0][chosen], self.pool[1][chosen]
+        return self.new_mixes(self.mixer, number)
+
+    def new_mixes(self, mixer: Mixer, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` new mixes."""
+        drawn = mixer.draw(number, self.task.rng)
+        return self.transform(drawn.expression), drawn.truth(self.recipe.simulation.target).astype(np.float32)
+
+    def tensor(self, values: np.ndarray) -> torch.Tensor:
+        """Move an array to where the network runs."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+
+class DeepMethod(Method):
+    """Base of the deep methods."""
+
+    kind = "cell"
+    refit = False  # a second training would double the cost; held-out donors stop the first
+
+    # -- the three hooks ---------------------------------------------------------------------------------
+
+    def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
+        """Make one training batch; by default network inputs and fractions of new mixes."""
+        return tuple(session.tensor(part) for part in session.mixes(session.recipe.train.batch))
+
+    def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
+        """Return the loss of a batch; by default the mean over members of the squared error."""
+        inputs, truth = batch
+        return ((net(inputs).softmax(-1) - truth) ** 2).mean((1, 2)).sum()
+
+    def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
+        """Return fractions, samples x types; by default the mean of the members."""
+        return net(inputs).softmax(-1).mean(0)
+
+    # -- the engine --------------------------------------------------------------------------------------
+
+    def network(self, recipe: Any, inputs: int, outputs: int, generator: torch.Generator) -> Any:
+        """Build the network that the recipe declares."""
+        from unmix.nets import Ensemble
+
+        return Ensemble(recipe.nets, inputs, outputs, generator)
+
+    def fit(self, task: Task) -> Fit:
+        """Train on mixes of `task.train`, validated on mixes of `task.held_out`."""
+        import torch
+
+        recipe = task.recipe
+        genes = _choose_genes(task)
+        cells = task.train.take(genes=genes)
+        mixer = Mixer(cells, recipe.simulation, task.rng)
+        transform = Transform.fit(recipe.prep, mixer.draw(PROBE, task.rng).expression)
+        session = Session(task, recipe, mixer, transform, None, task.device)
+        if recipe.simulation.samples:
+            session.pool = session.new_mixes(mixer, recipe.simulation.samples)
+        validation = session.new_mixes(_validation_mixer(task, recipe, genes), VALIDATION)
+        generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
+        net = self.network(recipe, len(genes), len(cells.cell_types), generator).to(task.device)
+        if task.device != "cpu":  # dropout masks are drawn where the network runs
+            net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
+        facts = self._train(net, session, validation)
+        arrays = {f"net.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
+        return Fit(genes, {**arrays, **transform.arrays()}, facts)
+
+    def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+        """Run the loop; return what the model shall remember of it."""
+        import torch
+
+        from unmix import checkpoint
+
+        plan, task = session.recipe.train, session.task
+        optimiser = torch.optim.Adam(
+            net.parameters(), lr=plan.lr, eps=plan.eps, weight_decay=plan.weight_decay, fused=True
+        )
+        best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
+        step = checkpoint.resume(task.checkpoint, net, optimiser, task.rng, best, task.say)
+        started, told, first = time.monotonic(), time.monotonic(), step
+        error = float("nan")
+        while step < plan.steps:
+            for group in optimiser.param_groups:
+                group["lr"] = _learning_rate(plan, step)
+            net.train()
+            self._step(net, optimiser, session)
+            step += 1
+            if step % plan.validate_every == 0 or step == plan.steps:
+                error = self._error(net, session, validation)
+                if error < best["error"]:
+                    best.update(error=error, step=step)
+                    if plan.patience:
+                        best["weights"] = {n: v.detach().clone() for n, v in net.state_dict().items()}
+                if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
+                    break
+                checkpoint.write(task.checkpoint, step, net, optimiser, task.rng, best)
+            if time.monotonic() - told > PROGRESS:
+                told = time.monotonic()
+                left = (told - started) / (step - first) * (plan.steps - step)
+                task.progress(f"step {step} of {plan.steps}, held-out error {error:.4f}, {left:.0f} s left")
+        if best["weights"] is not None:
+            net.load_state_dict(best["weights"])
+        checkpoint.remove(task.checkpoint)
+        return {"steps": step, "best_step": best["step"], "held_out_rmse": round(best["error"], 5)}
+
+    def _step(self, net: Any, optimiser: torch.optim.Optimizer, session: Session) -> None:
+        """Take one optimiser step; on a full GPU, halve the batch until it fits."""
+        import torch
+
+        batch = self.batch(session)
+        pieces = 1
+        while True:
+            optimiser.zero_grad(set_to_none=True)
+            try:
+                for piece in zip(*(part.chunk(pieces) for part in batch), strict=True):
+                    with _precision(session):
+                        loss = self.loss(net, piece, session)
+                    (loss * (len(piece[0]) / len(batch[0]))).backward()
+                break
+            except torch.cuda.OutOfMemoryError:
+                if pieces >= len(batch[0]):
+                    raise
+                pieces *= 2
+                torch.cuda.empty_cache()
+        optimiser.step()
+
+    def _error(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the RMSE on held-out mixes."""
+        estimates = self._infer(net, validation[0], session.device)
+        return float(np.sqrt(((estimates - validation[1]) ** 2).mean()))
+
+    def _infer(self, net: Any, inputs: np.ndarray, device: str) -> np.ndarray:
+        import torch
+
+        net.eval()
+        with torch.no_grad():
+            return self.infer(net, torch.from_numpy(inputs).to(device)).float().cpu().numpy()
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Rebuild the network and run it, one sample at a time where that decides about the bytes."""
+        import torch
+
+        recipe = fromdict(type(self.recipes["default"]), model.recipe)
+        transform = Transform.from_arrays(recipe.prep, model.arrays)
+        generator = torch.Generator().manual_seed(0)
+        net = self.network(recipe, len(model.genes), len(model.cell_types), generator)
+        weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
+        net.load_state_dict(weights)
+        net.to(device)
+        inputs = transform(expression, present)
+        # A matrix product of one row and of many rows may round differently: rows go one by one, so that a
+        # sample has the same bytes alone and in company.
+        return np.concatenate([self._infer(net, inputs[i : i + 1], device) for i in range(len(inputs))])
+
+
+def _choose_genes(task: Task) -> np.ndarray:
+    """Select genes by the training mixes, or by the bulk where the task has one."""
+    recipe = task.recipe
+    mixer = Mixer(task.train, recipe.simulation, task.rng)
+    mixes = mixer.draw(PROBE, task.rng).expression if recipe.prep.genes != "markers" else np.empty((0, 0))
+    if task.bulk is None:
+        return select_genes(recipe.prep, task.train, mixes)
+    available = np.flatnonzero(~np.isnan(task.bulk).any(0))
+    seen = task.train.take(genes=available)
+    return available[select_genes(recipe.prep, seen, task.bulk[:, available])]
+
+
+def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:
+    held_out: Cells = task.held_out if len(task.held_out.type_of) else task.train
+    return Mixer(held_out.take(genes=genes), recipe.simulation, task.rng)
+
+
+def _learning_rate(plan: Train, step: int) -> float:
+    if plan.schedule == "cosine":
+        return plan.lr * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
+    return plan.lr
+
+
+def _precision(session: Session) -> Any:
+    """Return the context of the recipe's precision: bfloat16 products where the recipe says so."""
+    import torch
+
+    kind = "cuda" if session.device.startswith("cuda") else "cpu"
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=session.recipe.train.precision == "bfloat16")

@@ -1,0 +1,331 @@
+"""Train any method on a reference, and predict with any model: the two verbs behind every interface."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix import __version__, registry, trust, uncertainty
+from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.fractions import Fractions
+from unmix.method import Task
+from unmix.model import Model
+from unmix.recipe import Simulation, Train, asdict, fromdict, override
+from unmix.simulate import Cells, Mixer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import anndata as ad
+
+    from unmix.method import Fit, Method
+
+#: Share of donors (or cells) held out of training.
+HELD_OUT = 0.25
+#: Held-out mixes by which intervals are calibrated, and by which their coverage is then measured.
+CALIBRATION = 500
+#: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
+#: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
+CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=0.5)
+#: Share of a model's genes below which a bulk is refused, and below which its samples are flagged.
+COVERAGE_REFUSED, COVERAGE_FLAGGED = 0.5, 0.8
+
+
+def silent(_: str) -> None:
+    """Take a sentence and drop it."""
+
+
+def resolve(
+    method: Method, recipe: str | dict[str, Any] = "default", settings: Iterable[str] = (), *, quick: bool = False
+) -> Any:
+    """Return the recipe a training shall use.
+
+    Parameters
+    ----------
+    method
+        Of the registry.
+    recipe
+        Name of one of the method's recipes, or recipe data as :func:`unmix.recipe.asdict` gives it.
+    settings
+        ``a.b=value`` overrides.
+    quick
+        Train for seconds only, to try a pipeline; not for results.
+
+    Raises
+    ------
+    UsageError
+        If the recipe or a setting is not known.
+    """
+    if isinstance(recipe, str):
+        if recipe not in method.recipes:
+            raise UsageError(f"{method.name} has no recipe {recipe!r}", f"one of {', '.join(method.recipes)}")
+        chosen = method.recipes[recipe]
+    else:
+        chosen = fromdict(type(method.recipes["default"]), recipe)
+    if quick and isinstance(getattr(chosen, "train", None), Train):
+        train = dataclasses.replace(chosen.train, steps=min(chosen.train.steps, 100), validate_every=50)
+        chosen = dataclasses.replace(chosen, train=train)
+    return override(chosen, settings)
+
+
+def train(
+    name: str,
+    reference: ad.AnnData,
+    *,
+    bulk: ad.AnnData | None = None,
+    recipe: str | dict[str, Any] = "default",
+    settings: Iterable[str] = (),
+    quick: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    say: Callable[[str], None] = silent,
+    progress: Callable[[str], None] = silent,
+) -> Model:
+    """Train a method on a prepared reference.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    reference
+        Cells x genes, as docs/data_contracts.md describes.
+    bulk
+        Samples x genes, linear; for methods that use the bulk at training.
+    recipe, settings, quick
+        As for :func:`resolve`.
+    seed
+        Of every draw.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    checkpoint
+        File from which an interrupted training goes on, and which it keeps.
+    say, progress
+        Take sentences for the record, and lines that only matter while waiting.
+
+    Returns
+    -------
+    Model
+        With intervals calibrated on held-out donors.
+
+    Raises
+    ------
+    UsageError
+        If the method or a setting is not known.
+    NotApplicable
+        If the reference lacks what the method needs.
+    """
+    method = registry.get(name)
+    chosen = resolve(method, recipe, settings, quick=quick)
+    cells = Cells.from_reference(reference)
+    _check_needs(method, cells, bulk)
+    rng = np.random.default_rng(seed)
+    train_cells, held_out, by_donor = split(cells, rng)
+    if not by_donor:
+        say(
+            "Held-out cells are of the same donors as the training cells, because the reference names fewer than "
+            "three donors: intervals and stopping are optimistic."
+        )
+    task = Task(
+        train=train_cells,
+        held_out=held_out,
+        recipe=chosen,
+        rng=rng,
+        device=_device(method, device),
+        say=say,
+        progress=progress,
+        bulk=_aligned(bulk, cells.genes),
+        checkpoint=checkpoint,
+    )
+    model = _model(method, task, method.fit(task), seed)
+    calibration = calibrate(method, model, held_out, rng, task.device)
+    if method.refit:
+        model = _model(method, task, method.fit(dataclasses.replace(task, train=cells)), seed)
+    model.arrays |= {"calibration.scores": calibration} | trust.fit(cells, held_out, rng)
+    model.facts |= {
+        "quick": quick,
+        "trust_genes": cells.genes.tolist(),
+        "calibration": {
+            "held_out": "donors" if by_donor else "cells",
+            "donors": [held_out.donors[i] for i in np.unique(held_out.donor_of)] if by_donor else [],
+            "mixes": CALIBRATION,
+        },
+        "reference": {
+            "cells": len(cells.type_of),
+            "genes": len(cells.genes),
+            "donors": len(cells.donors),
+            "cells_per_type": dict(zip(cells.cell_types, np.bincount(cells.type_of).tolist(), strict=True)),
+        },
+    }
+    return model
+
+
+def predict(
+    model: Model,
+    bulk: ad.AnnData,
+    *,
+    level: float = 0.9,
+    device: str = "auto",
+    say: Callable[[str], None] = silent,
+) -> Fractions:
+    """Estimate the fractions of bulk samples.
+
+    Parameters
+    ----------
+    model
+        Of :func:`train`.
+    bulk
+        Samples x genes, linear (see :func:`unmix.check.read_bulk`).
+    level
+        Nominal coverage of the intervals.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    say
+        Takes sentences for the record.
+
+    Raises
+    ------
+    DataError
+        If the bulk has less than half of the model's genes.
+    """
+    import pandas as pd
+
+    method = registry.get(model.method)
+    genes = np.array(model.genes, dtype=str)
+    found = _aligned(bulk, genes)
+    present = ~np.isnan(found).any(0)
+    share = present.mean() if len(genes) else 1.0
+    if method.info.family != "control":
+        _check_coverage(share, genes, present, say)
+    expression = np.where(present, found, 0.0)
+    silent_samples = ~expression.any(1) if len(genes) else np.zeros(len(expression), bool)
+    estimate = method.estimate(model, expression, present, _device(method, device))
+    if model.kind in ("cell", "mrna"):
+        estimate = normalised(estimate)
+    lower, upper = uncertainty.interval(estimate, model.arrays["calibration.scores"], level)
+    reasons = {
+        "no_expression": silent_samples,
+        "low_coverage": np.full(len(estimate), share < COVERAGE_FLAGGED),
+        "unlike_reference": trust.unlike_reference(model, bulk),
+    }
+    flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
+    samples = bulk.obs_names.astype(str)
+    tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
+    return Fractions(*tables, pd.Series(flags, samples), model.kind, level)
+
+
+def calibrate(method: Method, model: Model, held_out: Cells, rng: np.random.Generator, device: str) -> np.ndarray:
+    """Return the calibration scores of a model on mixes of held-out cells (mixes x types)."""
+    position = {gene: i for i, gene in enumerate(held_out.genes)}
+    genes = np.array([position[gene] for gene in model.genes], dtype=int)
+    mixes = Mixer(held_out, CALIBRATION_MIXES, rng).draw(CALIBRATION, rng)
+    estimate = method.estimate(model, mixes.expression[:, genes], np.ones(len(genes), bool), device)
+    return uncertainty.scores(normalised(estimate), mixes.truth(model.kind))
+
+
+def split(cells: Cells, rng: np.random.Generator) -> tuple[Cells, Cells, bool]:
+    """Split cells into training and held-out ones: by donor if there are three, else by cell within types.
+
+    A type that only one side would have is split by cell, so that every type is on both sides; the single cell
+    of a type serves on both.
+    """
+    by_donor = len(cells.donors) >= 3
+    held = np.zeros(len(cells.type_of), bool)
+    if by_donor:
+        number = max(1, round(HELD_OUT * len(cells.donors)))
+        held = np.isin(cells.donor_of, rng.permutation(len(cells.donors))[:number])
+    learned = ~held
+    for k in range(len(cells.cell_types)):
+        members = np.flatnonzero(cells.type_of == k)
+        if held[members].any() and learned[members].any():
+            continue
+        chosen = rng.permutation(members)[: max(1, round(HELD_OUT * len(members)))]
+        held[members] = np.isin(members, chosen)
+        learned[members] = ~held[members] if len(members) > 1 else True
+    return cells.take(learned), cells.take(held), by_donor
+
+
+def normalised(estimate: np.ndarray) -> np.ndarray:
+    """Return non-negative rows that sum to 1; a row of zeros becomes equal shares."""
+    positive = np.clip(estimate, 0, None)
+    sums = positive.sum(1, keepdims=True)
+    return np.where(sums > 0, positive / np.where(sums > 0, sums, 1), 1 / estimate.shape[1])
+
+
+def literature(name: str) -> dict[str, Any]:
+    """Return what a report cites of a method."""
+    method = registry.get(name)
+    return {"name": name, **dataclasses.asdict(method.info)}
+
+
+def _model(method: Method, task: Task, fit: Fit, seed: int) -> Model:
+    """Put what a fit learned into a model."""
+    return Model(
+        method=method.name,
+        recipe=asdict(task.recipe),
+        genes=task.train.genes[fit.genes].tolist(),
+        cell_types=task.train.cell_types,
+        kind=method.kind,
+        arrays=dict(fit.arrays),
+        facts={"unmix": __version__, "seed": seed, "training": fit.facts},
+    )
+
+
+def _check_needs(method: Method, cells: Cells, bulk: ad.AnnData | None) -> None:
+    needs = method.needs
+    if len(cells.cell_types) < 2:
+        raise NotApplicable(
+            f"the reference has one cell type ({cells.cell_types[0]})",
+            "two or more",
+            "give a reference with all cell types that the bulk may hold",
+        )
+    if needs.donors > len(cells.donors):
+        raise NotApplicable(
+            f"{method.name} needs {needs.donors} donors; the reference names {len(cells.donors)}",
+            "cells of several donors",
+            "name the column of donors: unmix_reference.py ... --donor-key KEY",
+        )
+    if needs.bulk and bulk is None:
+        raise NotApplicable(
+            f"{method.name} learns from the bulk as well, and none was given",
+            "the bulk to be estimated",
+            f"unmix_train.py REFERENCE --method {method.name} --bulk BULK",
+        )
+
+
+def _check_coverage(share: float, genes: np.ndarray, present: np.ndarray, say: Callable[[str], None]) -> None:
+    missing = ", ".join(genes[~present][:5])
+    if share < COVERAGE_REFUSED:
+        raise DataError(
+            f"the bulk has {present.sum()} of the {len(genes)} genes of the model ({share:.0%}), not {missing} ...",
+            f"at least {COVERAGE_REFUSED:.0%}",
+            "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE tells), or train on a "
+            "reference with the genes of this bulk",
+        )
+    if share < 1:
+        say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing ones count as average.")
+
+
+def _aligned(bulk: ad.AnnData | None, genes: np.ndarray) -> np.ndarray | None:
+    """Return samples x `genes`, NaN where the bulk lacks a gene."""
+    if bulk is None:
+        return None
+    places = bulk.var_names.get_indexer(genes)
+    values = np.asarray(bulk.X, dtype=np.float64)
+    return np.where(places >= 0, values[:, places], np.nan)
+
+
+def _device(method: Method, device: str) -> str:
+    """Resolve ``auto``; only a deep method asks torch, whose import takes seconds."""
+    if device == "cpu" or method.info.family != "deep":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise UsageError("--device cuda, but no GPU can be used here", "a GPU that torch sees", "use --device cpu")
+    return "cpu"

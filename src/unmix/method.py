@@ -1,0 +1,115 @@
+"""What a method is: a declaration (literature, needs, output, recipes) and two functions, fit and estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from unmix.model import Model
+    from unmix.simulate import Cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Literature and advice, for people, Galaxy menus and the report."""
+
+    title: str
+    family: Literal["deep", "classical", "control"]
+    summary: str
+    """One sentence: what it does and when to take it."""
+    citation: str = ""
+    doi: str = ""
+    year: int = 0
+    licence: str = ""
+    """Licence of the original code, which unmix does not contain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Inputs beyond a labelled single-cell reference that a method cannot do without."""
+
+    bulk: bool = False
+    calibration: bool = False
+    donors: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a fit may use.
+
+    Attributes
+    ----------
+    train, held_out
+        Cells to learn from, and cells of other donors (or other cells where donors are not known) to stop
+        training and to calibrate intervals by. `held_out` is empty when a method is refitted on all cells.
+    bulk
+        Samples x genes, linear, aligned to `train.genes` (NaN where the bulk lacks a gene); None if not given.
+    recipe
+        Of the method's own type.
+    rng
+        The generator every draw comes from.
+    device, checkpoint
+        Where networks run; where an interrupted training continues from.
+    say, progress
+        Take a sentence for the record, and a line that only matters while waiting.
+    """
+
+    train: Cells
+    held_out: Cells
+    recipe: Any
+    rng: np.random.Generator
+    device: str
+    say: Callable[[str], None]
+    progress: Callable[[str], None]
+    bulk: np.ndarray | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit returns: the genes it uses (indices into those of `Task.train`) and its arrays."""
+
+    genes: np.ndarray
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
+class Method:
+    """Base of every method; subclasses are stateless, all they learn is in the model."""
+
+    name: ClassVar[str]
+    info: ClassVar[Info]
+    needs: ClassVar[Needs] = Needs()
+    kind: ClassVar[Literal["cell", "mrna", "purity", "score"]]
+    recipes: ClassVar[Mapping[str, Any]]
+    """At least ``default``; ``published`` reproduces the settings of the paper where they differ."""
+    transductive: ClassVar[bool] = False
+    """Whether the result of one sample depends on the others in the file."""
+    refit: ClassVar[bool] = True
+    """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
+
+    def fit(self, task: Task) -> Fit:
+        """Learn from the reference."""
+        raise NotImplementedError
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Estimate samples x types from linear expression.
+
+        Parameters
+        ----------
+        model
+            What :meth:`fit` learned.
+        expression
+            Samples x the model's genes, linear; zeros where a gene is missing.
+        present
+            Mask of the model's genes that the bulk has.
+        device
+            ``cpu`` or ``cuda``.
+        """
+        raise NotImplementedError

@@ -1,0 +1,36 @@
+"""Non-negative least squares: the sample as a non-negative sum of the types' mean profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmix.classical import SignatureMethod
+from unmix.method import Info
+from unmix.registry import register
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@register
+class NNLS(SignatureMethod):
+    """min ||signature f - sample||, f >= 0 (Lawson & Hanson 1974; for expression Abbas et al. 2009)."""
+
+    name = "nnls"
+    info = Info(
+        title="Non-negative least squares",
+        family="classical",
+        summary="Fast and transparent; the baseline that every other method should beat.",
+        citation="Abbas AR et al. Deconvolution of blood microarray data identifies cellular activation patterns in "
+        "systemic lupus erythematosus. PLoS ONE 4, e6098 (2009).",
+        doi="10.1371/journal.pone.0006098",
+        year=2009,
+        licence="none needed (scipy)",
+    )
+
+    @staticmethod
+    def solve(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
+        """Return the weights of the types."""
+        from scipy.optimize import nnls
+
+        return nnls(signature, sample)[0]

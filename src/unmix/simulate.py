@@ -1,0 +1,416 @@
+"""Pseudobulk with known fractions: mixes of the cells of a reference, drawn as a recipe says.
+
+One code path serves every method: a law gives fractions, fractions become cell numbers per group
+(a group is a cell type, or a cell type of one donor), numbers become drawn cells, cells become a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.recipe import Simulation, fromdict, override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import anndata as ad
+    from scipy.sparse import csr_matrix
+
+
+#: Mixes whose draws are held in memory at once.
+CHUNK = 256
+
+#: Stress scenarios of the benchmark, as settings of the recipe.
+SCENARIOS: dict[str, dict[str, object]] = {
+    "standard": {},
+    "sparse": {"sparse": 0.5},
+    "rare": {"law": "rare"},
+    "pure": {"law": "pure"},
+    "few_cells": {"cells": 50},
+    "many_cells": {"cells": 5000},
+    "platform": {"platform": 0.5},
+    "same_donor": {"donors": "same"},
+    "low_depth": {"library": 1e6},
+    "purity": {"law": "range"},
+    "atlas": {"law": "integer_weights", "cells": 1, "cells_max": 10_000, "replace": False, "aggregate": "mean"},
+}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Labelled cells ready for mixing.
+
+    Attributes
+    ----------
+    counts
+        CSR, cells x genes, float32.
+    genes, cell_types, donors
+        Names of the genes, of the types (sorted) and of the donors.
+    type_of, donor_of
+        Codes of each cell into `cell_types` and `donors`.
+    """
+
+    counts: csr_matrix
+    genes: np.ndarray
+    cell_types: list[str]
+    donors: list[str]
+    type_of: np.ndarray
+    donor_of: np.ndarray
+
+    @classmethod
+    def from_reference(cls, reference: ad.AnnData) -> Cells:
+        """Take the cells of a prepared reference (see docs/data_contracts.md)."""
+        from scipy.sparse import csr_matrix
+
+        cell_types, type_of = np.unique(reference.obs["cell_type"].astype(str), return_inverse=True)
+        donors, donor_of = np.unique(reference.obs["donor"].astype(str), return_inverse=True)
+        counts = csr_matrix(reference.X, dtype=np.float32)
+        genes = reference.var_names.to_numpy().astype(str)
+        return cls(counts, genes, list(cell_types), list(donors), type_of, donor_of)
+
+    def take(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Cells:
+        """Return some cells (mask or indices) and some genes; the names of the types stay."""
+        counts = self.counts if cells is None else self.counts[cells]
+        chosen = slice(None) if cells is None else cells
+        if genes is not None:
+            counts = counts[:, genes].tocsr()
+        names = self.genes if genes is None else self.genes[genes]
+        return replace(self, counts=counts, genes=names, type_of=self.type_of[chosen], donor_of=self.donor_of[chosen])
+
+    def signature(self) -> np.ndarray:
+        """Return types x genes: pooled counts of a type per million (zeros for a type without cells)."""
+        sums = np.stack([self.counts[self.type_of == k].sum(0).A1 for k in range(len(self.cell_types))])
+        return 1e6 * sums / np.maximum(sums.sum(1, keepdims=True), 1)
+
+    def rna_per_cell(self) -> np.ndarray:
+        """Return the mean total count of a cell of each type."""
+        totals = self.counts.sum(1).A1
+        number = np.maximum(np.bincount(self.type_of, minlength=len(self.cell_types)), 1)
+        return np.bincount(self.type_of, weights=totals, minlength=len(self.cell_types)) / number
+
+
+@dataclass(frozen=True)
+class Mixes:
+    """Pseudobulk: linear expression (mixes x genes, float32) and both truths (mixes x types)."""
+
+    expression: np.ndarray
+    cell_fractions: np.ndarray
+    mrna_fractions: np.ndarray
+
+    def truth(self, target: str) -> np.ndarray:
+        """Return the truth of a kind: ``cell`` or ``mrna``."""
+        return self.mrna_fractions if target == "mrna" else self.cell_fractions
+
+
+class Mixer:
+    """Mixes cells of one reference after one recipe; the only state is a cache of cell groups."""
+
+    def __init__(self, cells: Cells, recipe: Simulation, rng: np.random.Generator) -> None:
+        unnamed = {*recipe.priors, *recipe.mrna, *recipe.hidden} - set(cells.cell_types)
+        if unnamed:
+            raise UsageError(
+                f"the simulation names {sorted(unnamed)[0]!r}, which the reference does not have",
+                f"one of {', '.join(cells.cell_types)}",
+            )
+        if recipe.augment:
+            cells = _augmented(cells, recipe.augment, rng)
+        if recipe.aggregate != "counts":
+            cells = replace(cells, counts=_cpm(cells.counts))
+        self.cells, self.recipe = cells, recipe
+        self.known = np.array([name not in recipe.hidden for name in cells.cell_types])
+        self.size = np.array([recipe.mrna.get(name, 1.0) for name in cells.cell_types], dtype=np.float32)
+        self.totals = cells.counts.sum(1).A1
+        donors = np.zeros_like(cells.donor_of) if recipe.donors == "pooled" else cells.donor_of
+        types = len(cells.cell_types)
+        self.groups = [
+            np.flatnonzero((donors == donor) & (cells.type_of == k))
+            for donor in range(donors.max() + 1)
+            for k in range(types)
+        ]
+        self.available = np.array([len(group) for group in self.groups]).reshape(-1, types)
+        self._check()
+
+    def _check(self) -> None:
+        empty = self.available.sum(0) == 0
+        if empty.all():
+            raise DataError("the reference has no cells", "labelled cells", "check the reference")
+        if self.recipe.donors == "same" and not (self.available > 0).all(1).any():
+            raise NotApplicable(
+                "no donor of the reference has cells of every cell type",
+                "at least one such donor, because the mixes of this recipe come from single donors",
+                "merge rare cell types with a label map, or use --set simulation.donors=pooled",
+            )
+
+    def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Mixes:
+        """Make `number` mixes, or one for each row of `fractions` (mixes x types)."""
+        parts = []
+        for start in range(0, number, CHUNK):
+            size = min(CHUNK, number - start)
+            wanted = fractions[start : start + size] if fractions is not None else self._fractions(size, rng)
+            parts.append(self._mix(wanted, rng))
+        return Mixes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw fractions (mixes x types) of the types that have cells."""
+        recipe, types = self.recipe, len(self.cells.cell_types)
+        present = np.flatnonzero((self.available.sum(0) > 0) & self.known)
+        fractions = np.zeros((number, types))
+        fractions[:, present] = LAWS[recipe.law](self, rng, number, present)
+        if recipe.sparse and len(present) > 1:
+            rows = np.flatnonzero(rng.random(number) < recipe.sparse)
+            kept = rng.integers(1, len(present), len(rows))
+            order = rng.random((len(rows), len(present))).argsort(1).argsort(1)
+            fractions[np.ix_(rows, present)] *= order < kept[:, None]
+        if recipe.unknown and not self.known.all():
+            fractions *= (1 - recipe.unknown) / fractions.sum(1, keepdims=True)
+            hidden = np.flatnonzero(~self.known)
+            fractions[:, hidden] = recipe.unknown * rng.dirichlet(np.ones(len(hidden)), number)
+        return fractions / fractions.sum(1, keepdims=True)
+
+    def _mix(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        recipe, number, types = self.recipe, *fractions.shape
+        numbers = self._numbers(self._cells_per_mix(number, rng), fractions, rng)
+        rows, owner = self._draw_cells(numbers, rng)
+        kind = self.cells.type_of[rows]
+        weights = self.size[kind]
+        expression = sum_cells(self.cells.counts, rows, weights, owner, number)
+        drawn = np.bincount(owner * types + kind, minlength=number * types).reshape(number, types)
+        rna = np.bincount(owner * types + kind, weights * self.totals[rows], number * types)
+        expression = self._measure(expression, drawn.sum(1), rng)
+        cell = drawn if recipe.label == "realised" else fractions
+        return expression, _share(cell, self.known), _share(rna.reshape(number, types), self.known)
+
+    def _cells_per_mix(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        recipe = self.recipe
+        if recipe.cells_max > recipe.cells:
+            return rng.integers(recipe.cells, recipe.cells_max + 1, number)
+        return np.full(number, recipe.cells)
+
+    def _numbers(self, cells: np.ndarray, fractions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Turn fractions into cells per group (mixes x groups)."""
+        exact = cells[:, None] * fractions
+        if self.recipe.rounding == "multinomial":
+            numbers = rng.multinomial(cells, fractions)
+        else:
+            numbers = getattr(np, self.recipe.rounding)(exact).astype(np.int64)
+        empty = numbers.sum(1) == 0
+        numbers[empty, exact[empty].argmax(1)] = 1
+        donors = len(self.available)
+        if donors == 1:
+            return numbers
+        shared = np.zeros((len(numbers), donors, numbers.shape[1]), dtype=np.int64)
+        if self.recipe.donors == "same":
+            complete = np.flatnonzero((self.available > 0).all(1))
+            shared[np.arange(len(numbers)), rng.choice(complete, len(numbers))] = numbers
+        else:
+            has = self.available > 0
+            for k in np.flatnonzero(has.any(0)):
+                shared[:, :, k] = rng.multinomial(numbers[:, k], has[:, k] / has[:, k].sum())
+        return shared.reshape(len(numbers), -1)
+
+    def _draw_cells(self, numbers: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw cells of every group; return their rows in the reference and the mix that owns each."""
+        rows, owner = [], []
+        for g, group in enumerate(self.groups):
+            wanted = numbers[:, g]
+            if not wanted.any():
+                continue
+            if self.recipe.replace:
+                rows.append(group[rng.integers(0, len(group), wanted.sum())])
+            else:  # without replacement as far as the cells reach, as UCD and DeepDecon do
+                wanted = np.minimum(wanted, len(group))
+                rows += [rng.permutation(group)[:n] for n in wanted]
+            owner.append(np.repeat(np.arange(len(wanted)), wanted))
+        owners = np.concatenate(owner)
+        order = owners.argsort(kind="stable")
+        return np.concatenate(rows)[order], owners[order]
+
+    def _measure(self, expression: np.ndarray, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Apply what a sequencing platform does to a sum of cells."""
+        recipe = self.recipe
+        if recipe.aggregate == "mean":
+            expression /= cells[:, None]
+        if recipe.platform:
+            noise = rng.standard_normal(expression.shape, dtype=np.float32)
+            expression *= np.exp(np.float32(recipe.platform) * noise)
+        if recipe.library:
+            rate = expression * (recipe.library / expression.sum(1, keepdims=True))
+            expression = rng.poisson(rate).astype(np.float32)
+        if recipe.dropout:
+            expression *= rng.random(expression.shape, dtype=np.float32) >= recipe.dropout
+        return expression
+
+
+def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: np.ndarray, number: int) -> np.ndarray:
+    """Sum cells into mixes.
+
+    Parameters
+    ----------
+    counts
+        CSR, cells x genes, float32.
+    rows, weights, owner
+        Drawn cells, the weight of each, and the mix it belongs to (sorted).
+    number
+        Number of mixes.
+
+    Returns
+    -------
+    mixes x genes, float32.
+    """
+    from unmix._kernels import sum_rows
+
+    bounds = np.searchsorted(owner, np.arange(number + 1))
+    out = np.zeros((number, counts.shape[1]), dtype=np.float32)
+    sum_rows(counts.data, counts.indices, counts.indptr, rows, weights.astype(np.float32), bounds, out)
+    return out
+
+
+def _dirichlet(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    recipe = mixer.recipe
+    mean = np.full(len(present), 1 / len(present))
+    if recipe.priors:
+        names = [mixer.cells.cell_types[k] for k in present]
+        rest = (1 - sum(recipe.priors.values())) / max(len(present) - len(recipe.priors), 1)
+        mean = np.array([recipe.priors.get(name, rest) for name in names])
+    return rng.dirichlet(np.maximum(recipe.alpha * len(present) * mean, 1e-3), number)
+
+
+def _uniform(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    values = rng.random((number, len(present)))
+    return values / values.sum(1, keepdims=True)
+
+
+def _rare(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    return _one_type(rng, number, len(present), 0.0, 0.05)
+
+
+def _range(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    return _one_type(rng, number, len(present), mixer.recipe.low, mixer.recipe.high, column=0)
+
+
+def _one_type(
+    rng: np.random.Generator, number: int, types: int, low: float, high: float, column: int | None = None
+) -> np.ndarray:
+    """Give one type (random where `column` is None) a uniform fraction; Dirichlet(1) for the others."""
+    chosen = rng.integers(0, types, number) if column is None else np.full(number, column)
+    share = rng.uniform(low, high, number)
+    fractions = rng.dirichlet(np.ones(types), number)
+    fractions[np.arange(number), chosen] = 0
+    fractions *= ((1 - share) / np.maximum(fractions.sum(1), 1e-12))[:, None]
+    fractions[np.arange(number), chosen] = share
+    return fractions
+
+
+def _pure(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    return np.eye(len(present))[rng.integers(0, len(present), number)]
+
+
+def _integer_weights(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
+    """Draw 1-32 types with integer weights 1-99 (UCDBase, PseudoBulkGenerator)."""
+    weights = rng.integers(1, 100, (number, len(present))).astype(float)
+    kept = rng.integers(1, min(32, len(present)) + 1, number)
+    weights *= rng.random(weights.shape).argsort(1).argsort(1) < kept[:, None]
+    return weights / weights.sum(1, keepdims=True)
+
+
+LAWS: dict[str, Callable[[Mixer, np.random.Generator, int, np.ndarray], np.ndarray]] = {
+    "dirichlet": _dirichlet,
+    "uniform": _uniform,
+    "rare": _rare,
+    "pure": _pure,
+    "range": _range,
+    "integer_weights": _integer_weights,
+}
+
+
+def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Divide by the sum over the types that the truth names; hidden types become 0."""
+    values = values * known
+    return values / np.maximum(values.sum(1, keepdims=True), 1e-12)
+
+
+def _cpm(counts: csr_matrix) -> csr_matrix:
+    scaled = counts.copy()
+    totals = np.maximum(counts.sum(1).A1, 1)
+    scaled.data *= np.repeat(1e6 / totals, np.diff(counts.indptr)).astype(np.float32)
+    return scaled
+
+
+def _augmented(cells: Cells, wanted: int, rng: np.random.Generator) -> Cells:
+    """Fill up types with fewer than `wanted` cells from a zero-inflated negative binomial per type.
+
+    Moment fit per gene (our choice; the 2019 original fits ZINB-WaVE in R): mean and variance give the
+    dispersion, zeros beyond those of the negative binomial give the inflation.
+    """
+    from scipy.sparse import csr_matrix, vstack
+
+    blocks, types, donors = [cells.counts], [cells.type_of], [cells.donor_of]
+    for k in range(len(cells.cell_types)):
+        members = np.flatnonzero(cells.type_of == k)
+        missing = wanted - len(members)
+        if missing <= 0 or len(members) < 2:
+            continue
+        dense = cells.counts[members].toarray()
+        mean, variance = dense.mean(0), dense.var(0, ddof=1)
+        theta = np.clip(mean**2 / np.maximum(variance - mean, 1e-8), 1e-2, 1e4)
+        expected = (theta / (theta + mean)) ** theta
+        inflation = np.clip(((dense == 0).mean(0) - expected) / np.maximum(1 - expected, 1e-8), 0, 0.95)
+        rate = rng.gamma(theta, mean / ((1 - inflation) * theta), (missing, len(mean)))
+        made = rng.poisson(rate) * (rng.random(rate.shape) >= inflation)
+        blocks.append(csr_matrix(made, dtype=np.float32))
+        types.append(np.full(missing, k))
+        donors.append(cells.donor_of[members][rng.integers(0, len(members), missing)])
+    return replace(
+        cells,
+        counts=vstack(blocks, format="csr"),
+        type_of=np.concatenate(types),
+        donor_of=np.concatenate(donors),
+    )
+
+
+def scenario(name: str, cells: int, settings: Iterable[str] = ()) -> Simulation:
+    """Return the recipe of a named scenario with `cells` per mix and ``name=value`` settings applied.
+
+    Raises
+    ------
+    UsageError
+        If the scenario or a setting is not known.
+    """
+    if name not in SCENARIOS:
+        raise UsageError(f"no scenario {name!r}", f"one of {', '.join(SCENARIOS)}")
+    return override(fromdict(Simulation, {"cells": cells, **SCENARIOS[name]}), settings)
+
+
+def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: int) -> ad.AnnData:
+    """Return pseudobulk of a reference with its truth (see docs/data_contracts.md).
+
+    Parameters
+    ----------
+    reference
+        Cells x genes, prepared.
+    recipe
+        How to mix.
+    samples
+        Number of mixes.
+    seed
+        Of every draw.
+    """
+    import anndata as ad
+    import pandas as pd
+
+    cells, rng = Cells.from_reference(reference), np.random.default_rng(seed)
+    mixer = Mixer(cells, recipe, rng)
+    mixes = mixer.draw(samples, rng)
+    names = [f"mix{i:0{len(str(samples - 1))}d}" for i in range(samples)]
+    bulk = ad.AnnData(mixes.expression, pd.DataFrame(index=names), pd.DataFrame(index=cells.genes))
+    known = np.flatnonzero(mixer.known)
+    types = [cells.cell_types[k] for k in known]
+    for target in ("cell", "mrna"):
+        bulk.obsm[f"{target}_fractions"] = pd.DataFrame(mixes.truth(target)[:, known], names, types)
+    unit = "counts" if recipe.aggregate == "counts" else "cpm"
+    bulk.uns["unmix"] = {"kind": "bulk", "unit": unit, "log": "none", "messages": []}
+    return bulk
