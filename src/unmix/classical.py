@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from unmix.recipe import Prep
 if TYPE_CHECKING:
     from unmix.model import Model
 
+#: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
+OFFSET = 0.05
+
 
 @dataclass(frozen=True, kw_only=True)
 class Classical:
@@ -21,7 +24,10 @@ class Classical:
 
     prep: Prep = field(default_factory=Prep)
     """`genes`, `per_type`, `top` and `min_variance` choose the signature's genes; scaling is the method's own."""
-    signature: str = "cpm"
+    weights: Literal["none", "mean"] = "none"
+    """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
+    factors, and unweighted least squares follows the few highest genes."""
+    signature: Literal["cpm", "counts"] = "cpm"
     """``cpm``: every type scaled to a million, so that the answer is a fraction of mRNA; ``counts``: mean counts
     of a cell, so that the answer is a fraction of cells as far as the reference's own totals tell RNA contents."""
 
@@ -30,7 +36,6 @@ class SignatureMethod(Method):
     """A classical method over a signature; subclasses define :meth:`solve`."""
 
     kind = "mrna"
-    recipes = {"default": Classical()}  # noqa: RUF012 - declared as ClassVar by Method
 
     def fit(self, task: Task) -> Fit:
         """Build the signature over the chosen genes."""
@@ -42,12 +47,14 @@ class SignatureMethod(Method):
         return Fit(genes, {"signature": signature[:, genes].astype(np.float64)}, {})
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Solve sample by sample over the genes that are present, each sample scaled to mean 1."""
+        """Solve sample by sample over the genes that are present, signature and sample scaled to the same mean."""
         signature = model.arrays["signature"][:, present]
-        scale = signature.mean()
-        samples = expression[:, present].astype(np.float64)
-        samples = samples / np.maximum(samples.mean(1, keepdims=True), 1e-12)
-        return np.stack([self.solve(signature.T / scale, sample) for sample in samples])
+        signature = signature / signature.mean()
+        samples = expression[:, present] / np.maximum(expression[:, present].mean(1, keepdims=True), 1e-12)
+        if model.recipe["weights"] == "mean":
+            weights = 1 / (signature.mean(0) + OFFSET)
+            signature, samples = signature * weights, samples * weights
+        return np.stack([self.solve(signature.T, sample) for sample in samples])
 
     @staticmethod
     def solve(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
