@@ -15,9 +15,7 @@ workflow {
         params.tracedir ?: "${outdir}/pipeline_info",
     )
 
-    workflow.onComplete {
-        if (workflow.success) {
-            log.info("unmix: done; start with the report.html in each folder of ${outdir}")
-        }
+    DECONVOLVE.out.reports.subscribe { meta, _report ->
+        log.info("unmix: ${meta.id} is done, see ${outdir}/${meta.id}/report.html")
     }
 }

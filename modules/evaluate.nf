@@ -3,7 +3,7 @@ process EVALUATE {
     label 'process_low'
 
     input:
-    tuple val(meta), path(prediction), path(truth, stageAs: 'truth/*')
+    tuple val(meta), path(fractions), path(fractions_long), path(truth, stageAs: 'truth/*')
 
     output:
     tuple val(meta), path("${meta.method}.metrics.tsv"), emit: metrics
@@ -11,7 +11,7 @@ process EVALUATE {
 
     script:
     """
-    unmix_evaluate.py ${prediction}/fractions.tsv '${truth}' --long ${prediction}/fractions_long.tsv \\
+    unmix_evaluate.py ${fractions} '${truth}' --long ${fractions_long} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --out ${meta.method}.metrics.tsv
     """
 

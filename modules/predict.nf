@@ -6,20 +6,22 @@ process PREDICT {
     tuple val(meta), path(model), path(bulk)
 
     output:
-    tuple val(meta), path("${meta.method}"), emit: prediction
-    path "${meta.method}/*", emit: files
+    tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), emit: fractions
+    tuple val(meta), path("${meta.method}.*"), emit: tables
     tuple val("${task.process}"), val('unmix'), eval("unmix_predict.py --version | sed 's/.* //'"), topic: versions
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
     """
     unmix_predict.py ${model} ${bulk} \\
-        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir ${meta.method}
+        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir .
+    for table in fractions.tsv fractions_long.tsv run.json; do
+        mv \$table ${meta.method}.\$table
+    done
     """
 
     stub:
     """
-    mkdir ${meta.method}
-    touch ${meta.method}/fractions.tsv ${meta.method}/fractions_long.tsv ${meta.method}/run.json
+    touch ${meta.method}.fractions.tsv ${meta.method}.fractions_long.tsv ${meta.method}.run.json
     """
 }

@@ -3,20 +3,21 @@ process REPORT {
     label 'process_low'
 
     input:
-    tuple val(meta), path(check), path(predictions, stageAs: 'predictions/*'), path(metrics, stageAs: 'metrics/*')
+    tuple val(meta), path(check), path(tables, stageAs: 'tables/*')
 
     output:
     tuple val(meta), path('report.html'), emit: report
     tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
 
     script:
-    // The folder of results as the user gets it: a metrics file lies in the folder of its method
+    // Lay the tables (<method>.<file>) out as the user gets them: one folder per method
     """
     mkdir ${meta.id}
-    cp -RL ${check} predictions/* ${meta.id}/
-    for table in \$(find metrics/ -name '*.metrics.tsv'); do
-        method=\$(basename \$table .metrics.tsv)
-        cp \$table ${meta.id}/\$method/metrics.tsv
+    cp -RL ${check} ${meta.id}/
+    for table in tables/*; do
+        name=\${table#tables/}
+        mkdir -p ${meta.id}/\${name%%.*}
+        cp -L \$table ${meta.id}/\${name%%.*}/\${name#*.}
     done
     unmix_report.py ${meta.id} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
     """

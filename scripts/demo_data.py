@@ -1,6 +1,6 @@
 """Put the demo's input into .cache/demo: it comes out of two Python packages, so no other download is needed.
 
-reference.h5ad is the file of PBMC single cells (`pbmc68k_reduced`) in the installed scanpy; bulk.tsv and truth.tsv
+pbmc68k_reduced.h5ad is the file of PBMC single cells (`pbmc68k_reduced`) in the installed scanpy; bulk.tsv and truth.tsv
 are 20 PBMC bulk samples and their measured fractions in the source archive of daism (requirements/demo.lock, which
 pins its checksum; nothing of it is installed).
 """
@@ -38,11 +38,11 @@ def main() -> None:
                 part = DEMO / f"{name}.part"
                 part.write_bytes(tar.extractfile(f"daism-2.0.5/{member}").read())
                 part.rename(DEMO / name)
-    if not (DEMO / "reference.h5ad").exists():
+    if not (DEMO / "pbmc68k_reduced.h5ad").exists():
         scanpy = Path(importlib.util.find_spec("scanpy").origin).parent
-        part = DEMO / "reference.h5ad.part"
+        part = DEMO / "pbmc68k_reduced.h5ad.part"
         shutil.copyfile(scanpy / "datasets" / "10x_pbmc68k_reduced.h5ad", part)
-        part.rename(DEMO / "reference.h5ad")
+        part.rename(DEMO / "pbmc68k_reduced.h5ad")
 
 
 if __name__ == "__main__":

@@ -84,17 +84,16 @@ workflow DECONVOLVE {
             .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
     )
     EVALUATE(
-        PREDICT.out.prediction
-            .map { meta, prediction -> tuple(meta.id, meta, prediction) }
+        PREDICT.out.fractions
+            .map { meta, fractions, fractions_long -> tuple(meta.id, meta, fractions, fractions_long) }
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
-            .map { _id, meta, prediction, truth -> tuple(meta, prediction, truth) }
+            .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
     )
     REPORT(
         CHECK.out.check
             .map { meta, check -> tuple(meta.id, check) }
-            .join(PREDICT.out.prediction.map { meta, prediction -> tuple(meta.id, prediction) }.groupTuple())
-            .join(EVALUATE.out.metrics.map { meta, metrics -> tuple(meta.id, metrics) }.groupTuple(), remainder: true)
-            .map { id, check, predictions, metrics -> tuple([id: id], check, predictions.sort { path -> path.name }, (metrics ?: []).sort { path -> path.name }) }
+            .join(PREDICT.out.tables.mix(EVALUATE.out.metrics).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
+            .map { id, check, tables -> tuple([id: id], check, tables.flatten().sort { path -> path.name }) }
     )
 
     channel.topic('versions')
@@ -103,7 +102,7 @@ workflow DECONVOLVE {
         .collectFile(name: 'versions.tsv', storeDir: tracedir, newLine: true, sort: true)
 
     emit:
-    predictions = PREDICT.out.prediction // channel: [ meta, folder ]
+    fractions = PREDICT.out.fractions // channel: [ meta, fractions.tsv, fractions_long.tsv ]
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

@@ -1,0 +1,57 @@
+# The tasks of unmix: make help
+SHELL := bash
+NEXTFLOW := scripts/nextflow
+PYTEST := .venv/bin/python -m pytest
+export UNMIX_SHARED ?= $(abspath ../shared)
+# Reuse finished tasks of the last run, unless the library is newer than that run's records
+resume = $(if $(shell [ -e results/$(1)/pipeline_info/trace.txt ] && find src -name '*.py' -newer results/$(1)/pipeline_info/trace.txt),,-resume)
+
+.PHONY: help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format lock clean
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: .venv/.setup ## .venv with everything that the scripts and tests need
+# An editable install copies the scripts of bin/ into .venv/bin, so a new script asks for a new setup
+.venv/.setup: requirements/base.lock requirements/torch.lock pyproject.toml src/unmix/__init__.py scripts/setup $(wildcard bin/*.py)
+	@scripts/setup
+
+demo: setup .cache/demo/ready ## fractions of 20 real PBMC samples -> results/demo/
+	@$(NEXTFLOW) run . -profile demo $(call resume,demo) $(ARGS)
+	@echo "demo: open results/demo/report.html; fractions: results/demo/fractions.tsv, beside the truth: results/demo/metrics.tsv"
+
+.cache/demo/ready: scripts/demo_data.py requirements/demo.lock | .venv/.setup
+	@.venv/bin/python scripts/demo_data.py && touch $@
+
+demo-pbmc: setup ## the accuracy story, on the data beside the project (UNMIX_SHARED) -> results/demo-pbmc/
+	@[ -d $(UNMIX_SHARED)/data ] || { echo "unmix: no development data at $(UNMIX_SHARED); set UNMIX_SHARED to its folder." >&2; exit 1; }
+	@ln -sfn $(UNMIX_SHARED) .cache/shared
+	@$(NEXTFLOW) run . -profile demo-pbmc $(call resume,demo-pbmc) $(ARGS)
+	@echo "demo-pbmc: open results/demo-pbmc/report.html; metrics: results/demo-pbmc/<method>/metrics.tsv"
+
+test: lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
+
+lint: setup ## style of the Python code
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+test-unit: setup ## the library
+	$(PYTEST) tests/unit tests/contract
+
+test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
+	$(PYTEST) tests/pipeline
+
+test-containers: setup ## the image
+	$(PYTEST) tests/containers
+
+test-galaxy: setup ## the Galaxy tools
+	$(PYTEST) tests/galaxy
+
+format: setup ## lay the Python code out
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+lock: ## resolve requirements/*.lock anew from pyproject.toml
+	@scripts/lock
+
+clean: ## remove work folders and results, not the environment
+	rm -rf work .nextflow .nextflow.log* results
