@@ -5,10 +5,6 @@ BULK is a table (TSV, CSV, plain or .gz; genes in rows or in columns) or an h5ad
 bulk.h5ad (samples x genes, linear values), check.tsv (what was found, in sentences) and run.json.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import click
 
 from unmix import cli
@@ -28,7 +24,7 @@ from unmix import cli
 )
 @click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Where the results go.")
 @cli.common
-def main(bulk: Path, reference: Path | None, unit: str, species: str, out_dir: Path, **options):
+def main(bulk, reference, unit, species, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:
         import pandas as pd
 

@@ -104,7 +104,7 @@ def examine(
         values = table.to_numpy()
         facts = {"unit": str(checked["unit"]), "log": str(checked["log"])}
         findings += [Finding("ok", "earlier check", str(sentence)) for sentence in checked["messages"]]
-        if unit not in ("auto", facts["unit"]):
+        if unit != "auto" and units.parse(unit)[0] != facts["unit"]:
             raise UsageError(
                 f"{path.name} was checked before, and holds {facts['unit']}; it is now declared {unit}.",
                 f"--unit auto or --unit {facts['unit']}",

@@ -6,10 +6,12 @@ Nothing else in unmix opens data files. What was mended stands as sentences in
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
 import re
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +22,14 @@ import pandas as pd
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from anndata import AnnData
 
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 MISSING = ["", "NA", "Na", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "none", "."]
 TABLE = "a table of text (TSV or CSV, plain or .gz): names in the first column and the first line"
+H5AD = "a complete AnnData file (.h5ad)"
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+(?:[eE][+-]?\d+)?")
 _EPS = 1e-12
 
@@ -103,15 +106,13 @@ def write_table(frame: pd.DataFrame, path: Path | str, index_label: str = "") ->
     Path(path).write_bytes(gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
 
 
-def read_h5ad(path: Path | str, *, backed: bool = False) -> AnnData:
+def read_h5ad(path: Path | str) -> AnnData:
     """Read an h5ad file.
 
     Parameters
     ----------
     path
         An AnnData file.
-    backed
-        Leave X on disk.
 
     Raises
     ------
@@ -121,25 +122,37 @@ def read_h5ad(path: Path | str, *, backed: bool = False) -> AnnData:
     import anndata
 
     path = Path(path)
-    need = "a complete AnnData file (.h5ad)"
+    check_hdf5(path)
+    with readable(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # AnnData speaks of where it moves parts of old files
+        data = anndata.read_h5ad(path)
+    if data.X is None and data.raw is None and not data.layers:
+        raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
+    return data
+
+
+def check_hdf5(path: Path) -> None:
+    """Raise DataError unless the file begins as HDF5 does."""
     with _open(path) as file:
         head = file.read(8)
     if not head:
-        raise DataError(f"{path.name} is empty (0 bytes).", need, "copy or make the file again")
+        raise DataError(f"{path.name} is empty (0 bytes).", H5AD, "copy or make the file again")
     if head != b"\x89HDF\r\n\x1a\n":
-        raise DataError(f"{path.name} is not an HDF5 file.", need, "check that this is the file you meant")
+        raise DataError(f"{path.name} is not an HDF5 file.", H5AD, "check that this is the file you meant")
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what HDF5 and AnnData raise for damaged files into a DataError."""
     try:
-        data = anndata.read_h5ad(path, backed="r" if backed else None)
+        yield
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        cause = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+        cause = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
         raise DataError(
             f"{path.name} cannot be read: it is truncated or not an h5ad ({cause}).",
-            need,
+            H5AD,
             "copy the file again and compare its size and checksum with the original",
         ) from error
-    if data.X is None and data.raw is None and not data.layers:
-        raise DataError(f"{path.name} holds no matrix (X is missing).", need, "write the counts to X")
-    return data
 
 
 def is_h5ad(path: Path | str) -> bool:

@@ -1,0 +1,42 @@
+#!/usr/bin/env python
+"""Prepare a single-cell reference: labels, donors, counts, quality control.
+
+INPUT is an h5ad, a 10x folder or .h5, or a table of counts; several are joined on their common
+genes. Logarithms are recognised and undone. OUT is read by every other step.
+"""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=cli.FILE)
+@click.option("--cell-type-key", required=True, help="Annotation of the cells that holds their types.")
+@click.option("--donor-key", help="Annotation that holds the donors; none: there are no donors.")
+@click.option("--batch-key", help="Annotation that holds batches (kept, not used to correct).")
+@click.option("--cells", type=cli.FILE, help="A table that annotates the cells (first column: their names).")
+@click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to; an empty to drops the cells.")
+@click.option("--preset", default="standard", show_default=True, help="Quality control: standard, none, dissect, ...")
+@click.option("--max-cells-per-type", type=click.IntRange(min=1), help="Cap of cells per donor and type.")
+@click.option("--out", type=cli.FILE, default="reference.h5ad", show_default=True, help="The prepared reference.")
+@cli.common
+def main(inputs, label_map, out, **settings):
+    options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet")}
+    with cli.run("reference", cli.record_beside(out), **options) as job:
+        from unmix.reference import prepare_reference, read_label_map
+
+        for number, path in enumerate(inputs, start=1):
+            job.input(f"input {number}", path if path.is_file() else None)
+        job.input("label map", label_map)
+        job.input("cells", settings["cells"])
+        mapping = read_label_map(label_map) if label_map else None
+        reference = prepare_reference(inputs, label_map=mapping, seed=options["seed"], **settings)
+        for sentence in reference.uns["unmix"]["messages"]:
+            job.say(sentence)
+        job.facts = {"counts": reference.uns["unmix"]["counts"], "shape": reference.shape}
+        reference.write_h5ad(job.output(out))
+
+
+if __name__ == "__main__":
+    main()
