@@ -1,0 +1,24 @@
+#!/usr/bin/env python
+"""Write one HTML page from a folder of results: fractions, trust, accuracy, and how it was made."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("results_dir", type=cli.DIRECTORY)
+@click.option("--title", default="", help="Title of the page.  [default: Cell-type fractions]")
+@click.option("--headline", help="Method that leads the page.  [default: the one whose fractions are in RESULTS_DIR]")
+@click.option("--out", type=cli.FILE, default="report.html", show_default=True, help="The page.")
+@cli.common
+def main(results_dir, title, headline, out, **common):
+    with cli.run("report", **common) as job:
+        from unmix import report
+
+        page = report.render(report.read_results(results_dir, headline), title)
+        job.output(out).write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

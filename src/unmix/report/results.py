@@ -1,0 +1,168 @@
+"""Read a folder of results: one folder per method, and what preceded them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from unmix.errors import DataError
+from unmix.evaluate import read_long
+from unmix.fractions import read_fractions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+#: Estimates that look at no sample, for results that do not say so themselves.
+CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one method gave.
+
+    Attributes
+    ----------
+    name
+        Name of its folder.
+    values
+        Samples x cell types.
+    kind
+        A key of ``unmix.fractions.KINDS``.
+    lower, upper
+        Ends of the intervals (samples x cell types), or None.
+    flags
+        One string per sample, or None.
+    metrics, pairs
+        ``metrics.tsv`` and the pairs it was computed from, or None.
+    run, evaluation
+        ``run.json`` of the prediction and what evaluate recorded; empty where absent.
+    """
+
+    name: str
+    values: pd.DataFrame
+    kind: str
+    lower: pd.DataFrame | None = None
+    upper: pd.DataFrame | None = None
+    flags: pd.Series | None = None
+    metrics: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    run: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> dict[str, Any]:
+        """Literature of the method, as run.json gives it."""
+        method = self.run.get("method", {})
+        return method if isinstance(method, dict) else {"name": str(method)}
+
+    @property
+    def title(self) -> str:
+        """Name of the method as people write it."""
+        return self.method.get("title") or self.method.get("name") or self.name
+
+    @property
+    def control(self) -> bool:
+        """Whether this is a control."""
+        return self.method.get("family") == "control" or self.method.get("name", self.name) in CONTROLS
+
+    @property
+    def level(self) -> str:
+        """Nominal coverage of the intervals in percent; empty where it is not known."""
+        level = self.run.get("level")
+        return f"{level * 100:g}" if level else ""
+
+    def metric(self, level: str, metric: str, cell_type: str = "") -> dict[str, Any]:
+        """Return one row of metrics.tsv; missing values where there is none."""
+        if self.metrics is not None:
+            found = self.metrics.query("level == @level and metric == @metric and cell_type == @cell_type")
+            if len(found):
+                return found.iloc[0].to_dict()
+        return {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
+
+
+@dataclass(frozen=True)
+class Results:
+    """A folder of results: the methods (the headline first, controls last) and what preceded them."""
+
+    methods: list[Result]
+    checks: list[dict[str, str]]
+    reference: list[str]
+
+    @property
+    def headline(self) -> Result:
+        """The method whose fractions lead the page."""
+        return self.methods[0]
+
+
+def read_results(folder: Path, headline: str | None = None) -> Results:
+    """Read a folder that holds one folder per method, or the output of one method.
+
+    Parameters
+    ----------
+    folder
+        As docs/data_contracts.md describes.
+    headline
+        Name of the method that leads. By default the one whose fractions also stand in `folder` itself, else the
+        first that is no control.
+
+    Raises
+    ------
+    DataError
+        If there are no fractions, or no method named `headline`.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")
+    places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
+    names = [place.name for place in places]
+    if headline is not None and headline not in names:
+        raise DataError(f"no method {headline!r} in {folder}", f"one of {', '.join(names)}", "correct --headline")
+    leader = folder / headline if headline else None
+    top = folder / "fractions.tsv"
+    if top.exists() and leader is None:
+        same = [place for place in places if (place / "fractions.tsv").read_bytes() == top.read_bytes()]
+        leader = same[0] if same else folder
+        places = places if same else [folder, *places]
+    if not places:
+        raise DataError(
+            f"{folder}: no fractions.tsv in it, nor in a folder below it",
+            "one folder per method, each with fractions.tsv",
+            "run unmix_predict.py with --out-dir inside this folder",
+        )
+    read = [(place, _read_result(place)) for place in places]
+    read.sort(key=lambda item: (item[0] != leader, item[1].control, item[1].name))
+    methods = [result for _, result in read]
+    checks = folder / "check" / "check.tsv"
+    rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
+    reference = _json(folder / "reference.run.json").get("messages", [])
+    return Results(methods, rows, reference)
+
+
+def _read_result(folder: Path) -> Result:
+    values, kind = read_fractions(folder / "fractions.tsv")
+    values.columns = values.columns.astype(str)
+    tables: dict[str, Any] = {}
+    if (folder / "fractions_long.tsv").exists():
+        long = read_long(folder / "fractions_long.tsv", ("sample", "cell_type", "flag", "kind"))
+        wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
+        for end in ("lower", "upper"):
+            tables[end] = wide[end].reindex(index=values.index, columns=values.columns).astype(float)
+        tables["flags"] = long.drop_duplicates("sample").set_index("sample")["flag"].reindex(values.index)
+    for name, text in {"metrics": ("level", "cell_type", "metric", "flag"), "pairs": ("sample", "cell_type")}.items():
+        if (folder / f"{name}.tsv").exists():
+            tables[name] = read_long(folder / f"{name}.tsv", text)
+    run = _json(folder / "run.json")
+    evaluation = _json(folder / "metrics.run.json").get("evaluation", {})
+    return Result(folder.name, values, kind, run=run, evaluation=evaluation, **tables)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path.name}: not JSON ({error})", "a run record of unmix", "remove or repair it") from error

@@ -1,0 +1,62 @@
+"""Numbers and names as text. Fractions are written as percentages, their differences as percentage points."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from unmix.fractions import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from unmix.report.results import Result
+
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with a true minus sign; a dash where there is none."""
+    if math.isnan(value):
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else text.lstrip("-")
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Write a fraction as a percentage, without the sign."""
+    return number(value * 100, digits)
+
+
+def estimate(result: Result, value: float, digits: int = 1) -> str:
+    """Write an estimate: fractions as percentages, scores as they are."""
+    return number(value, digits + 2) if result.kind == "score" else percent(value, digits)
+
+
+def between(lower: str, upper: str) -> str:
+    """Write an interval; nothing where it is missing."""
+    return "" if DASH in (lower, upper) else f"{lower} to {upper}"
+
+
+def listed(names: Collection[object], most: int = 10) -> str:
+    """Write names as a list in a sentence; the rest is counted."""
+    names = [str(name) for name in names]
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def count(size: int, thing: str) -> str:
+    """Write a number of things: 1 sample, 2 samples."""
+    return f"{size:,} {thing}{'' if size == 1 else 's'}"
+
+
+def kind(result: Result) -> str:
+    """Return what a method estimates, in the plural."""
+    word = KINDS[result.kind]
+    return word if result.kind == "purity" else f"{word}s"
+
+
+def ceiling(value: float) -> float:
+    """Return the end of an axis of fractions that shows `value`."""
+    return next((end for end in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if value <= end), 1.0)
