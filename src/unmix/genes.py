@@ -20,6 +20,7 @@ HOUSEKEEPING = """
     EPCAM COL1A1 PECAM1 ALB INS GCG KRT19 A1BG A2M A1CF AAAS AACS TP53 EGFR MYC
     """
 ENSEMBL = re.compile(r"(ENS([A-Z]{3})?G\d{11})(\.\d+)?(_PAR_[XY])?")
+ENSEMBL_CODE = re.compile(r"ENS([A-Z]{3})?[GT]\d{11}")
 KINDS = {
     "Ensembl": ENSEMBL,
     "Ensembl transcript": re.compile(r"ENS([A-Z]{3})?T\d{11}(\.\d+)?"),
@@ -55,10 +56,10 @@ def species(names: Iterable[str]) -> str:
     Symbols are told apart by case: GAPDH is human, Gapdh is mouse (rat is written the same way).
     """
     names = _some(names)
-    codes = [match[2] for name in names if (match := ENSEMBL.match(name))]
+    codes = [match[1] for name in names if (match := ENSEMBL_CODE.match(name))]
     if len(codes) > len(names) / 2:
         return SPECIES_CODE.get(max(set(codes), key=codes.count), "unknown")
-    words = [name for name in names if re.match(r"[A-Za-z]{2}", name) and not ENSEMBL.match(name)]
+    words = [name for name in names if re.match(r"[A-Za-z]{2}", name) and not ENSEMBL_CODE.match(name)]
     if len(words) < len(names) / 4:
         return "unknown"
     upper = sum(name.upper() == name or "orf" in name for name in words) / len(words)
