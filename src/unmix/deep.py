@@ -202,10 +202,10 @@ class DeepMethod(Method):
         weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
         net.load_state_dict(weights)
         net.to(device)
-        inputs = transform(expression, present)
-        # A matrix product of one row and of many rows may round differently: rows go one by one, so that a
+        # Sums and matrix products of one row and of many rows may round differently: rows go one by one, so that a
         # sample has the same bytes alone and in company.
-        return np.concatenate([self._infer(net, inputs[i : i + 1], device) for i in range(len(inputs))])
+        rows = [transform(expression[i : i + 1], present) for i in range(len(expression))]
+        return np.concatenate([self._infer(net, row, device) for row in rows])
 
 
 def _choose_genes(task: Task) -> np.ndarray:

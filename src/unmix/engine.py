@@ -33,6 +33,9 @@ CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=0.5)
 #: Share of a model's genes below which a bulk is refused, and below which its samples are flagged.
 COVERAGE_REFUSED, COVERAGE_FLAGGED = 0.5, 0.8
 
+#: Steps of a quick training.
+QUICK_STEPS = 60
+
 
 def silent(_: str) -> None:
     """Take a sentence and drop it."""
@@ -66,7 +69,9 @@ def resolve(
     else:
         chosen = fromdict(type(method.recipes["default"]), recipe)
     if quick and isinstance(getattr(chosen, "train", None), Train):
-        train = dataclasses.replace(chosen.train, steps=min(chosen.train.steps, 100), validate_every=50)
+        train = dataclasses.replace(
+            chosen.train, steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS
+        )
         chosen = dataclasses.replace(chosen, train=train)
     return override(chosen, settings)
 

@@ -143,7 +143,7 @@ class Transform:
         if prep.log != "none":
             logarithm = np.log2 if prep.log == "log2" else np.log
             values = logarithm(values + np.float32(prep.pseudocount))
-        inside = values[:, present]
+        inside = np.ascontiguousarray(values[:, present])
         if prep.sample == "minmax":
             low, high = inside.min(1, keepdims=True), inside.max(1, keepdims=True)
             values = (values - low) / np.maximum(high - low, 1e-8)

@@ -1,0 +1,201 @@
+"""What every method must keep, whatever it is: parametrised over the registry."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from unmix import engine, registry
+from unmix.errors import DataError, NotApplicable
+from unmix.model import Model
+from unmix.toy import CELL_TYPES, toy
+
+METHODS = registry.all_methods()
+LEARNING = [name for name, method in METHODS.items() if method.info.family != "control"]
+#: RMSE of `uniform` on the toy bulk is about 0.15; a quickly trained method must be this far below it.
+FLOOR = 0.7
+
+
+@pytest.fixture(scope="session")
+def data():
+    return toy()
+
+
+@pytest.fixture(scope="session")
+def quick(data):
+    """Train every method once, quickly; later calls get the same model."""
+    models = {}
+
+    def train(name: str, seed: int = 0) -> Model:
+        if (name, seed) not in models:
+            models[name, seed] = engine.train(name, data[0], seed=seed, device="cpu", quick=True)
+        return models[name, seed]
+
+    return train
+
+
+def estimate(model: Model, bulk: ad.AnnData) -> np.ndarray:
+    return engine.predict(model, bulk, device="cpu").values.to_numpy()
+
+
+def rmse(values: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.sqrt(((values - truth) ** 2).mean()))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_declares_itself(name):
+    described = registry.describe(METHODS[name])
+    assert json.loads(json.dumps(described)) == described
+    assert "default" in described["recipes"]
+    assert described["summary"].endswith(".")
+    if METHODS[name].info.family != "control":
+        assert described["doi"].startswith("10.")
+        assert described["citation"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_quick_training_takes_seconds(name, data, quick):
+    quick(name)  # the first one pays for imports and compiled loops, which are not the method's
+    started = time.process_time()
+    engine.train(name, data[0], device="cpu", quick=True)
+    assert time.process_time() - started < 10  # 5 s on a free core; twice that where other work shares it
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_output_is_samples_by_types(name, data, quick):
+    fractions = engine.predict(quick(name), data[1], device="cpu")
+    assert list(fractions.values.index) == list(data[1].obs_names)
+    assert list(fractions.values.columns) == sorted(CELL_TYPES)
+    values = fractions.values.to_numpy()
+    assert np.isfinite(values).all()
+    if fractions.kind in ("cell", "mrna"):
+        assert (values >= 0).all()
+        assert np.allclose(values.sum(1), 1, atol=1e-6)
+    assert (fractions.lower <= fractions.values).to_numpy().all()
+    assert (fractions.values <= fractions.upper).to_numpy().all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_same_seed_same_model_and_other_seed_other_model(name, data, quick, tmp_path):
+    again = engine.train(name, data[0], device="cpu", quick=True)
+    for number, model in enumerate((quick(name), again, quick(name, 1))):
+        model.save(tmp_path / f"{number}.safetensors")
+    first, second, other = ((tmp_path / f"{n}.safetensors").read_bytes() for n in range(3))
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saved_model_predicts_the_same_bytes(name, data, quick, tmp_path):
+    quick(name).save(tmp_path / "model.safetensors")
+    loaded = Model.load(tmp_path / "model.safetensors")
+    assert np.array_equal(estimate(loaded, data[1]), estimate(quick(name), data[1]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_sample_alone_gets_the_same_bytes(name, data, quick):
+    if METHODS[name].transductive:
+        pytest.skip(f"{name} declares itself transductive")
+    together = estimate(quick(name), data[1])
+    assert np.array_equal(estimate(quick(name), data[1][3:4].copy()), together[3:4])
+    changed = data[1].copy()
+    changed.X = changed.X.copy()
+    changed.X[0] = changed.X[0][::-1]
+    assert np.array_equal(estimate(quick(name), changed)[1:], together[1:])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_order_of_genes_and_samples_does_not_matter(name, data, quick):
+    bulk = data[1]
+    genes, samples = np.random.default_rng(0).permutation(bulk.n_vars), np.arange(bulk.n_obs)[::-1]
+    shuffled = estimate(quick(name), bulk[samples][:, genes].copy())
+    assert np.allclose(shuffled, estimate(quick(name), bulk)[samples], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_depth_of_a_sample_does_not_matter(name, data, quick):
+    deeper = data[1].copy()
+    deeper.X = deeper.X * 7.0
+    assert np.allclose(estimate(quick(name), deeper), estimate(quick(name), data[1]), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_missing_genes_are_said_then_refused(name, data, quick):
+    model, rng = quick(name), np.random.default_rng(0)
+    order = rng.permutation(model.genes)
+    few, most = order[: len(order) // 10], order[: len(order) * 6 // 10]
+    said = []
+    without = data[1][:, ~data[1].var_names.isin(few)].copy()
+    assert engine.predict(model, without, device="cpu", say=said.append).values.shape == (24, 6)
+    assert any("of the" in sentence for sentence in said)
+    with pytest.raises(DataError, match="genes of the model"):
+        engine.predict(model, data[1][:, ~data[1].var_names.isin(most)].copy(), device="cpu")
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_beats_uniform(name, data, quick):
+    truth = data[1].obsm["cell_fractions" if METHODS[name].kind == "cell" else "mrna_fractions"][sorted(CELL_TYPES)]
+    uniform = rmse(np.full(truth.shape, 1 / 6), truth.to_numpy())
+    assert rmse(estimate(quick(name), data[1]), truth.to_numpy()) < FLOOR * uniform
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_intervals_hold_the_truth_of_unseen_donors(name, data, quick):
+    fractions = engine.predict(quick(name), data[1], device="cpu", level=0.9)
+    truth = data[1].obsm["cell_fractions" if fractions.kind == "cell" else "mrna_fractions"][sorted(CELL_TYPES)]
+    inside = (fractions.lower <= truth) & (truth <= fractions.upper)
+    assert inside.to_numpy().mean() > 0.8
+    assert (fractions.upper - fractions.lower).to_numpy().mean() < 0.5
+    wider = engine.predict(quick(name), data[1], device="cpu", level=0.98)
+    assert ((wider.upper - wider.lower) >= (fractions.upper - fractions.lower)).to_numpy().all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("donors", ["one", "none"])
+def test_single_donor_works_or_says_why_not(name, donors, data):
+    reference = data[0][data[0].obs["donor"] == "donor1"].copy()
+    if donors == "none":
+        reference.obs["donor"] = "all"
+    said = []
+    try:
+        model = engine.train(name, reference, device="cpu", quick=True, say=said.append)
+    except NotApplicable as error:
+        assert "donor" in str(error)
+    else:
+        assert np.isfinite(estimate(model, data[1])).all()
+        assert any("optimistic" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_rare_type_and_a_single_cell_are_survived(name, data):
+    obs = data[0].obs["cell_type"]
+    rare = np.flatnonzero(obs == "NK")[:1]
+    reference = data[0][np.concatenate([np.flatnonzero(obs != "NK"), rare])].copy()
+    assert np.isfinite(estimate(engine.train(name, reference, device="cpu", quick=True), data[1])).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_one_cell_type_is_not_applicable(name, data):
+    reference = data[0][data[0].obs["cell_type"] == "NK"].copy()
+    with pytest.raises(NotApplicable, match="one cell type"):
+        engine.train(name, reference, device="cpu", quick=True)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_header_tells_how_it_was_made(name, quick):
+    model = quick(name)
+    assert bool(model.recipe) == (METHODS[name].info.family != "control")
+    assert {"unmix", "seed", "training", "calibration", "reference", "quick"} <= set(model.facts)
+    assert model.facts["calibration"]["held_out"] == "donors"
+    assert model.facts["reference"]["cells_per_type"]["NK"] == 60
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_is_written(name, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    estimate(engine.train(name, data[0], device="cpu", quick=True), data[1])
+    assert not list(tmp_path.iterdir())
