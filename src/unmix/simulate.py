@@ -164,7 +164,9 @@ class Mixer:
             rows = np.flatnonzero(rng.random(number) < recipe.sparse)
             kept = rng.integers(1, len(present), len(rows))
             order = rng.random((len(rows), len(present))).argsort(1).argsort(1)
-            fractions[np.ix_(rows, present)] *= order < kept[:, None]
+            thinned = fractions[np.ix_(rows, present)] * (order < kept[:, None])
+            some = thinned.any(1)  # a pure sample cannot lose its only type
+            fractions[np.ix_(rows[some], present)] = thinned[some]
         if recipe.unknown and not self.known.all():
             fractions *= (1 - recipe.unknown) / fractions.sum(1, keepdims=True)
             hidden = np.flatnonzero(~self.known)

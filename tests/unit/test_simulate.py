@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unmix.errors import NotApplicable, UsageError
+from unmix.recipe import Simulation
+from unmix.simulate import LAWS, SCENARIOS, Cells, Mixer, pseudobulk, scenario, sum_cells
+from unmix.toy import toy
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return Cells.from_reference(toy(genes=200)[0])
+
+
+def draw(pool, number=64, seed=0, **settings):
+    rng = np.random.default_rng(seed)
+    return Mixer(pool, Simulation(**settings), rng).draw(number, rng)
+
+
+def test_sums_equal_those_of_a_dense_product(cells):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, cells.counts.shape[0], 1000)
+    owner = np.sort(rng.integers(0, 20, 1000))
+    weights = rng.random(1000).astype(np.float32)
+    chosen = np.zeros((20, cells.counts.shape[0]))
+    np.add.at(chosen, (owner, rows), weights)
+    assert np.allclose(sum_cells(cells.counts, rows, weights, owner, 20), chosen @ cells.counts.toarray(), rtol=1e-5)
+
+
+@given(
+    law=st.sampled_from(list(LAWS)),
+    rounding=st.sampled_from(["multinomial", "floor", "round", "ceil"]),
+    donors=st.sampled_from(["pooled", "same", "cross"]),
+    sparse=st.sampled_from([0.0, 0.5, 1.0]),
+    number=st.integers(1, 40),
+    per_mix=st.sampled_from([1, 7, 100]),
+)
+@settings(deadline=None, max_examples=40)
+def test_every_recipe_gives_fractions_and_counts(cells, law, rounding, donors, sparse, number, per_mix):
+    mixes = draw(cells, number, law=law, rounding=rounding, donors=donors, sparse=sparse, cells=per_mix)
+    assert mixes.expression.shape == (number, 200)
+    assert (mixes.expression >= 0).all()
+    for truth in (mixes.cell_fractions, mixes.mrna_fractions):
+        assert (truth >= 0).all()
+        assert np.allclose(truth.sum(1), 1)
+
+
+def test_same_seed_same_bytes_and_any_number_of_mixes_has_its_own_draws(cells):
+    first, again, other = draw(cells), draw(cells), draw(cells, seed=1)
+    assert first.expression.tobytes() == again.expression.tobytes()
+    assert first.expression.tobytes() != other.expression.tobytes()
+
+
+def test_realised_label_counts_the_cells_that_were_drawn(cells):
+    mixes = draw(cells, law="uniform", rounding="round", cells=2, sparse=1.0)
+    assert set(np.unique(mixes.cell_fractions.round(6))) <= {0.0, 0.25, 0.333333, 0.5, 0.666667, 1.0}
+    mixes = draw(cells, law="uniform", rounding="floor", cells=10)
+    requested = draw(cells, law="uniform", rounding="floor", cells=10, label="requested")
+    assert not np.allclose(mixes.cell_fractions, requested.cell_fractions)
+    assert np.abs(mixes.cell_fractions - requested.cell_fractions).max() < 0.3
+
+
+def test_sparse_share_of_mixes_lacks_types(cells):
+    lacking = (draw(cells, 400, sparse=0.5, rounding="round", cells=10_000).cell_fractions == 0).any(1)
+    assert 0.4 < lacking.mean() < 0.6
+
+
+def test_mrna_truth_follows_the_declared_bias(cells):
+    one = draw(cells, mrna={"NK": 1.0})
+    three = draw(cells, mrna={"NK": 3.0})
+    assert np.allclose(one.cell_fractions, three.cell_fractions)
+    place = cells.cell_types.index("NK")
+    odds = [m.mrna_fractions[:, place] / (1 - m.mrna_fractions[:, place]) for m in (one, three)]
+    assert np.allclose(odds[1], 3 * odds[0], rtol=1e-4)
+
+
+def test_same_donor_mixes_hold_cells_of_one_donor_only(cells):
+    one_hot = replace(cells, counts=cells.counts.copy())
+    one_hot.counts.data[:] = np.repeat(1.0 + cells.donor_of, np.diff(cells.counts.indptr))
+    mixes = draw(one_hot, 30, donors="same", cells=1)
+    levels = [np.unique(row[row > 0]) for row in mixes.expression]
+    assert all(len(level) == 1 for level in levels)
+    assert len({float(level[0]) for level in levels}) > 1
+
+
+def test_hidden_types_are_mixed_in_but_not_named(cells):
+    mixes = draw(cells, 200, hidden=("NK",), unknown=0.4, cells=2000)
+    place = cells.cell_types.index("NK")
+    assert (mixes.cell_fractions[:, place] == 0).all()
+    plain = draw(cells, 200, priors={"NK": 0.001}, cells=2000)
+    nk = cells.signature()[place] > 4 * np.delete(cells.signature(), place, 0).max(0)
+    assert mixes.expression[:, nk].sum() > 3 * plain.expression[:, nk].sum()
+
+
+def test_without_replacement_no_cell_is_used_twice(cells):
+    mixes = draw(cells, 20, replace=False, cells=100_000)
+    everything = cells.counts.sum(0).A1
+    assert (mixes.expression <= everything).all()
+    assert np.allclose(mixes.expression.max(0), everything)
+
+
+def test_library_platform_and_dropout_do_what_they_say(cells):
+    assert np.allclose(draw(cells, library=5e4).expression.sum(1), 5e4, rtol=0.05)
+    zeros = (draw(cells, dropout=0.3, cells=5000).expression == 0).mean()
+    assert 0.28 < zeros < 0.35
+    ratio = draw(cells, platform=0.5, law="pure").expression / np.maximum(draw(cells, law="pure").expression, 1)
+    assert 0.4 < np.log(ratio[ratio > 0]).std() < 0.6
+
+
+def test_rare_types_are_filled_up_with_similar_cells(cells):
+    keep = np.flatnonzero((cells.type_of != 0) | (np.arange(len(cells.type_of)) % 6 == 0))
+    few = cells.take(keep)
+    mixer = Mixer(few, Simulation(augment=200), np.random.default_rng(0))
+    assert np.bincount(mixer.cells.type_of).min() == 200
+    before, after = few.signature()[0], mixer.cells.signature()[0]
+    assert np.corrcoef(np.log1p(before), np.log1p(after))[0, 1] > 0.95
+
+
+def test_no_donor_with_all_types_is_not_applicable(cells):
+    missing = np.array([(donor + 1) % 4 for donor in cells.donor_of]) != cells.type_of
+    with pytest.raises(NotApplicable, match="no donor"):
+        Mixer(cells.take(missing), Simulation(donors="same"), np.random.default_rng(0))
+
+
+def test_unknown_names_are_refused(cells):
+    with pytest.raises(UsageError, match="'Nk'"):
+        draw(cells, mrna={"Nk": 2.0})
+    with pytest.raises(UsageError, match="scenario"):
+        scenario("nonsense", 100)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_makes_pseudobulk(name):
+    reference, _ = toy(genes=200)
+    bulk = pseudobulk(reference, scenario(name, 100), 5, seed=0)
+    assert bulk.shape == (5, 200)
+    assert list(bulk.obsm["cell_fractions"].columns) == sorted(reference.obs["cell_type"].unique())
+    assert bulk.uns["unmix"]["kind"] == "bulk"

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import uncertainty
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.98])
+def test_coverage_is_the_nominal_one_on_exchangeable_mixes(level):
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet(np.ones(5), 4000)
+    estimate = np.clip(truth + rng.normal(0, 0.05, truth.shape), 0, 1)
+    scores = uncertainty.scores(estimate[:500], truth[:500])
+    lower, upper = uncertainty.interval(estimate[500:], scores, level)
+    assert abs(uncertainty.coverage(lower, upper, truth[500:]).mean() - level) < 0.03
+
+
+def test_intervals_stay_fractions_and_grow_with_the_level():
+    scores = uncertainty.scores(np.full((100, 2), 0.5), np.random.default_rng(0).random((100, 2)))
+    narrow = uncertainty.interval(np.array([[0.0, 1.0]]), scores, 0.5)
+    wide = uncertainty.interval(np.array([[0.0, 1.0]]), scores, 0.95)
+    assert (narrow[0] >= 0).all()
+    assert (wide[1] <= 1).all()
+    assert (wide[1] - wide[0] >= narrow[1] - narrow[0]).all()
