@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.report.estimates import LABELLED, by_abundance
-from unmix.report.words import between, ceiling, count, estimate, listed, number, percent
+from unmix.report.words import MINUS, between, ceiling, count, estimate, listed, number, percent, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ METHODS: tuple[Column, ...] = (
     ("median r", "mean_type", "pearson", "median", number),
     ("mean CCC", "mean_type", "ccc", "value", number),
     ("mean abs. error, points", "mean_type", "mae", "value", percent),
-    ("mean RMSE, points", "mean_type", "rmse", "value", percent),
     ("truth in interval, %", "mean_type", "coverage", "value", percent),
     ("r within samples", "sample", "pearson", "value", number),
     ("JSD", "sample", "jsd", "value", _three),
@@ -107,8 +106,8 @@ def scatter(results: Results) -> dict[str, Any] | None:
     return {"title": lead.title, "panels": panels, "score": score}
 
 
-def sentences(results: Results) -> list[str]:
-    """Say how accurate the headline method is, and against which controls."""
+def paragraphs(results: Results) -> list[str]:
+    """Say how accurate the headline method is, and what that is worth beside the controls."""
     lead = results.headline
     r, mae, inside = (lead.metric("mean_type", metric) for metric in ("pearson", "mae", "coverage"))
     where = f"the truth of {count(_samples(lead), 'sample')} and {count(len(_types([lead], results)), 'cell type')}"
@@ -119,21 +118,23 @@ def sentences(results: Results) -> list[str]:
         interval = between(number(r["lower"]), number(r["upper"]))
         said.append(
             f"Compared with {where}, the estimates follow the differences between samples with a mean r of "
-            f"{number(r['value'])} per cell type ({f'95 % interval {interval}; ' if interval else ''}median "
+            f"{number(r['value'])} per cell type ({f'95% interval {interval}; ' if interval else ''}median "
             f"{number(r['median'])}); 1 is perfect, 0 is none."
         )
     if not math.isnan(mae["value"]):
         said.append(f"On average an estimate is off by {percent(mae['value'])} percentage points.")
     if not math.isnan(inside["value"]):
-        meant = f" of the intervals that were meant to hold {lead.level}" if lead.level else " of the intervals"
-        said.append(f"{percent(inside['value'], 0)} %{meant} hold the truth.")
-    return said + ([] if lead.control else _verdict(lead, results))
+        meant = f" of the intervals that were meant to hold {lead.level}%" if lead.level else " of the intervals"
+        said.append(f"{percent(inside['value'], 0)}%{meant} hold the truth.")
+    told, verdict = ([], "") if lead.control else _verdict(lead, results)
+    return [" ".join(said + told), *([verdict] if verdict else [])]
 
 
-def _verdict(lead: Result, results: Results) -> list[str]:
+def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
+    """Say what the controls reach, and whether the method is clearly better."""
     controls = [result for result in results.methods if result.control and result.metrics is not None]
     if not controls:
-        return ["No control was run beside it, so there is nothing to hold these figures against."]
+        return [], "No control was run beside it, so there is nothing to hold these figures against."
     r, mae = lead.metric("mean_type", "pearson"), lead.metric("mean_type", "mae")
     best_r, best_mae = _best(controls)
     told = f"The controls, which look at no sample ({listed([c.title for c in controls])}), reach"
@@ -141,7 +142,7 @@ def _verdict(lead: Result, results: Results) -> list[str]:
     marks += [f"an error of {percent(best_mae)} points"] if not math.isnan(best_mae) else []
     said = [f"{told} {' and '.join(marks)} at best."] if marks else []
     if math.isnan(r["lower"]) or math.isnan(best_r):
-        return said
+        return said, ""
     follows, closer = r["lower"] > best_r, mae["upper"] < best_mae
     if lead.kind == "score":
         closer = follows
@@ -153,7 +154,7 @@ def _verdict(lead: Result, results: Results) -> list[str]:
         "samples clearly better.",
         (False, False): "is not clearly better than the controls: build nothing on these numbers alone.",
     }
-    return [*said, f"{lead.title} {verdicts[follows, closer]}"]
+    return said, f"{lead.title} {verdicts[follows, closer]}"
 
 
 def _against_controls(scored: list[Result]) -> list[str]:
@@ -207,7 +208,7 @@ def _heat(row: dict[str, Any]) -> dict[str, Any]:
     value = row["value"]
     return {
         "text": number(value),
-        "interval": between(number(row["lower"]), number(row["upper"])),
+        "interval": between(number(row["lower"]), number(row["upper"])) if row["flag"] == "" else "",
         "shade": 0 if math.isnan(value) else round(100 * abs(value)),
         "negative": value < 0,
         "constant": row["flag"] == "constant_estimate",
@@ -220,11 +221,15 @@ def _dots(scored: list[Result], metric: str, write: Callable[[float], str]) -> d
     known = [v for _, row in rows for v in (row["value"], row["lower"], row["upper"]) if not math.isnan(v)]
     if not known:
         return None
-    low, high = (min(0.0, math.floor(min(known) * 4) / 4), 1.0) if metric == "pearson" else (0.0, ceiling(max(known)))
-    ticks = [low + i * (high - low) / 4 for i in range(5)] if low else [i * high / 4 for i in range(5)]
+    scale = 1 if metric == "pearson" else 100
+    low, high = 0.0, 1.0 if metric == "pearson" else ceiling(max(known))
+    if min(known) < 0:
+        low = -0.5 if min(known) >= -0.5 else -1.0
     return {
         "metric": metric,
-        "ticks": [(100 * (tick - low) / (high - low), write(tick)) for tick in ticks],
+        "ticks": [
+            (100 * (tick - low) / (high - low), f"{scale * tick:g}".replace("-", MINUS)) for tick in ticks(low, high)
+        ],
         "zero": 100 * -low / (high - low),
         "rows": [
             (

@@ -162,13 +162,13 @@ def _segments(row: pd.Series) -> list[tuple[float, float, str, str]]:
     lengths = 100 * values / max(1.0, values.sum())
     starts = np.cumsum(lengths) - lengths
     parts = [
-        (starts[i], lengths[i], f"c{i}", f"{name}: {percent(values[i])} %")
+        (starts[i], lengths[i], f"c{i}", f"{name}: {percent(values[i])}%")
         for i, name in enumerate(row.index[:COLOURS])
         if lengths[i] > 0.005
     ]
     rest = lengths[COLOURS:].sum()
     if rest > 0.005:
-        parts.append((starts[COLOURS], rest, "rest", f"rarer types: {percent(values[COLOURS:].sum())} %"))
+        parts.append((starts[COLOURS], rest, "rest", f"rarer types: {percent(values[COLOURS:].sum())}%"))
     return parts
 
 

@@ -43,7 +43,8 @@ def summary(results: Results) -> dict[str, Any]:
     ]
     if lead.kind in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
-        said.append(f"Largest on average: {listed([f'{name} ({percent(value)} %)' for name, value in mean.items()])}.")
+        largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
+        said[0] += f" Largest on average: {largest}."
     if lead.flags is not None:
         flagged = lead.flags.index[lead.flags != "ok"]
         cards.append((f"{len(flagged):,}", "flagged sample" if len(flagged) == 1 else "flagged samples"))
@@ -54,11 +55,11 @@ def summary(results: Results) -> dict[str, Any]:
         )
     if lead.metrics is None:
         said.append("No truth was given for it, so this page cannot say how accurate these estimates are.")
-        return {"cards": cards, "sentences": said}
+        return {"cards": cards, "paragraphs": said}
     r, mae = (lead.metric("mean_type", metric)["value"] for metric in ("pearson", "mae"))
     cards += [] if math.isnan(r) else [(number(r), "mean r per cell type")]
     cards += [] if math.isnan(mae) else [(percent(mae), "points of error on average")]
-    return {"cards": cards, "sentences": said + accuracy.sentences(results)}
+    return {"cards": cards, "paragraphs": said + accuracy.paragraphs(results)}
 
 
 def checks(results: Results) -> dict[str, Any] | None:
@@ -124,11 +125,12 @@ def provenance(results: Results) -> dict[str, Any]:
     for result in results.methods:
         run, learned = result.run, result.run.get("model", {})
         inputs = run.get("inputs", {})
-        facts = {
+        told = {
             "command": " ".join(str(word) for word in run.get("command", [])),
             "recipe": run.get("recipe", {}),
             "model": {k: v for k, v in learned.items() if k != "trust_genes"},  # thousands of names
         }
+        told = {k: v for k, v in told.items() if v}
         rows.append(
             {
                 "result": result,
@@ -139,7 +141,7 @@ def provenance(results: Results) -> dict[str, Any]:
                 "memory": run.get("peak_memory_mb", ""),
                 "inputs": [(name, file.get("path", ""), file.get("sha256", "")) for name, file in inputs.items()],
                 "quick": learned.get("quick", False),
-                "facts": json.dumps({k: v for k, v in facts.items() if v}, indent=2, ensure_ascii=False),
+                "facts": json.dumps(told, indent=2, ensure_ascii=False) if told else "",
             }
         )
     return {"rows": rows, "versions": results.headline.run.get("versions", {})}
@@ -165,7 +167,7 @@ def citing(results: Results) -> dict[str, Any]:
             f"{count(reference.get('genes', 0), 'gene')}" + (f" of {count(donors, 'donor')}." if donors else ".")
         )
     if lead.lower is not None:
-        level = f"{lead.level} % " if lead.level else ""
+        level = f"{lead.level}% " if lead.level else ""
         held = lead.run.get("model", {}).get("calibration", {}).get("held_out", "cells")
         said.append(f"The {level}intervals are split-conformal, calibrated on simulated mixes of held-out {held}.")
     others = [result for result in results.methods if not result.control and result is not lead]
@@ -180,7 +182,7 @@ def citing(results: Results) -> dict[str, Any]:
         notes = " ".join(lead.evaluation.get("notes", []))
         said.append(
             "Accuracy was measured per cell type across samples (Pearson r, Lin's concordance coefficient "
-            f"[{len(references)}], mean absolute error), with 95 % intervals of {metrics.RESAMPLES:,} bootstrap "
+            f"[{len(references)}], mean absolute error), with 95% intervals of {metrics.RESAMPLES:,} bootstrap "
             f"resamples of the samples. {notes}".strip()
         )
     return {"text": " ".join(said), "references": references}

@@ -57,6 +57,12 @@ def kind(result: Result) -> str:
     return word if result.kind == "purity" else f"{word}s"
 
 
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers from `low` to `high`, at most six."""
+    step = next(s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s < 5.5)
+    return [low + i * step for i in range(round((high - low) / step) + 1)]
+
+
 def ceiling(value: float) -> float:
     """Return the end of an axis of fractions that shows `value`."""
     return next((end for end in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if value <= end), 1.0)
