@@ -111,8 +111,8 @@ def examine(
                 "to change the unit, check the original table again",
             )
     else:
-        _refuse_fractions(table, path)
         table = _usable(table, findings)
+        _refuse_fractions(table, path)
         found = units.decide(table.to_numpy(), unit)
         findings.append(Finding("ok" if found.log == "none" else "mended", "unit", found.sentence))
         values = units.linear(table.to_numpy(), found)

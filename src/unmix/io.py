@@ -10,6 +10,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import re
 import warnings
 import zlib
@@ -30,6 +31,7 @@ SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 MISSING = ["", "NA", "Na", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "none", "."]
 TABLE = "a table of text (TSV or CSV, plain or .gz): names in the first column and the first line"
 H5AD = "a complete AnnData file (.h5ad)"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+(?:[eE][+-]?\d+)?")
 _EPS = 1e-12
 
@@ -81,7 +83,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     rows = cells.pop(0).str.strip()
     data = {i: _column(cells[i], header[i], rows, path) for i in cells}
     frame = pd.DataFrame(data, copy=False)
-    frame.index = pd.Index(rows, name=header[0] or None, dtype=object)
+    frame.index = pd.Index(rows.to_numpy(), name=header[0] or None, dtype=object)
     frame.columns = pd.Index(header[1:], dtype=object)
     frame.attrs["messages"] = messages
     return frame
@@ -124,7 +126,8 @@ def read_h5ad(path: Path | str) -> AnnData:
     path = Path(path)
     check_hdf5(path)
     with readable(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # AnnData speaks of where it moves parts of old files
+        for category in (FutureWarning, PendingDeprecationWarning):  # AnnData, of the parts of old files
+            warnings.simplefilter("ignore", category)
         data = anndata.read_h5ad(path)
     if data.X is None and data.raw is None and not data.layers:
         raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
@@ -266,10 +269,20 @@ def _lines(path: Path, messages: list[str]) -> list[str]:
     if lines[0].startswith("#1.2"):  # GCT: the second line holds the size of the table
         lines = lines[2:]
     blank = "\t ,;"
-    lines = [line for line in lines if line.strip(blank) and not line.startswith("#")]
+    lines = [line for line in lines if line.strip(blank)]
+    comments = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    lines = [line for line in lines if not line.startswith("#")]
+    if comments and lines and _is_header(comments[-1], lines[0]):
+        lines.insert(0, comments[-1].lstrip("# "))
     if not lines:
         raise DataError(f"{path.name} is empty.", TABLE, "check how the file was made; export it again")
     return lines
+
+
+def _is_header(comment: str, first: str) -> bool:
+    """Say whether a line that starts with # names the columns (as Galaxy writes ``#ID``)."""
+    last = first.split("\t")[-1].strip()
+    return 0 < comment.count("\t") == first.count("\t") and bool(_NUMBER.fullmatch(last))
 
 
 def _decode(raw: bytes, path: Path, messages: list[str]) -> str:
