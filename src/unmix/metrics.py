@@ -198,7 +198,9 @@ def _midranks(values: Array, weights: Array) -> Array:
     ordered = values[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     group = np.cumsum(np.r_[False, ordered[1:] != ordered[:-1]])
-    shares = np.add.reduceat(weights[:, order], starts, axis=1)
+    shares = weights[:, order]
+    if len(starts) < len(values):
+        shares = np.add.reduceat(shares, starts, axis=1)
     ranks = np.cumsum(shares, axis=1) - shares / 2
     return ranks[:, group[np.argsort(order)]]
 

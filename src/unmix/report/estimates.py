@@ -91,9 +91,11 @@ def trust(results: Results) -> dict[str, Any] | None:
     }
 
 
-def cell_types(results: Results) -> dict[str, Any]:
+def cell_types(results: Results) -> dict[str, Any] | None:
     """Show how the estimates of each cell type spread over the samples."""
     lead = results.headline
+    if len(lead.values) < 2:
+        return None
     low, high = min(0.0, lead.values.min(axis=None)), lead.values.max(axis=None)
     high = high if lead.kind == "score" else ceiling(high)
     rows = []

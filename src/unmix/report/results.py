@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Estimates that look at no sample, for results that do not say so themselves.
 CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
+
+_NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ class Result:
         level = self.run.get("level")
         return f"{level * 100:g}" if level else ""
 
+    @cached_property
+    def _metrics(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        rows = [] if self.metrics is None else self.metrics.to_dict("records")
+        return {(row["level"], row["metric"], row["cell_type"]): row for row in rows}
+
     def metric(self, level: str, metric: str, cell_type: str = "") -> dict[str, Any]:
         """Return one row of metrics.tsv; missing values where there is none."""
-        if self.metrics is not None:
-            found = self.metrics.query("level == @level and metric == @metric and cell_type == @cell_type")
-            if len(found):
-                return found.iloc[0].to_dict()
-        return {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
+        return self._metrics.get((level, metric, cell_type), _NO_METRIC)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def summary(results: Results) -> dict[str, Any]:
     if lead.kind in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
-        said[0] += f" Largest on average: {largest}."
+        said[0] += f" Largest{' on average' if samples > 1 else ''}: {largest}."
     if lead.flags is not None:
         flagged = lead.flags.index[lead.flags != "ok"]
         cards.append((f"{len(flagged):,}", "flagged sample" if len(flagged) == 1 else "flagged samples"))
