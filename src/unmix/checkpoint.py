@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
     import torch
+
+
+def identity(task: Any) -> str:
+    """Return a digest of all that a training starts from; a checkpoint of another one is not used."""
+    digest = hashlib.sha256(repr(task.recipe).encode())
+    digest.update(json.dumps(task.rng.bit_generator.state, sort_keys=True).encode())
+    for array in (task.train.counts.data, task.train.counts.indices, task.train.type_of, task.bulk):
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def write(
     path: Path | None,
+    training: str,
     step: int,
     net: Any,
     optimiser: torch.optim.Optimizer,
@@ -32,7 +44,13 @@ def write(
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
     tensors["generator"] = net.generator.get_state()
-    state = {"step": step, "rng": rng.bit_generator.state, "error": best["error"], "best_step": best["step"]}
+    state = {
+        "training": training,
+        "step": step,
+        "rng": rng.bit_generator.state,
+        "error": best["error"],
+        "best_step": best["step"],
+    }
     data = save({n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}, {"unmix": json.dumps(state)})
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(data)
@@ -41,6 +59,7 @@ def write(
 
 def resume(
     path: Path | None,
+    training: str,
     net: Any,
     optimiser: torch.optim.Optimizer,
     rng: np.random.Generator,
@@ -54,6 +73,9 @@ def resume(
 
     with safe_open(path, framework="pt") as file:
         state = json.loads(file.metadata()["unmix"])
+        if state["training"] != training:
+            say(f"The checkpoint {path.name} is of another training and is not used.")
+            return 0
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     net.load_state_dict(_part(tensors, "net."))
     weights = _part(tensors, "best.")

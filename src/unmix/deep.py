@@ -131,7 +131,8 @@ class DeepMethod(Method):
             net.parameters(), lr=plan.lr, eps=plan.eps, weight_decay=plan.weight_decay, fused=True
         )
         best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
-        step = checkpoint.resume(task.checkpoint, net, optimiser, task.rng, best, task.say)
+        training = checkpoint.identity(task) if task.checkpoint else ""
+        step = checkpoint.resume(task.checkpoint, training, net, optimiser, task.rng, best, task.say)
         started, told, first = time.monotonic(), time.monotonic(), step
         error = float("nan")
         while step < plan.steps:
@@ -148,7 +149,7 @@ class DeepMethod(Method):
                         best["weights"] = {n: v.detach().clone() for n, v in net.state_dict().items()}
                 if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
                     break
-                checkpoint.write(task.checkpoint, step, net, optimiser, task.rng, best)
+                checkpoint.write(task.checkpoint, training, step, net, optimiser, task.rng, best)
             if time.monotonic() - told > PROGRESS:
                 told = time.monotonic()
                 left = (told - started) / (step - first) * (plan.steps - step)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import check, engine, trust
+from unmix.toy import toy
+
+
+def test_distance_is_zero_for_a_mix_and_grows_with_what_is_foreign():
+    rng = np.random.default_rng(0)
+    signature = rng.gamma(0.3, 100, (4, 500))
+    mix = np.array([0.1, 0.2, 0.3, 0.4]) @ signature
+    foreign = rng.gamma(0.3, 100, 500)
+    samples = np.stack([mix, mix * 0.8 + foreign * 0.2, mix * 0.4 + foreign * 0.6, mix * 7])
+    values = trust.distance(samples, signature)
+    assert values[0] == pytest.approx(0, abs=1e-6)
+    assert values[0] < values[1] < values[2]
+    assert values[3] == pytest.approx(values[0], abs=1e-9)
+
+
+def test_a_foreign_sample_is_flagged_and_an_own_one_is_not():
+    reference, bulk = toy()
+    model = engine.train("nnls", reference, device="cpu")
+    foreign = toy(seed=5)[1]
+    assert not trust.unlike_reference(model, bulk).any()
+    assert trust.unlike_reference(model, foreign).all()
+    assert set(engine.predict(model, foreign, device="cpu").flags) == {"unlike_reference"}
+
+
+def test_real_bulk_of_the_tissue_passes_and_of_another_is_flagged(shared):
+    reference = _newman(shared)
+    model = engine.train("nnls", reference, device="cpu")
+    flagged = {
+        name: trust.unlike_reference(model, check.read_bulk(shared / "data" / name / "bulk.tsv.gz", unit)).mean()
+        for name, unit in (("pbmc_monaco_gse107011", "tpm"), ("pancreas_fadista_gse50244", "counts"))
+    }
+    assert flagged["pbmc_monaco_gse107011"] == 0
+    assert flagged["pancreas_fadista_gse50244"] == 1
+
+
+def _newman(shared):
+    import anndata as ad
+
+    reference = ad.read_h5ad(shared / "data" / "sc_newman_nsclc_pbmc" / "counts.h5ad")
+    reference.obs["donor"] = "all"
+    return reference
