@@ -31,7 +31,9 @@ def main(inputs, label_map, out, **settings):
         job.input("label map", label_map)
         job.input("cells", settings["cells"])
         mapping = read_label_map(label_map) if label_map else None
-        reference = prepare_reference(inputs, label_map=mapping, seed=options["seed"], **settings)
+        reference = prepare_reference(
+            inputs, label_map=mapping, seed=options["seed"], progress=job.progress, **settings
+        )
         for sentence in reference.uns["unmix"]["messages"]:
             job.say(sentence)
         job.facts = {"counts": reference.uns["unmix"]["counts"], "shape": reference.shape}

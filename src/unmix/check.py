@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from unmix import genes as names_of
-from unmix import io, units
+from unmix import units
 from unmix.errors import DataError, UsageError
+from unmix.layout import GENE_NAMES, NEED, Finding, load
+from unmix.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
 
-#: Columns beside the samples that quantification tools write.
-GENE_NAMES = (
-    "gene_name",
-    "gene_symbol",
-    "symbol",
-    "gene",
-    "description",
-    "gene_id",
-    "geneid",
-    "ensembl",
-    "hgnc_symbol",
-)
-ANNOTATION = {
-    *GENE_NAMES,
-    *("chr", "chrom", "chromosome", "start", "end", "strand", "length", "gene_length", "width", "effective_length"),
-    *("entrez", "entrezid", "entrez_id", "entrezgene", "biotype", "gene_biotype", "gene_type", "reference"),
-    *("transcript_id(s)", "tx_id", "source"),
-}
-#: Columns of the per-sample files of RSEM, salmon, kallisto, StringTie.
-QUANTITIES = {"tpm", "fpkm", "expected_count", "numreads", "est_counts", "coverage", "isopct", "eff_length"}
-#: Rows that htseq-count and STAR add below the genes.
-SUMMARY_ROW = r"__.*|N_(unmapped|multimapping|noFeature|ambiguous)"
 MOST_MISSING = 0.1
 FEW_GENES, FEW_SHARE, LOW_SHARE = 50, 0.05, 0.5
-NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
-
-
-class Finding(NamedTuple):
-    """A row of check.tsv: ``level`` is ok, mended or warning."""
-
-    level: str
-    what: str
-    sentence: str
 
 
 def read_bulk(
@@ -98,7 +69,7 @@ def examine(
     units.parse(unit)
     findings: list[Finding] = []
     wanted = _wanted(genes)
-    table, rows, checked = _load(path, wanted, findings)
+    table, rows, checked = load(path, wanted, findings)
     _sample_names(table.index, path)
     if checked:
         values = table.to_numpy()
@@ -120,7 +91,7 @@ def examine(
     values = _nonnegative(np.nan_to_num(values), table, path)
     empty = ~values.any(axis=1)
     if empty.any():
-        dropped = _show(table.index[empty])
+        dropped = show(table.index[empty])
         if empty.all():
             raise DataError(f"{path.name}: every sample is empty.", NEED, "check the export")
         findings.append(
@@ -144,95 +115,6 @@ def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
     return pd.DataFrame(index=pd.Index([str(name) for name in genes], dtype=object))
 
 
-def _load(
-    path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict | None]:
-    """Return (samples x genes, annotation of the genes, facts of an earlier check)."""
-    if io.is_h5ad(path):
-        data = io.read_h5ad(path)
-        X = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-        table = pd.DataFrame(X.astype(np.float64), index=data.obs_names, columns=data.var_names)
-        facts = data.uns.get("unmix", {})
-        if facts.get("kind") == "bulk":
-            return table, data.var, dict(facts)
-        if _genes_in_rows(table.index, table.columns, wanted):
-            findings.append(Finding("mended", "orientation", "The matrix holds genes in rows; it was transposed."))
-            return table.T, data.obs, None
-        return table, data.var, None
-    table = io.read_table(path)
-    findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
-    return *_orient(table, path, wanted, findings), None
-
-
-def _orient(
-    table: pd.DataFrame, path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the samples from the columns that describe genes; return samples x genes."""
-    lower = [str(name).strip().lower() for name in table.columns]
-    _refuse_one_sample(lower, path)
-    if names_of.likeness([table.columns[0]]) == 1 and pd.to_numeric(table.columns[1:], errors="coerce").notna().all():
-        raise DataError(f"{path.name} has no header.", NEED, "add a first line: gene, then the sample names")
-    beside = np.array([name in ANNOTATION for name in lower])
-    text = np.array([pd.api.types.is_object_dtype(dtype) for dtype in table.dtypes])
-    extra = [str(name) for name in table.columns[text & ~beside]]
-    if not (~(beside | text)).any():
-        raise DataError(f"{path.name} holds no column of numbers.", NEED, "check the file and its separator")
-    numbers = table.loc[:, ~(beside | text)]
-    if _genes_in_rows(numbers.index, numbers.columns, wanted):
-        rows = table.loc[:, beside | text]
-        rows.columns = [lower[i] if beside[i] else name for i, name in enumerate(table.columns) if (beside | text)[i]]
-        if beside.any():
-            kept = f"Columns beside the samples: {_show(table.columns[beside])}."
-            findings.append(Finding("ok", "columns", kept))
-        numbers, rows = _without_summary(numbers, rows, findings)
-        table = numbers.T
-    else:
-        table, rows = numbers, pd.DataFrame(index=numbers.columns)
-        said = "The table holds samples in rows and genes in columns; it was read that way."
-        findings.append(Finding("ok", "orientation", said))
-    if extra:
-        findings.append(Finding("mended", "columns", f"Columns of text left out: {_show(extra)}."))
-    return table, rows
-
-
-def _genes_in_rows(rows: pd.Index, columns: pd.Index, wanted: pd.DataFrame | None) -> bool:
-    """Say whether the rows (not the columns) are genes: by the reference, by look, by number."""
-    scores = [_geneness(names, wanted) for names in (rows, columns)]
-    if scores[0] == scores[1]:
-        scores = [names_of.likeness(list(names)) for names in (rows, columns)]
-    if scores[0] == scores[1]:
-        return len(rows) >= len(columns)
-    return scores[0] > scores[1]
-
-
-def _geneness(names: pd.Index, wanted: pd.DataFrame | None) -> float:
-    if wanted is None:
-        return 0.0
-    known = {*names_of.strip_version(wanted.index.astype(str))}
-    if "gene_id" in wanted:
-        known |= {*names_of.strip_version(wanted["gene_id"].astype(str))}
-    return len(known & {*names_of.strip_version(names.astype(str))})
-
-
-def _without_summary(
-    numbers: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    summary = numbers.index.str.fullmatch(SUMMARY_ROW)
-    if summary.any():
-        said = f"Rows that are no genes left out: {_show(numbers.index[summary])}."
-        findings.append(Finding("mended", "rows", said))
-    return numbers[~summary], rows[~summary]
-
-
-def _refuse_one_sample(lower: list[str], path: Path) -> None:
-    if set(lower) & QUANTITIES and set(lower) <= QUANTITIES | ANNOTATION:
-        raise DataError(
-            f"{path.name} is the quantification of one sample (columns {_show(lower)}).",
-            "one table with a column per sample",
-            "merge the samples first, for example with tximport, or take nf-core/rnaseq's salmon.merged.gene_tpm.tsv",
-        )
-
-
 def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
     """Refuse a table of fractions given as bulk."""
     values = table.to_numpy()
@@ -249,7 +131,7 @@ def _sample_names(samples: pd.Index, path: Path) -> None:
     if samples.has_duplicates:
         twice = samples[samples.duplicated()].unique()
         raise DataError(
-            f"{path.name}: {len(twice)} sample names occur more than once: {_show(twice)}.",
+            f"{path.name}: {len(twice)} sample names occur more than once: {show(twice)}.",
             "one column per sample, each with its own name",
             "rename or remove the repeated columns (if these are values, the header line is missing)",
         )
@@ -266,7 +148,7 @@ def _usable(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         )
     if lost.any():
         said = (
-            f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped: {_show(table.index[lost])}."
+            f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped: {show(table.index[lost])}."
         )
         findings.append(Finding("mended", "samples", said))
         table, missing = table[~lost], missing[~lost]
@@ -314,15 +196,15 @@ def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, f
     kind, of = names_of.kind(labels), names_of.species(labels)
     findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species by their writing: {of}."))
     if kind in ("array probe", "Ensembl transcript"):
-        said = f"The rows are named by {kind}s ({_show(labels)}), not genes: map them to genes before deconvolution."
+        said = f"The rows are named by {kind}s ({show(labels)}), not genes: map them to genes before deconvolution."
         findings.append(Finding("warning", "identifiers", said))
     dates = [name for name in labels if names_of.EXCEL_DATE.fullmatch(name)]
     if dates:
-        said = f"{len(dates)} gene names were turned into dates by a spreadsheet ({_show(dates)}); they are lost."
+        said = f"{len(dates)} gene names were turned into dates by a spreadsheet ({show(dates)}); they are lost."
         findings.append(Finding("warning", "identifiers", said))
     if species != "auto" and of not in ("unknown", species):
         raise DataError(
-            f"The genes are written as in {of} ({_show(labels)}), but --species {species} was declared.",
+            f"The genes are written as in {of} ({show(labels)}), but --species {species} was declared.",
             f"{species} gene names",
             "check the file; names are never changed to upper case, because mouse and human genes differ",
         )
@@ -357,7 +239,7 @@ def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], pa
     share, own = common / len(wanted), common / len(found)
     absent, foreign = wanted.index[~wanted.index.isin(found)], found[~found.isin(wanted.index)]
     said = f"{common:,} of the {len(wanted):,} genes of the reference ({share:.0%}) are in the bulk"
-    names = f"not in the bulk: {_show(absent) or 'none'}; not in the reference: {_show(foreign) or 'none'}"
+    names = f"not in the bulk: {show(absent) or 'none'}; not in the reference: {show(foreign) or 'none'}"
     # a small panel whose own genes are mostly known has the right names: warn, do not refuse
     if (common < FEW_GENES and share < LOW_SHARE) or (share < FEW_SHARE and own < LOW_SHARE):
         raise DataError(
@@ -382,8 +264,3 @@ def _reason(found: pd.Index, wanted: pd.Index) -> str:
     if kinds[0] != kinds[1]:
         return f"the bulk has {kinds[0]} names, the reference {kinds[1]} names: map one to the other"
     return "check that the rows are genes and that this is the right reference"
-
-
-def _show(names: Sequence[str], most: int = 5) -> str:
-    names = [str(name) for name in names]
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,39 +10,20 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from unmix import counts, io
+from unmix import counts, io, quality
 from unmix import genes as names_of
 from unmix.cells import Cells, Matrix, read_cells
 from unmix.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from anndata import AnnData
 
 
-@dataclass(frozen=True)
-class Preset:
-    """Thresholds of quality control, and where they come from.
-
-    Those of cells need a whole transcriptome and apply to panels of more than PANEL genes only.
-    """
-
-    source: str
-    min_genes: int = 0
-    max_genes: float = np.inf
-    max_mito: float = 1.0
-    min_cells: int = 0
-
-
-PRESETS = {
-    "standard": Preset("our choice: lenient, so that no cell type is lost", 200, max_mito=0.20, min_cells=1),
-    "none": Preset("nothing is removed"),
-    "dissect": Preset("code of DISSECT", 200, max_mito=0.05, min_cells=3),
-    "nnice": Preset("code of NNICE", 200, 3000, 0.05),
-    "tape": Preset("notebooks of TAPE (PBMC)", 500, min_cells=5),
-}
-PANEL, FEW_CELLS = 2000, 10
+FEW_CELLS = 10
+#: Seconds between lines of progress.
+PROGRESS = 10.0
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_short_name", "symbol", "Symbol")
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "feature_id", "ENSEMBL")
 TYPE_HINTS = ("type", "label", "annot", "cluster", "louvain", "leiden", "ident", "population", "celltype", "class")
@@ -100,6 +81,7 @@ def prepare_reference(
     max_cells_per_type: int | None = None,
     seed: int = 0,
     cells: Path | str | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets.
 
@@ -115,13 +97,15 @@ def prepare_reference(
     label_map
         Old label -> new label; ``""`` drops the cells.
     preset
-        One of :data:`PRESETS`.
+        One of :data:`unmix.quality.PRESETS`.
     max_cells_per_type
         At most so many cells of each donor and cell type, chosen with `seed`.
     seed
         Seed of that choice.
     cells
         A table that annotates the cells, where the files do not.
+    progress
+        Called with a line every 10 s.
 
     Returns
     -------
@@ -137,25 +121,29 @@ def prepare_reference(
     """
     import anndata
 
-    if preset not in PRESETS:
-        raise UsageError(f"Unknown preset {preset!r}.", ", ".join(PRESETS), "choose one of these")
+    if preset not in quality.PRESETS:
+        raise UsageError(f"Unknown preset {preset!r}.", ", ".join(quality.PRESETS), "choose one of these")
     messages: list[str] = []
     files = [read_cells(path, cells) for path in paths]
     obs = _annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages)
     chosen = _choose(obs, max_cells_per_type, seed, messages)
     picked = [_pick(found, messages) for found in files]
     var, projections = _join([matrix for matrix, _ in picked], [found.name for found in files])
-    blocks = []
+    blocks, done, told = [], 0, time.monotonic()
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):
         wanted = chosen[(chosen >= start) & (chosen < end)] - start
         for block in matrix.rows(wanted):
             blocks.append((counts.recover(block, scale) @ projection).astype(np.float32))
+            done += block.shape[0]
+            if time.monotonic() - told > PROGRESS:
+                told = time.monotonic()
+                progress(f"read {done:,} of {chosen.size:,} cells")
     X = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, len(var)), dtype=np.float32)
     blocks.clear()
     X.sort_indices()
     obs = obs.iloc[chosen]
-    X, obs, var = _quality(X, obs, var, preset, messages)
+    X, obs, var = quality.control(X, obs, var, preset, messages)
     if obs.empty:
         raise DataError("No cell passes the quality control.", "cells with counts", "--preset none keeps all cells")
     _summary(obs, messages)
@@ -314,46 +302,6 @@ def _gene_table(var: pd.DataFrame) -> pd.DataFrame:
             table["gene_id"] = names_of.strip_version(var[column].astype(str))
             break
     return table
-
-
-def _quality(
-    X: sparse.csr_matrix, obs: pd.DataFrame, var: pd.DataFrame, name: str, messages: list[str]
-) -> tuple[sparse.csr_matrix, pd.DataFrame, pd.DataFrame]:
-    """Apply a preset; say what each threshold removed."""
-    preset = PRESETS[name]
-    keep = np.asarray(X.sum(axis=1)).ravel() > 0
-    if not keep.all():
-        messages.append(f"{(~keep).sum():,} cells without any count were dropped.")
-    by_cells = preset.min_genes or preset.max_mito < 1
-    if by_cells and len(var) <= PANEL:
-        messages.append(f"Preset {name}: thresholds of cells not applied to a panel of {len(var):,} genes.")
-    elif by_cells:
-        seen = np.diff(X.indptr)
-        mito = _mito_share(X, var)
-        tests = {
-            f"fewer than {preset.min_genes} genes": seen < preset.min_genes,
-            f"more than {preset.max_genes} genes": seen > preset.max_genes,
-            f"more than {preset.max_mito:.0%} mitochondrial counts": mito > preset.max_mito,
-        }
-        removed = [f"{(test & keep).sum():,} with {what}" for what, test in tests.items() if "inf" not in what]
-        messages.append(f"Preset {name} ({preset.source}) removed cells: {', '.join(removed)}.")
-        keep &= ~np.logical_or.reduce(list(tests.values()))
-    if not keep.all():
-        X, obs = X[keep], obs[keep]
-    if preset.min_cells:
-        genes = np.bincount(X.indices, minlength=X.shape[1]) >= preset.min_cells
-        if not genes.all():
-            where = "no cell" if preset.min_cells == 1 else f"fewer than {preset.min_cells} cells"
-            messages.append(f"{(~genes).sum():,} genes seen in {where} were removed.")
-            X, var = X[:, genes], var[genes]
-    return X, obs, var
-
-
-def _mito_share(X: sparse.csr_matrix, var: pd.DataFrame) -> np.ndarray:
-    names = var.index if names_of.kind(var.index) != "Ensembl" else names_of.translate(list(var.index))
-    mito = np.array([name[:3].upper() == "MT-" for name in names], dtype=np.float64)
-    total = np.asarray(X.sum(axis=1)).ravel()
-    return (X @ mito) / np.maximum(total, 1e-9)
 
 
 def _summary(obs: pd.DataFrame, messages: list[str]) -> None:
