@@ -22,7 +22,7 @@ from unmix import cli
 @cli.common
 def main(reference, samples, cells, scenario, settings, out, **options):
     with cli.run("simulate", cli.record_beside(out), **options) as run:
-        from unmix import io, simulate
+        from unmix import simulate
         from unmix.recipe import asdict
         from unmix.reference import read_reference
 
@@ -30,7 +30,7 @@ def main(reference, samples, cells, scenario, settings, out, **options):
         recipe = simulate.scenario(scenario, cells, settings)
         pseudobulk = simulate.pseudobulk(read_reference(reference), recipe, samples, options["seed"])
         run.facts["recipe"] = asdict(recipe)
-        io.write_h5ad(pseudobulk, run.output(out))
+        pseudobulk.write_h5ad(run.output(out))
 
 
 if __name__ == "__main__":

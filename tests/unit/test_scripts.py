@@ -1,0 +1,166 @@
+"""The scripts as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from unmix import io
+from unmix.toy import CELL_TYPES, toy
+
+BIN = Path(__file__).resolve().parents[2] / "bin"
+SCRIPTS = sorted(path.name for path in BIN.glob("unmix_*.py"))
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments, cwd=None):
+    command = [sys.executable, str(BIN / arguments[0]), *map(str, arguments[1:])]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scripts")
+    reference, bulk = toy(samples=6)
+    reference.write_h5ad(path / "reference.h5ad")
+    table = pd.DataFrame(bulk.X.T.astype(int), index=bulk.var_names, columns=bulk.obs_names)
+    io.write_table(table, path / "bulk.tsv", index_label="gene")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    done = run("unmix_train.py", folder / "reference.h5ad", "--method", "nnls", "--out", folder / "model.safetensors")
+    assert done.returncode == 0, done.stderr
+    return folder / "model.safetensors"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_answers_at_once_without_heavy_imports(script):
+    code = (
+        "import runpy, sys, resource\n"
+        f"sys.argv = [{script!r}, '--help']\n"
+        "try:\n"
+        f"    runpy.run_path({str(BIN / script)!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "heavy = {'torch', 'scanpy', 'anndata', 'pandas', 'numba'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy), used.ru_utime + used.ru_stime)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("HEAVY []")
+    assert float(last.split()[-1]) < 0.5
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_tells_its_version_and_is_executable(script):
+    assert "unmix, version" in run(script, "--version").stdout
+    assert os.access(BIN / script, os.X_OK)
+
+
+def test_train_and_predict_leave_tables_and_records(folder, model):
+    out = folder / "fractions"
+    done = run("unmix_predict.py", model, folder / "bulk.tsv", "--out-dir", out)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["fractions.tsv", "fractions_long.tsv", "run.json"]
+    wide = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0)
+    assert wide.index.name == "sample (mRNA fraction)"
+    assert list(wide.columns) == sorted(CELL_TYPES)
+    assert np.allclose(wide.sum(axis=1), 1, atol=1e-6)
+    long = pd.read_csv(out / "fractions_long.tsv", sep="\t")
+    assert list(long.columns) == ["sample", "cell_type", "fraction", "lower", "upper", "flag", "kind"]
+    record = json.loads((out / "run.json").read_text())
+    assert record["step"] == "predict"
+    assert set(record["inputs"]) == {"model", "bulk"}
+    assert record["method"]["doi"] == "10.1371/journal.pone.0006098"
+    assert record["model"]["inputs"]["reference"]["sha256"]
+    trained = json.loads((folder / "model.run.json").read_text())
+    assert trained["outputs"]["model.safetensors"] == record["inputs"]["model"]
+
+
+def test_same_seed_same_bytes_through_the_scripts(folder, model):
+    for name in ("first", "second"):
+        run("unmix_predict.py", model, folder / "bulk.tsv", "--out-dir", folder / name)
+    for table in ("fractions.tsv", "fractions_long.tsv"):
+        assert (folder / "first" / table).read_bytes() == (folder / "second" / table).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["unmix_train.py", "reference.h5ad", "--method", "scadn"], 2, ["no method 'scadn'", "did you mean scaden"]),
+        (["unmix_train.py", "reference.h5ad", "--method", "nnls", "--set", "prep.gen=all"], 2, ["prep.genes"]),
+        (["unmix_train.py", "none.h5ad", "--method", "nnls"], 65, ["none.h5ad", "do:"]),
+        (["unmix_train.py", "bulk.tsv", "--method", "nnls"], 65, ["bulk.tsv", "unmix_reference.py"]),
+        (["unmix_predict.py", "bulk.tsv", "bulk.tsv"], 65, ["not a safetensors file", "unmix_train.py"]),
+        (["unmix_predict.py", "model.safetensors", "none.tsv"], 65, ["none.tsv"]),
+        (["unmix_simulate.py", "reference.h5ad", "--scenario", "nonsense"], 2, ["one of standard"]),
+        (["unmix_methods.py", "nonsense"], 2, ["one of scaden"]),
+    ],
+)
+def test_a_mistake_gets_a_sentence_and_leaves_nothing(folder, model, arguments, code, words, tmp_path):
+    for name in ("reference.h5ad", "bulk.tsv", "model.safetensors"):
+        (tmp_path / name).symlink_to(folder / name)
+    before = set(tmp_path.iterdir())
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "Traceback" not in done.stderr
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_simulated_pseudobulk_carries_both_truths(folder):
+    out = folder / "pseudobulk.h5ad"
+    done = run("unmix_simulate.py", folder / "reference.h5ad", "--samples", 7, "--cells", 50, "--out", out)
+    assert done.returncode == 0, done.stderr
+    bulk = io.read_h5ad(out)
+    assert bulk.shape == (7, 600)
+    for target in ("cell", "mrna"):
+        assert list(bulk.obsm[f"{target}_fractions"].columns) == sorted(CELL_TYPES)
+    record = json.loads((folder / "pseudobulk.run.json").read_text())
+    assert record["recipe"]["cells"] == 50
+
+
+def test_a_training_killed_by_signal_9_goes_on_and_ends_with_the_same_bytes(folder, tmp_path):
+    def arguments(out: str) -> list[str]:
+        settings = ["train.steps=120", "train.validate_every=10"]
+        return [
+            *("unmix_train.py", str(folder / "reference.h5ad"), "--method", "scaden", "--device", "cpu"),
+            *(part for setting in settings for part in ("--set", setting)),
+            *("--out", str(tmp_path / out)),
+        ]
+
+    command = [sys.executable, str(BIN / "unmix_train.py"), *arguments("killed.safetensors")[1:]]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    checkpoint = tmp_path / ".killed.safetensors.checkpoint"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.safetensors").exists()
+    resumed = run(*arguments("killed.safetensors"))
+    assert "goes on from step" in resumed.stderr, resumed.stderr
+    whole = run(*arguments("whole.safetensors"))
+    assert whole.returncode == 0, whole.stderr
+    killed, undisturbed = (tmp_path / f"{name}.safetensors" for name in ("killed", "whole"))
+    assert killed.read_bytes() == undisturbed.read_bytes()
+
+
+def test_the_registry_is_listed_for_people_and_programs():
+    assert "scaden" in run("unmix_methods.py").stdout
+    methods = json.loads(run("unmix_methods.py", "--format", "json").stdout)
+    assert {"scaden", "nnls", "uniform", "reference_mean", "random"} <= {method["name"] for method in methods}
+    assert "| scaden | deep | 2020 |" in run("unmix_methods.py", "--format", "markdown").stdout
