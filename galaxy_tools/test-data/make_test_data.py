@@ -1,0 +1,84 @@
+#!/usr/bin/env python
+"""Make the inputs of the wrappers' tests: ``python galaxy_tools/test-data/make_test_data.py [FOLDER]``.
+
+Made up, tiny and the same on every run: single cells of four types from four donors, bulk samples mixed from other
+cells of the same laws, their true fractions, and an nnls model.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+HERE = Path(__file__).parent
+TYPES = ["B cells", "Monocytes", "NK cells", "T cells"]
+MARKERS = {
+    "B cells": "CD19 MS4A1 CD79A CD79B CD22 BANK1 BLK FCRL1 FCRLA PAX5 VPREB3 TCL1A",
+    "Monocytes": "CD14 LYZ S100A8 S100A9 FCN1 VCAN CSF1R CD163 MS4A6A CLEC7A CSTA CFP",
+    "NK cells": "GNLY KLRD1 KLRF1 NCAM1 NCR1 FGFBP2 SPON2 PRF1 KLRC1 SH2D1B XCL1 XCL2",
+    "T cells": "CD3D CD3E CD3G CD2 CD5 CD6 CD28 TRAT1 LEF1 TCF7 IL7R CCR7",
+}
+SHARED = """ACTB ACTG1 B2M EEF1A1 EEF2 FTH1 FTL GAPDH GUSB HPRT1 HSP90AB1 MALAT1 PGK1 PPIA PTMA RPL13A RPL3 RPLP0
+    RPS18 RPS27A SDHA TBP TMSB4X TPT1 TUBB UBB UBC VIM YWHAZ PTPRC CD44 CD52 CORO1A ARPC1B ARPC2 CFL1 PFN1 MYL6 LAPTM5
+    SRGN HLA-A HLA-B HLA-C HLA-E IL2RG ITGB2 CD53 LCP1 RAC2 ARHGDIB"""
+DONORS, CELLS_PER_DONOR, SAMPLES, CELLS_PER_SAMPLE = 4, 15, 6, 400
+
+
+def profiles(rng: np.random.Generator, genes: list[str]) -> np.ndarray:
+    """Return types x genes shares of the mRNA of a cell."""
+    level = rng.lognormal(0, 1, len(genes))
+    level[: len(SHARED.split())] *= 5
+    shares = np.array([[8.0 if gene in MARKERS[kind].split() else 1.0 for gene in genes] for kind in TYPES])
+    other = np.array(
+        [any(gene in MARKERS[name].split() for name in TYPES if name != kind) for kind in TYPES for gene in genes]
+    )
+    shares[other.reshape(shares.shape)] = 0.1
+    shares = shares * level
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def main(folder: Path) -> None:
+    """Write every file into `folder`."""
+    rng = np.random.default_rng(20251122)
+    genes = " ".join([SHARED, *MARKERS.values()]).split()
+    shares = profiles(rng, genes)
+    kinds, donors = np.repeat(TYPES, DONORS * CELLS_PER_DONOR), np.tile(range(DONORS), len(TYPES) * CELLS_PER_DONOR)
+    noise = rng.lognormal(0, 0.2, (DONORS, len(genes)))
+    expected = shares[np.repeat(range(len(TYPES)), DONORS * CELLS_PER_DONOR)] * noise[donors] * 2000
+    cells = anndata.AnnData(
+        sparse.csr_matrix(rng.poisson(expected).astype(np.float32)),
+        obs=pd.DataFrame(
+            {"cell_type": kinds, "donor": [f"donor{number + 1}" for number in donors]},
+            index=[f"cell{number}" for number in range(len(kinds))],
+        ),
+        var=pd.DataFrame(index=genes),
+    )
+    cells = cells[:, sorted(genes)].copy()
+    cells.obs = cells.obs.astype("category")
+    cells.uns["unmix"] = {"kind": "reference", "counts": "raw", "messages": []}
+    cells.write_h5ad(folder / "reference.h5ad", compression="gzip")
+
+    samples = [f"sample{number + 1}" for number in range(SAMPLES)]
+    truth = pd.DataFrame(rng.dirichlet(np.ones(len(TYPES)), SAMPLES), index=samples, columns=TYPES)
+    mixed = rng.poisson(truth.to_numpy() @ shares * 2000 * CELLS_PER_SAMPLE)
+    bulk = pd.DataFrame(mixed, index=samples, columns=genes)
+    truth.round(4).to_csv(folder / "truth.tsv", sep="\t", index_label="sample")
+    bulk.T.to_csv(folder / "bulk.tsv", sep="\t", index_label="gene")
+    bulk.T.to_csv(folder / "bulk.csv", index_label="gene")
+    anndata.AnnData(bulk.astype(np.float32)).write_h5ad(folder / "bulk.h5ad", compression="gzip")
+
+    script = HERE.parents[1] / "bin" / "unmix_train.py"
+    model = folder / "nnls.safetensors"
+    train = [sys.executable, script, folder / "reference.h5ad", "--method", "nnls", "--out", model]
+    subprocess.run(train, check=True)
+    model.with_name("nnls.run.json").unlink()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
