@@ -265,6 +265,19 @@ def test_step_writes_the_page_or_says_why_not(folder, tmp_path, root):
     assert list(empty.iterdir()) == []
 
 
+def test_what_weakens_the_numbers_is_said(tmp_path):
+    truth = fractions()
+    model = {"quick": True, "calibration": {"held_out": "cells"}, "trust_genes": ["A1BG"] * 1000}
+    write(tmp_path / "scaden", truth, truth=truth, model=model)
+    write(tmp_path / "uniform", truth * 0 + 0.25, truth=truth, method={"name": "uniform", "title": "Uniform (control)"})
+    text = page(tmp_path)
+    read = Page(text).words()
+    assert "trained with --quick" in read
+    assert "they are too narrow for a new donor" in read
+    assert "8 samples tell little about a correlation" in read
+    assert "A1BG" not in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.735, "0.73"), (-0.2, "\N{MINUS SIGN}0.20"), (-0.001, "0.00"), (float("nan"), "\N{EN DASH}")]
 )
@@ -280,6 +293,8 @@ def test_nine_published_methods_make_one_page(shared, tmp_path):
         name = path.stem.split("__")[0]
         if name != "gt":
             write(tmp_path / name, pd.read_csv(path, sep="\t", index_col=0), truth=truth)
+    write(tmp_path / "reference_mean", truth * 0 + truth.mean(), truth=truth)
     read = Page(page(tmp_path, headline="DISSECT"))
+    assert re.search(r"reference_mean, which looks at no sample, reaches 0\.[6-9]", read.words())
     assert {"accuracy", "scatter", "agreement"} <= set(read.ids)
     assert "MuSiC" in read.words()

@@ -71,7 +71,7 @@ def accuracy(results: Results) -> dict[str, Any] | None:
         "type_columns": [column[0] for column in type_columns],
         "type_rows": [(name, [_cell(lead, column, name) for column in type_columns]) for name in types],
         "notes": lead.evaluation.get("notes", []),
-        "sentences": _against_controls(scored),
+        "sentences": _asides(scored),
     }
 
 
@@ -157,8 +157,14 @@ def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
     return said, f"{lead.title} {verdicts[follows, closer]}"
 
 
-def _against_controls(scored: list[Result]) -> list[str]:
-    """Name the methods that the controls match."""
+def _asides(scored: list[Result]) -> list[str]:
+    """Name the methods that the controls match, and those that measure something else."""
+    mrna = [result.title for result in scored if result.kind == "mrna"]
+    kinds = f"Fractions of mRNA, which a truth of cell counts does not quite measure: {listed(mrna)}."
+    return _matched(scored) + ([kinds] if mrna and len(mrna) < len(scored) else [])
+
+
+def _matched(scored: list[Result]) -> list[str]:
     controls = [result for result in scored if result.control]
     others = [result for result in scored if not result.control]
     if not controls or len(others) < 2:

@@ -128,29 +128,28 @@ def agreement(results: Results) -> dict[str, Any] | None:
     methods = [result for result in results.methods if not result.control]
     if len(methods) < 2:
         return None
-    pairs = [[_compare(a.values, b.values) for b in methods] for a in methods]
-    for i, a in enumerate(methods):
-        for j, b in enumerate(methods):
-            if a.kind != b.kind or "score" in (a.kind, b.kind):
-                pairs[i][j] = (pairs[i][j][0], math.nan)
+    pairs = [[_compare(a, b) for b in methods] for a in methods]
     furthest = max((d for row in pairs for _, d in row if not math.isnan(d)), default=0.0) or 1.0
     return {
         "titles": [result.title for result in methods],
         "r": [[(number(r), _shade(r)) for r, _ in row] for row in pairs],
         "difference": [[(percent(d), _shade(d / furthest)) for _, d in row] for row in pairs],
         "correlated": any(not math.isnan(r) for row in pairs for r, _ in row),
+        "mixed": len({result.kind for result in methods}) > 1,
     }
 
 
-def _compare(a: pd.DataFrame, b: pd.DataFrame) -> tuple[float, float]:
-    """Return the mean per-type r and the mean absolute difference over what both have."""
+def _compare(one: Result, other: Result) -> tuple[float, float]:
+    """Return the mean per-type r and, if both measure the same, the mean absolute difference."""
+    a, b = one.values, other.values
     samples, types = a.index.intersection(b.index), a.columns.intersection(b.columns)
     if not len(samples) or not len(types):
         return math.nan, math.nan
     x, y = a.loc[samples, types].to_numpy(float), b.loc[samples, types].to_numpy(float)
     varies = ~(metrics.is_constant(x) | metrics.is_constant(y))
     r = metrics.agreement(x[:, varies], y[:, varies])["pearson"].mean() if varies.any() else math.nan
-    return float(r), float(np.abs(x - y).mean())
+    same = one.kind == other.kind != "score"
+    return float(r), float(np.abs(x - y).mean()) if same else math.nan
 
 
 def _shade(value: float) -> int:

@@ -65,12 +65,18 @@ class Result:
     @property
     def title(self) -> str:
         """Name of the method as people write it."""
-        return self.method.get("title") or self.method.get("name") or self.name
+        title = self.method.get("title") or self.method.get("name") or self.name
+        return title.removesuffix(" (control)")  # the page marks controls itself
 
     @property
     def control(self) -> bool:
         """Whether this is a control."""
         return self.method.get("family") == "control" or self.method.get("name", self.name) in CONTROLS
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """What run.json says of the model."""
+        return self.run.get("model", {})
 
     @property
     def level(self) -> str:

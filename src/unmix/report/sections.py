@@ -45,6 +45,8 @@ def summary(results: Results) -> dict[str, Any]:
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[0] += f" Largest{' on average' if samples > 1 else ''}: {largest}."
+    if lead.learned.get("quick"):
+        said.append("The model was trained with --quick, to try the way: do not use these numbers.")
     if lead.flags is not None:
         flagged = lead.flags.index[lead.flags != "ok"]
         cards.append((f"{len(flagged):,}", "flagged sample" if len(flagged) == 1 else "flagged samples"))
@@ -96,6 +98,11 @@ def limits(results: Results) -> dict[str, Any]:
             "The intervals were set on mixes of cells of the reference. A bulk that differs from it in tissue, "
             "protocol or disease has larger errors than they say."
         )
+        if lead.learned.get("calibration", {}).get("held_out") == "cells":
+            said.append(
+                "The reference names fewer than three donors, so the intervals were set on other cells of the same "
+                "donors: they are too narrow for a new donor."
+            )
     if lead.metrics is not None:
         said += _limits_of_accuracy(results)
     return {"sentences": said}
@@ -106,7 +113,11 @@ def _limits_of_accuracy(results: Results) -> list[str]:
     pooled = {c.title: c.metric("all", "pearson")["value"] for c in controls if c.name != "oracle"}
     pooled = {title: r for title, r in pooled.items() if not math.isnan(r)}
     best = max(pooled, key=pooled.__getitem__, default=None)
-    proof = f": here {best}, which looks at no sample, reaches {number(pooled[best])}" if best else ""
+    proof = (
+        f": here {best}, which looks at no sample, reaches {number(pooled[best])}"
+        if best and pooled[best] > 0.3
+        else ""
+    )
     samples = int(results.headline.metrics.query("level == 'type'")["n"].max())
     said = [
         f"Pooled r (over all cell types at once) mostly reflects that some types are always common{proof}. That is why "
@@ -123,7 +134,7 @@ def provenance(results: Results) -> dict[str, Any]:
     """List versions, seeds, settings and inputs, enough to repeat every run."""
     rows = []
     for result in results.methods:
-        run, learned = result.run, result.run.get("model", {})
+        run, learned = result.run, result.learned
         inputs = run.get("inputs", {})
         told = {
             "command": " ".join(str(word) for word in run.get("command", [])),
@@ -151,9 +162,9 @@ def citing(results: Results) -> dict[str, Any]:
     """Write a methods text to paste, with its references."""
     lead = results.headline
     references: list[tuple[str, str]] = []
-    reference = lead.run.get("model", {}).get("reference", {})
+    reference = lead.learned.get("reference", {})
     version = f" {lead.run['unmix']}" if lead.run.get("unmix") else ""
-    seed = lead.run.get("model", {}).get("seed", lead.run.get("seed"))
+    seed = lead.learned.get("seed", lead.run.get("seed"))
     said = [
         f"{kind(lead).capitalize().replace('Mrna', 'mRNA')} of {count(lead.values.shape[1], 'cell type')} "
         f"({listed(lead.values.columns, most=40)}) were estimated from the bulk expression of "
@@ -168,7 +179,7 @@ def citing(results: Results) -> dict[str, Any]:
         )
     if lead.lower is not None:
         level = f"{lead.level}% " if lead.level else ""
-        held = lead.run.get("model", {}).get("calibration", {}).get("held_out", "cells")
+        held = lead.learned.get("calibration", {}).get("held_out", "cells")
         said.append(f"The {level}intervals are split-conformal, calibrated on simulated mixes of held-out {held}.")
     others = [result for result in results.methods if not result.control and result is not lead]
     if others:
