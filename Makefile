@@ -6,7 +6,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 # Reuse finished tasks of the last run, unless the library is newer than that run's records
 resume = $(if $(shell [ -e results/$(1)/pipeline_info/trace.txt ] && find src -name '*.py' -newer results/$(1)/pipeline_info/trace.txt),,-resume)
 
-.PHONY: help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format lock clean
+.PHONY: help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -49,6 +49,9 @@ test-galaxy: setup ## the Galaxy tools
 format: setup ## lay the Python code out
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
+
+sync: setup ## pages and files that are made from others
+	.venv/bin/python scripts/parameters.py
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@scripts/lock

@@ -25,7 +25,7 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
             values = sheets.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
-            methods = sheets.check_methods(f"{values['methods']},{values.get('controls', '')}", known)
+            methods = sheets.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
             table = [
                 {
                     "method": name,

@@ -1,8 +1,8 @@
 """Put the demo's input into .cache/demo: it comes out of two Python packages, so no other download is needed.
 
-pbmc68k_reduced.h5ad is the file of PBMC single cells (`pbmc68k_reduced`) in the installed scanpy; bulk.tsv and truth.tsv
-are 20 PBMC bulk samples and their measured fractions in the source archive of daism (requirements/demo.lock, which
-pins its checksum; nothing of it is installed).
+pbmc68k_reduced.h5ad is the file of PBMC single cells in the installed scanpy; bulk.tsv and truth.tsv are 20 PBMC bulk
+samples and their measured fractions in the source archive of daism (requirements/demo.lock pins its checksum; nothing
+of it is installed).
 """
 
 import importlib.util

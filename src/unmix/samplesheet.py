@@ -150,18 +150,19 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
 
 
 def check_methods(named: str, known: Collection[str]) -> list[str]:
-    """Return the methods of a comma-separated list, each once and in its order.
+    """Return the methods of a comma-separated list, each once and in its order; ``none`` stands for no method.
 
     Raises
     ------
     UsageError
         A method that does not exist.
     """
-    methods = list(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
+    methods = dict.fromkeys(name.strip() for name in named.split(","))
+    methods.pop("none", None)
     for name in methods:
         if name not in known:
             raise UsageError(f"no method {name!r}.", *_instead(name, known))
-    return methods
+    return list(methods)
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:

@@ -1,0 +1,89 @@
+"""The real Nextflow on a small real input; runs that tests only read are made once."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("-profile", "test", "--methods", "nnls,scaden", "--controls", "random")
+TYPES = ("B.cells", "CD4.T.cells", "CD8.T.cells", "NK.cells", "monocytic.lineage")
+
+
+def nextflow(folder, *arguments, env=None):
+    """Run Nextflow in a folder of its own; `out` of the result is all that it printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [ROOT / "scripts" / "nextflow", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "NXF_ANSI_LOG": "false", **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    done.out = done.stdout
+    return done
+
+
+def trace(folder):
+    """Return the tasks of a run: process, tag, status, exit, attempt, hash."""
+    with (folder / "results" / "pipeline_info" / "trace.txt").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for row in rows:
+        row["process"], _, row["tag"] = row["name"].removeprefix("DECONVOLVE:").partition(" ")
+    return rows
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """Return the folder of the demo's input, fetched where it is not there yet."""
+    folder = ROOT / ".cache" / "demo"
+    if not (folder / "pbmc68k_reduced.h5ad").exists():
+        subprocess.run([sys.executable, ROOT / "scripts" / "demo_data.py"], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(demo, tmp_path_factory):
+    """Return a folder with a small real input: two bulks of six samples, a reference, truth, label map.
+
+    The samplesheet is as a spreadsheet on Windows saves it (byte-order mark, CRLF, a blank line), its paths
+    are relative to its own folder, and both rows share the reference.
+    """
+    folder = tmp_path_factory.mktemp("input") / "my data"
+    (folder / "files").mkdir(parents=True)
+    lines = (demo / "bulk.tsv").read_text().splitlines()
+    for name, samples in {"first": slice(0, 6), "second": slice(6, 12)}.items():
+        table = [lines[0].split("\t")[samples]] + [
+            [gene, *values[samples]] for gene, *values in (line.split("\t") for line in lines[1:])
+        ]
+        table[0].insert(0, "gene")
+        (folder / "files" / f"{name}.tsv").write_text("\n".join("\t".join(row) for row in table) + "\n")
+    shutil.copy(demo / "truth.tsv", folder / "files")
+    shutil.copy(demo / "pbmc68k_reduced.h5ad", folder / "files")
+    shutil.copy(ROOT / "assets" / "demo" / "labels.tsv", folder / "files")
+    shared = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv"
+    rows = [
+        "id,bulk,reference,cell_type_key,label_map,truth",
+        f"first,files/first.tsv,{shared},files/truth.tsv",
+        "",
+        f"second,./files/second.tsv,{shared},",
+    ]
+    (folder / "sheet.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(data, tmp_path_factory):
+    """Return the folder of a whole run on two rows, and what Nextflow printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = nextflow(folder, "run", ROOT, *QUICK, "--input", data / "sheet.csv")
+    assert done.returncode == 0, done.out
+    return folder, done.out

@@ -1,0 +1,101 @@
+"""Configuration: every profile reads, containers, versions, and parameters that agree wherever they stand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+
+import pytest
+
+import unmix
+from unmix import units
+
+from .conftest import ROOT, nextflow
+
+PROCESSES = {"SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EVALUATE", "REPORT"}
+
+
+def config(text):
+    """Return the parameters that nextflow.config declares, with their values as written."""
+    block = re.search(r"^params \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)[1]
+    return dict(re.findall(r"^    (\w+) += (.*)$", block, re.MULTILINE))
+
+
+def schema():
+    groups = json.loads((ROOT / "nextflow_schema.json").read_text())["$defs"].values()
+    return {name: rule for group in groups for name, rule in group["properties"].items()}
+
+
+def test_every_process_has_a_container_of_this_version(tmp_path):
+    done = nextflow(tmp_path, "inspect", ROOT, "-profile", "demo,gpu", "-format", "json")
+    found = {row["name"]: row["container"] for row in json.loads(done.out[done.out.index("{") :])["processes"]}
+    assert set(found) == PROCESSES
+    image = f"localhost/unmix:{unmix.__version__}"
+    assert found == dict.fromkeys(PROCESSES, image) | {"TRAIN": f"{image}-cuda"}
+
+
+def test_pipeline_and_library_have_one_version():
+    text = (ROOT / "nextflow.config").read_text()
+    assert re.search(r"version += '(.*)'\n\}", text)[1] == unmix.__version__
+    assert config(text)["container"] == f"'localhost/unmix:{unmix.__version__}'"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "settings"),
+    [
+        (
+            "docker,slurm,gpu",
+            ["docker.enabled = true", "process.executor = 'slurm'", "withLabel:process_gpu.maxForks = 1"],
+        ),
+        ("podman,k8s,dev", ["podman.enabled = true", "process.executor = 'k8s'", "process.beforeScript = "]),
+        (
+            "singularity,awsbatch,test",
+            ["singularity.enabled = true", "process.executor = 'awsbatch'", "params.quick = true"],
+        ),
+        ("apptainer,conda,demo", ["apptainer.enabled = true", "process.conda = ", "/assets/demo/samplesheet.csv"]),
+    ],
+)
+def test_every_profile_can_be_read_and_joined_with_others(tmp_path, profiles, settings):
+    done = nextflow(tmp_path, "config", "-profile", profiles, "-flat", ROOT)
+    assert done.returncode == 0, done.out
+    assert "WARN" not in done.out
+    for setting in settings:
+        assert setting in done.out.replace("process.'with", "process.with").replace("'.max", ".max")
+
+
+def test_units_of_the_samplesheet_are_those_of_the_library():
+    rows = json.loads((ROOT / "assets" / "schema_input.json").read_text())
+    assert tuple(rows["properties"]["unit"]["enum"]) == units.UNITS
+
+
+def test_parameters_agree_in_config_schema_and_docs():
+    declared = config((ROOT / "nextflow.config").read_text())
+    assert set(declared) == set(schema())
+    for name, rule in schema().items():
+        default = "null" if "default" not in rule else json.dumps(rule["default"]).replace('"', "'")
+        assert declared[name] == default, name
+    page = (ROOT / "docs" / "parameters.md").read_text()
+    assert page == runpy.run_path(ROOT / "scripts" / "parameters.py")["page"](), "docs/parameters.md is old: make sync"
+
+
+def test_deep_methods_alone_get_a_gpu_in_docker(data, tmp_path):
+    """There is no GPU and no docker here: a stand-in for docker runs the task as it is, without a container."""
+    docker = tmp_path / "docker"
+    skip = '[ "$1" = run ] || exit 0\nwhile [[ "$1" != localhost/unmix:* ]]; do shift; done\nshift'
+    docker.write_text(f'#!/usr/bin/env bash\n{skip}\nPATH={ROOT}/bin:{ROOT}/.venv/bin:$PATH exec "$@"\n')
+    docker.chmod(0o755)
+    arguments = ("-profile", "test,docker,gpu", "--input", data / "sheet.csv", "-stub-run")
+    done = nextflow(tmp_path, "run", ROOT, *arguments, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == 0, done.out
+    asked = {}
+    for script in tmp_path.glob("work/*/*/.command.run"):
+        text = script.read_text()
+        line = re.search(r"docker run .*", text)[0]
+        asked[re.search(r"name: '(?:DECONVOLVE:)?(.*)'", text)[1]] = line
+    deep = asked.pop("TRAIN (scaden:pbmc68k_reduced)")
+    assert "--gpus all" in deep
+    assert f"localhost/unmix:{unmix.__version__}-cuda" in deep
+    assert not [name for name, line in asked.items() if "--gpus" in line]
+    assert {name.partition(" ")[0] for name in asked} == PROCESSES

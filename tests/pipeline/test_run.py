@@ -1,0 +1,166 @@
+"""A run from a samplesheet to fractions, twice, resumed, as a stub; and runs in which something goes wrong."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+
+import pytest
+
+from .conftest import QUICK, ROOT, TYPES, nextflow, trace
+
+
+def tasks(folder, process):
+    return [row["tag"] for row in trace(folder) if row["process"] == process]
+
+
+def table(path):
+    header, *rows = [line.split("\t") for line in path.read_text().splitlines()]
+    return header, rows
+
+
+def test_fractions_of_every_sample_sum_to_one(finished):
+    results = finished[0] / "results"
+    for row, samples in {"first": 6, "second": 6}.items():
+        header, rows = table(results / row / "fractions.tsv")
+        assert header == ["sample (mRNA fraction)", *TYPES]
+        assert len(rows) == samples
+        for _sample, *fractions in rows:
+            assert sum(map(float, fractions)) == pytest.approx(1, abs=1e-6)
+
+
+def test_results_are_laid_out_as_the_contract_says(finished):
+    results = finished[0] / "results"
+    tables = {"fractions.tsv", "fractions_long.tsv", "run.json"}
+    for row, given in {"first": tables | {"metrics.tsv"}, "second": tables}.items():
+        assert {path.name for path in (results / row).iterdir()} == {
+            *given, "check", "report.html", "nnls", "scaden", "random",
+        }  # fmt: skip
+        for method in ("nnls", "scaden", "random"):
+            assert {path.name for path in (results / row / method).iterdir()} == given
+        assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
+    assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
+    assert {path.name for path in (results / "models").glob("*.safetensors")} == {
+        f"pbmc68k_reduced.{method}.safetensors" for method in ("nnls", "scaden", "random")
+    }
+    records = {path.name for path in (results / "pipeline_info").iterdir()}
+    assert {"trace.txt", "report.html", "timeline.html", "dag.html", "versions.tsv"} <= records
+
+
+def test_first_method_stands_in_the_folder_of_the_row(finished):
+    row = finished[0] / "results" / "first"
+    for name in ("fractions.tsv", "fractions_long.tsv", "metrics.tsv", "run.json"):
+        assert filecmp.cmp(row / name, row / "nnls" / name, shallow=False)
+    assert not filecmp.cmp(row / "fractions.tsv", row / "scaden" / "fractions.tsv", shallow=False)
+
+
+def test_rows_with_one_reference_prepare_and_train_it_once(finished):
+    assert tasks(finished[0], "REFERENCE") == ["(pbmc68k_reduced)"]
+    assert sorted(tasks(finished[0], "TRAIN")) == [
+        f"({method}:pbmc68k_reduced)" for method in ("nnls", "scaden", "random")
+    ]
+    assert len(tasks(finished[0], "PREDICT")) == 6
+
+
+def test_nextflow_names_the_report_of_every_row(finished):
+    for row in ("first", "second"):
+        assert f"unmix: {row} is done, see results/{row}/report.html" in finished[1]
+
+
+def test_resume_runs_nothing_again(finished, data):
+    again = nextflow(finished[0], "run", ROOT, *QUICK, "--input", data / "sheet.csv", "-resume")
+    assert again.returncode == 0, again.out
+    assert {row["status"] for row in trace(finished[0])} == {"CACHED"}
+
+
+def test_a_killed_task_is_retried_and_a_method_that_cannot_be_applied_is_left_out(finished, data, tmp_path):
+    """And the same seed gives the same bytes, in another run and after a retry."""
+    fake = tmp_path / "fake"
+    fake.mkdir()
+    real = f'exec {ROOT}/bin/$(basename "$0") "$@"'
+    scripts = {
+        "unmix_check.py": f'case "$*" in *--version*) {real};; esac\nmkdir {tmp_path}/once && kill -9 $$\n{real}',
+        "unmix_train.py": f'case "$*" in *"--method nnls"*) echo "nnls: not here" >&2; exit 99;; esac\n{real}',
+    }
+    for name, lines in scripts.items():
+        (fake / name).write_text(f"#!/usr/bin/env bash\n{lines}\n")
+        (fake / name).chmod(0o755)
+    path = f'export PATH=\\"{fake}:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
+    (tmp_path / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
+    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
+    (data / "first.csv").write_text(f"{header}\n{first}\n")
+    arguments = ("--methods", "nnls,scaden", "--controls", "none", "--input", data / "first.csv", "-c", "fake.config")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+    assert done.returncode == 0, done.out
+    rows = trace(tmp_path)
+    assert sorted((row["exit"], row["attempt"]) for row in rows if row["process"] == "CHECK") == [
+        ("0", "2"),
+        ("137", "1"),
+    ]
+    assert [row["exit"] for row in rows if row["tag"].startswith("(nnls:")] == ["99"]
+    row = tmp_path / "results" / "first"
+    assert not (row / "nnls").exists()
+    assert (row / "report.html").exists()
+    for name in ("fractions.tsv", "fractions_long.tsv", "metrics.tsv"):
+        assert filecmp.cmp(row / "scaden" / name, finished[0] / "results" / "first" / "scaden" / name, shallow=False)
+
+
+def test_another_seed_gives_other_numbers(finished, data, tmp_path):
+    arguments = ("--methods", "random", "--controls", "none", "--seed", "1")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments, "--input", data / "sheet.csv")
+    assert done.returncode == 0, done.out
+    first, other = (folder / "results" / "first" / "random" / "fractions.tsv" for folder in (finished[0], tmp_path))
+    assert table(first)[0] == table(other)[0]
+    assert table(first)[1] != table(other)[1]
+
+
+def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
+    done = nextflow(tmp_path, "run", ROOT, *QUICK, "--input", data / "sheet.csv", "-stub-run")
+    assert done.returncode == 0, done.out
+    assert {row["process"] for row in trace(tmp_path)} == {
+        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EVALUATE", "REPORT",
+    }  # fmt: skip
+
+
+def test_unusable_bulk_ends_the_run_with_our_sentence(data, tmp_path):
+    lines = (data / "files" / "first.tsv").read_text().splitlines()
+    cells = lines[5].split("\t")
+    lines[5] = "\t".join([cells[0], "-3.5", *cells[2:]])
+    (tmp_path / "negative.tsv").write_text("\n".join(lines) + "\n")
+    row = f"bad,negative.tsv,{data}/files/pbmc68k_reduced.h5ad,bulk_labels"
+    (tmp_path / "sheet.csv").write_text(f"id,bulk,reference,cell_type_key\n{row}\n")
+    done = nextflow(tmp_path, "run", ROOT, *QUICK, "--input", "sheet.csv")
+    assert done.returncode != 0
+    assert "unmix check: error:" in done.out
+    assert "expected:" in done.out
+    assert "Traceback" not in done.out
+    assert [row["exit"] for row in trace(tmp_path) if row["process"] == "CHECK"] == ["65"]
+    assert not (tmp_path / "results" / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("id,bulk\na,b.tsv\n", "sheet.csv has no column reference; it has id, bulk."),
+        ("id,bulk,reference\na,b.tsv,c.h5ad\n", "samplesheet row a: there is no file"),
+    ],
+)
+def test_a_wrong_samplesheet_is_named_before_anything_runs(tmp_path, row, sentence):
+    (tmp_path / "sheet.csv").write_text(row)
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", "--input", "sheet.csv")
+    assert done.returncode != 0
+    assert sentence in done.out
+    assert "Traceback" not in done.out
+    assert {row["process"] for row in trace(tmp_path)} == {"SAMPLESHEET"}
+
+
+def test_without_input_nextflow_says_what_to_give(tmp_path):
+    done = nextflow(tmp_path, "run", ROOT)
+    assert done.returncode != 0
+    assert "--input is not given" in done.out
+
+
+def test_run_json_of_the_pipeline_names_inputs_by_checksum(finished):
+    record = json.loads((finished[0] / "results" / "first" / "run.json").read_text())
+    assert record["step"] == "predict"
+    assert all(len(entry["sha256"]) == 64 for entry in record["inputs"].values())
