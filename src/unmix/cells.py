@@ -40,12 +40,15 @@ class Matrix:
 
     def rows(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
         """Yield the `wanted` rows (sorted indices) as CSR, in order, reading the file once."""
-        if not hasattr(self.data, "keys"):
-            yield from self._dense_or_memory(wanted)
-        elif self.columns_first:
-            yield self._columns(wanted)
-        else:
-            yield from self._sparse(wanted)
+        try:
+            if not hasattr(self.data, "keys"):
+                yield from self._dense_or_memory(wanted)
+            elif self.columns_first:
+                yield self._columns(wanted)
+            else:
+                yield from self._sparse(wanted)
+        except OSError as error:
+            raise DataError(f"{self.name} is damaged on disk ({error}).", io.H5AD, "copy the file again") from error
 
     def _sparse(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
         indptr = self.data["indptr"][:]

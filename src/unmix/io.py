@@ -74,7 +74,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     )
     rows = cells.pop(0).str.strip()
     data = {i: text.column(cells[i], header[i], rows, path) for i in cells}
-    frame = pd.DataFrame(data, copy=False)
+    frame = pd.DataFrame(data)
     frame.index = pd.Index(rows.to_numpy(), name=header[0] or None, dtype=object)
     frame.columns = pd.Index(header[1:], dtype=object)
     frame.attrs["messages"] = messages

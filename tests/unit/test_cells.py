@@ -1,4 +1,5 @@
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,3 +85,17 @@ def test_annotations_of_other_cells_are_refused(tmp_path):
 def test_a_folder_that_is_no_10x_output_is_refused(tmp_path):
     with pytest.raises(DataError, match="10x"):
         cells.read_cells(tmp_path)
+
+
+def test_a_block_damaged_on_disk_is_a_data_error(tmp_path):
+    path = tmp_path / "a.h5ad"
+    counts = RNG.poisson(2, (500, 30)).astype(np.float32)
+    anndata.AnnData(sparse.csr_matrix(counts)).write_h5ad(path, compression="gzip")
+    raw = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        at = file["X/data"].id.get_chunk_info(0)
+    raw[at.byte_offset + 20 : at.byte_offset + at.size] = bytes(at.size - 20)
+    path.write_bytes(raw)
+    (matrix,) = cells.read_cells(path).matrices
+    with pytest.raises(DataError, match="damaged"):
+        list(matrix.rows(np.arange(500)))
