@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 #: Share of donors (or cells) held out of training.
 HELD_OUT = 0.25
-#: Held-out mixes by which intervals are calibrated, and by which their coverage is then measured.
+#: Held-out mixes by which intervals are calibrated.
 CALIBRATION = 500
+#: Groups of donors of which each is held out once, for methods that are fitted in no time.
+FOLDS = 4
 #: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
 #: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
 CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=0.5)
@@ -128,15 +130,15 @@ def train(
     cells = Cells.from_reference(reference)
     _check_needs(method, cells, bulk)
     rng = np.random.default_rng(seed)
-    train_cells, held_out, by_donor = split(cells, rng)
+    folds, by_donor = split(cells, rng, FOLDS if method.refit else 1)
     if not by_donor:
         say(
-            "Held-out cells are of the same donors as the training cells, because the reference names fewer than "
-            "three donors: intervals and stopping are optimistic."
+            f"Held-out cells are of the same donors as the training cells, because the reference names "
+            f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}: intervals and stopping are optimistic."
         )
     task = Task(
-        train=train_cells,
-        held_out=held_out,
+        train=cells,
+        held_out=cells.take(np.array([], int)),
         recipe=chosen,
         rng=rng,
         device=_device(method, device),
@@ -145,18 +147,22 @@ def train(
         bulk=_aligned(bulk, cells.genes),
         checkpoint=checkpoint,
     )
-    model = _model(method, task, method.fit(task), seed)
-    calibration = calibrate(method, model, held_out, rng, task.device)
+    calibration = []
+    for learned, held in folds:
+        fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
+        model = _model(method, fold, method.fit(fold), seed)
+        calibration.append(calibrate(method, model, fold.held_out, CALIBRATION // len(folds), rng, task.device))
     if method.refit:
-        model = _model(method, task, method.fit(dataclasses.replace(task, train=cells)), seed)
-    model.arrays |= {"calibration.scores": calibration} | trust.fit(cells, held_out, rng)
+        model = _model(method, task, method.fit(task), seed)
+    scores = np.sort(np.concatenate(calibration), axis=0)
+    model.arrays |= {"calibration.scores": scores} | trust.fit(cells, fold.held_out, rng)
     model.facts |= {
         "quick": quick,
         "trust_genes": cells.genes.tolist(),
         "calibration": {
             "held_out": "donors" if by_donor else "cells",
-            "donors": [held_out.donors[i] for i in np.unique(held_out.donor_of)] if by_donor else [],
-            "mixes": CALIBRATION,
+            "folds": len(folds),
+            "mixes": len(scores),
         },
         "reference": {
             "cells": len(cells.type_of),
@@ -222,26 +228,50 @@ def predict(
     return Fractions(*tables, pd.Series(flags, samples), model.kind, level)
 
 
-def calibrate(method: Method, model: Model, held_out: Cells, rng: np.random.Generator, device: str) -> np.ndarray:
+def calibrate(
+    method: Method, model: Model, held_out: Cells, mixes: int, rng: np.random.Generator, device: str
+) -> np.ndarray:
     """Return the calibration scores of a model on mixes of held-out cells (mixes x types)."""
     position = {gene: i for i, gene in enumerate(held_out.genes)}
     genes = np.array([position[gene] for gene in model.genes], dtype=int)
-    mixes = Mixer(held_out, CALIBRATION_MIXES, rng).draw(CALIBRATION, rng)
-    estimate = method.estimate(model, mixes.expression[:, genes], np.ones(len(genes), bool), device)
-    return uncertainty.scores(normalised(estimate), mixes.truth(model.kind))
+    drawn = Mixer(held_out, CALIBRATION_MIXES, rng).draw(mixes, rng)
+    estimate = method.estimate(model, drawn.expression[:, genes], np.ones(len(genes), bool), device)
+    return uncertainty.scores(normalised(estimate), drawn.truth(model.kind))
 
 
-def split(cells: Cells, rng: np.random.Generator) -> tuple[Cells, Cells, bool]:
-    """Split cells into training and held-out ones: by donor if there are three, else by cell within types.
+def split(cells: Cells, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
+    """Split cells into training and held-out ones, by donor where donors are known, else by cell within types.
 
     A type that only one side would have is split by cell, so that every type is on both sides; the single cell
     of a type serves on both.
+
+    Parameters
+    ----------
+    cells
+        Of the reference.
+    rng
+        Orders donors and cells.
+    folds
+        1: a quarter is held out, by donor if there are three, since a network that learns from one donor would be
+        much worse than one that learns from all. More: every donor is held out once, in up to so many groups.
+
+    Returns
+    -------
+    Masks of training and of held-out cells for each fold, and whether donors were held out.
     """
-    by_donor = len(cells.donors) >= 3
-    held = np.zeros(len(cells.type_of), bool)
-    if by_donor:
-        number = max(1, round(HELD_OUT * len(cells.donors)))
-        held = np.isin(cells.donor_of, rng.permutation(len(cells.donors))[:number])
+    donors = rng.permutation(len(cells.donors))
+    by_donor = len(donors) >= (3 if folds == 1 else 2)
+    if not by_donor:
+        groups = [np.array([], int)]
+    elif folds == 1:
+        groups = [donors[: max(1, round(HELD_OUT * len(donors)))]]
+    else:
+        groups = np.array_split(donors, min(folds, len(donors)))
+    return [_masks(cells, np.isin(cells.donor_of, group), rng) for group in groups], by_donor
+
+
+def _masks(cells: Cells, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and held-out masks in which every type is on both sides."""
     learned = ~held
     for k in range(len(cells.cell_types)):
         members = np.flatnonzero(cells.type_of == k)
@@ -250,7 +280,7 @@ def split(cells: Cells, rng: np.random.Generator) -> tuple[Cells, Cells, bool]:
         chosen = rng.permutation(members)[: max(1, round(HELD_OUT * len(members)))]
         held[members] = np.isin(members, chosen)
         learned[members] = ~held[members] if len(members) > 1 else True
-    return cells.take(learned), cells.take(held), by_donor
+    return learned, held
 
 
 def normalised(estimate: np.ndarray) -> np.ndarray:
@@ -273,7 +303,7 @@ def _model(method: Method, task: Task, fit: Fit, seed: int) -> Model:
         recipe=asdict(task.recipe),
         genes=task.train.genes[fit.genes].tolist(),
         cell_types=task.train.cell_types,
-        kind=method.kind,
+        kind=fit.kind or method.kind,
         arrays=dict(fit.arrays),
         facts={"unmix": __version__, "seed": seed, "training": fit.facts},
     )

@@ -73,11 +73,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit returns: the genes it uses (indices into those of `Task.train`) and its arrays."""
+    """What a fit returns: the genes it uses (indices into those of `Task.train`) and its arrays.
+
+    `kind` is for methods whose recipe decides what they estimate; empty is the method's own.
+    """
 
     genes: np.ndarray
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
+    kind: str = ""
 
 
 class Method:
