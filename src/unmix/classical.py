@@ -1,29 +1,38 @@
-"""Classical methods: a signature, and one pure function from (signature, sample) to fractions."""
+"""Classical methods: what the reference says of every type, and one pure function from that and a sample to fractions.
+
+What a method learns are arrays whose first axis is the types; those of two axes have the model's genes as the second.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from unmix.method import Fit, Method, Task
-from unmix.prep import select_genes
-from unmix.recipe import Prep
+from unmix.recipe import fromdict
+from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
     from unmix.model import Model
+    from unmix.simulate import Cells
 
 #: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
 OFFSET = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classical:
-    """Recipe of a classical method."""
+class Recipe:
+    """What the recipe of every classical method has."""
 
-    prep: Prep = field(default_factory=Prep)
-    """`genes`, `per_type`, `top` and `min_variance` choose the signature's genes; scaling is the method's own."""
+    genes: Genes = field(default_factory=Genes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classical(Recipe):
+    """Recipe of a method over a signature."""
+
     weights: Literal["none", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
     factors, and unweighted least squares follows the few highest genes."""
@@ -32,33 +41,85 @@ class Classical:
     of a cell, so that the answer is a fraction of cells as far as the reference's own totals tell RNA contents."""
 
 
-class SignatureMethod(Method):
-    """A classical method over a signature; subclasses define :meth:`solve`."""
+class ClassicalMethod(Method):
+    """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
+
+    def fit(self, task: Task) -> Fit:
+        """Choose genes and learn the arrays of the types."""
+        genes = choose(task.recipe.genes, task.train)
+        return Fit(genes, self.learn(task.train, genes, task.recipe), {})
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Solve every sample over the genes that are present; a type without expression there gets 0."""
+        recipe = fromdict(type(self.recipes["default"]), model.recipe)
+        types = len(model.cell_types)
+        learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
+        learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
+        known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
+        learned = {name: array[known] for name, array in learned.items()}
+        weights = np.zeros((len(expression), types))
+        for i, sample in enumerate(expression[:, present].astype(np.float64)):
+            if sample.any():
+                weights[i, known] = self.solve(learned, sample, recipe)
+        return weights
+
+    def learn(self, cells: Cells, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
+        """Return the arrays of the types; the first of two axes tells which types are expressed.
+
+        Parameters
+        ----------
+        cells
+            To learn from, with all genes.
+        genes
+            Indices of the genes the model uses.
+        recipe
+            Of the method's own type.
+        """
+        raise NotImplementedError
+
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the weights of the types (not yet divided by their sum).
+
+        Parameters
+        ----------
+        learned
+            Of :meth:`learn`, over the genes that are present and the types that are expressed.
+        sample
+            Genes, linear, not all zero.
+        recipe
+            Of the method's own type.
+        """
+        raise NotImplementedError
+
+
+class SignatureMethod(ClassicalMethod):
+    """A method over a signature alone; subclasses define :meth:`regress`."""
 
     kind = "mrna"
 
     def fit(self, task: Task) -> Fit:
-        """Build the signature over the chosen genes."""
-        cells = task.train
+        """Build the signature over the chosen genes; mean counts of cells give fractions of cells."""
+        fit = super().fit(task)
+        return Fit(fit.genes, fit.arrays, fit.facts, "cell" if task.recipe.signature == "counts" else "mrna")
+
+    def learn(self, cells: Cells, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
+        """Return the signature (types x genes)."""
         signature = cells.signature()
-        genes = select_genes(task.recipe.prep, cells, signature)
-        if task.recipe.signature == "counts":
+        if recipe.signature == "counts":
             signature = signature * (cells.rna_per_cell() / 1e6)[:, None]
-        return Fit(genes, {"signature": signature[:, genes].astype(np.float64)}, {})
+        return {"signature": signature[:, genes].astype(np.float64)}
 
-    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Solve sample by sample over the genes that are present, signature and sample scaled to the same mean."""
-        signature = model.arrays["signature"][:, present]
-        signature = signature / signature.mean()
-        samples = expression[:, present] / np.maximum(expression[:, present].mean(1, keepdims=True), 1e-12)
-        if model.recipe["weights"] == "mean":
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
+        """Scale signature and sample to the same mean, weigh the genes, regress."""
+        signature = learned["signature"] / learned["signature"].mean()
+        sample = sample / sample.mean()
+        if recipe.weights == "mean":
             weights = 1 / (signature.mean(0) + OFFSET)
-            signature, samples = signature * weights, samples * weights
-        return np.stack([self.solve(signature.T, sample) for sample in samples])
+            signature, sample = signature * weights, sample * weights
+        return self.regress(signature.T, sample, recipe)
 
-    @staticmethod
-    def solve(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        """Return the weights of the types (not yet divided by their sum).
+    def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the weights of the types.
 
         Parameters
         ----------
@@ -66,5 +127,7 @@ class SignatureMethod(Method):
             Genes x types.
         sample
             Genes.
+        recipe
+            Of the method's own type.
         """
         raise NotImplementedError

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Share of donors (or cells) held out of training.
 HELD_OUT = 0.25
-#: Held-out mixes by which intervals are calibrated.
-CALIBRATION = 500
+#: Held-out mixes by which intervals are calibrated, and as many for a quick training.
+CALIBRATION, QUICK_CALIBRATION = 500, 120
 #: Groups of donors of which each is held out once, for methods that are fitted in no time.
 FOLDS = 4
 #: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
@@ -147,11 +147,11 @@ def train(
         bulk=_aligned(bulk, cells.genes),
         checkpoint=checkpoint,
     )
-    calibration = []
+    calibration, mixes = [], (QUICK_CALIBRATION if quick else CALIBRATION) // len(folds)
     for learned, held in folds:
         fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
         model = _model(method, fold, method.fit(fold), seed)
-        calibration.append(calibrate(method, model, fold.held_out, CALIBRATION // len(folds), rng, task.device))
+        calibration.append(calibrate(method, model, fold.held_out, mixes, rng, task.device))
     if method.refit:
         model = _model(method, task, method.fit(task), seed)
     scores = np.sort(np.concatenate(calibration), axis=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unmix.classical import Classical, SignatureMethod
 from unmix.method import Info
 from unmix.registry import register
+from unmix.solvers import nonnegative
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +36,6 @@ class NNLS(SignatureMethod):
         "published": Classical(),
     }
 
-    @staticmethod
-    def solve(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        """Return the weights of the types."""
-        from scipy.optimize import nnls
-
-        return nnls(signature, sample)[0]
+    def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> np.ndarray:
+        """Return the non-negative weights of the types."""
+        return nonnegative(signature, sample)

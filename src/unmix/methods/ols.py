@@ -1,0 +1,56 @@
+"""Ordinary least squares: the regression with which deconvolution of expression began (Abbas et al. 2009)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unmix.classical import Classical, SignatureMethod
+from unmix.method import Info
+from unmix.registry import register
+
+
+def abbas(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Regress the sample on the signature, drop the type with the most negative weight, and again until none is.
+
+    Parameters
+    ----------
+    signature
+        Genes x types.
+    sample
+        Genes.
+    """
+    kept = np.arange(signature.shape[1])
+    while len(kept):
+        weights = np.linalg.lstsq(signature[:, kept], sample, rcond=None)[0]
+        if weights.min() >= 0:
+            break
+        kept = np.delete(kept, weights.argmin())
+    result = np.zeros(signature.shape[1])
+    if len(kept):
+        result[kept] = weights
+    return result
+
+
+@register
+class OLS(SignatureMethod):
+    """Least squares without constraint; types of negative weight are dropped one after the other."""
+
+    name = "ols"
+    info = Info(
+        title="Ordinary least squares",
+        family="classical",
+        summary="The oldest regression, negative weights dropped one by one; differs from nnls where types are alike.",
+        citation="Abbas AR et al. Deconvolution of blood microarray data identifies cellular activation patterns in "
+        "systemic lupus erythematosus. PLoS ONE 4, e6098 (2009).",
+        doi="10.1371/journal.pone.0006098",
+        year=2009,
+        licence="none needed (numpy)",
+    )
+    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+        "default": Classical(weights="mean"),
+        "published": Classical(),
+    }
+
+    def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> np.ndarray:
+        """Return the weights of the types."""
+        return abbas(signature, sample)

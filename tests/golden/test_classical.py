@@ -1,0 +1,71 @@
+"""The classical methods against what the original R tools gave on the small data of omnideconv."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+
+from unmix import registry
+from unmix.method import Task
+from unmix.model import Model
+from unmix.recipe import asdict
+from unmix.simulate import Cells
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    folder = shared / "golden" / "omnideconv_small"
+
+    def read(name: str) -> pd.DataFrame:
+        return pd.read_csv(folder / name, index_col=0, sep="\t" if name.endswith("tsv") else ",")
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def cells(golden, shared):
+    """The 100 cells of three types and 25 donors."""
+    folder = shared / "golden" / "omnideconv_small"
+    counts = golden("sc_object_small.csv")
+    types, type_of = np.unique((folder / "cell_annotations_small.txt").read_text().splitlines(), return_inverse=True)
+    donors, donor_of = np.unique((folder / "batch_ids_small.txt").read_text().splitlines(), return_inverse=True)
+    matrix = csr_matrix(counts.to_numpy(dtype=np.float64).T)
+    return Cells(matrix, counts.index.to_numpy(str), list(types), list(donors), type_of, donor_of)
+
+
+def estimate(name: str, cells: Cells, bulk: pd.DataFrame, recipe: str = "published", **changes) -> pd.DataFrame:
+    """Train and predict as the engine does, without intervals."""
+    import dataclasses
+
+    method = registry.get(name)
+    chosen = dataclasses.replace(method.recipes[recipe], **changes)
+    values = bulk.loc[cells.genes].to_numpy().T
+    rng = np.random.default_rng(0)
+    task = Task(cells, cells.take(np.zeros(0, int)), chosen, rng, "cpu", lambda _: None, lambda _: None, bulk=values)
+    fit = method.fit(task)
+    model = Model(name, asdict(chosen), cells.genes[fit.genes].tolist(), cells.cell_types, method.kind, fit.arrays)
+    weights = method.estimate(model, values[:, fit.genes], np.ones(len(fit.genes), bool), "cpu")
+    return pd.DataFrame(weights / weights.sum(1, keepdims=True), bulk.columns, cells.cell_types)
+
+
+def difference(found: pd.DataFrame, expected: pd.DataFrame) -> float:
+    return float((found - expected.loc[found.index, found.columns]).abs().to_numpy().max())
+
+
+def test_music(golden, cells):
+    found = estimate("music", cells, golden("bulk_small.csv"))
+    assert difference(found, golden("music_result_small.csv")) < 1e-6
+
+
+def test_cibersortx_fractions(golden):
+    from unmix.methods.nusvr import Recipe, cibersort
+
+    signature, expected = golden("cibersortx_model_small.tsv"), golden("cibersortx_result_small.tsv")
+    samples = golden("bulk_small.csv").loc[signature.index]
+    recipe = Recipe(solver="libsvm")
+    found = [cibersort(signature.to_numpy(), sample, recipe) for sample in samples.to_numpy().T]
+    assert difference(pd.DataFrame(found, samples.columns, signature.columns), expected) < 1e-6
