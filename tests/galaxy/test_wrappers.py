@@ -135,6 +135,6 @@ def test_predict_takes_the_model_of_the_tests_with_every_form_of_bulk(tmp_path):
         out = tmp_path / bulk
         command = [sys.executable, script, data / "nnls.safetensors", data / bulk, "--out-dir", out]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, f"run: python galaxy_tools/test-data/make_test_data.py\n{done.stderr}"
         tables.append((out / "fractions.tsv").read_bytes())
     assert tables[0] == tables[1] == tables[2]
