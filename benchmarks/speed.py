@@ -1,0 +1,176 @@
+"""Simulation, training, prediction and start-up against their limits, on one core, in one run; prints ratios."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np  # noqa: E402 - the bounds above must come before
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / "bin"
+SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
+#: The original Scaden on the common case: RMSE, and user CPU seconds of its training.
+ORIGINAL_RMSE, ORIGINAL_SECONDS = 0.073, 974
+
+#: Runs a command and prints what it alone has used.
+CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+
+
+def main() -> None:
+    """Run every part and print one line for each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command([sys.executable, SHARED / "peers" / "make_case.py", "--out", folder / "case"])
+        script("unmix_reference.py", folder / "case/ref.h5ad", "--cell-type-key", "Celltype", "--donor-key", "donor",
+               "--preset", "none", "--out", folder / "reference.h5ad")  # fmt: skip
+        print(f"{'part':<52}{'measured':>12}{'limit':>10}{'ratio':>8}")
+        simulation(folder)
+        published(folder)
+        default(folder)
+        for path in sorted(BIN.glob("unmix_*.py")):
+            row(f"{path.name} --help, CPU s", script(path.name, "--help")[0], 0.5)
+
+
+def simulation(folder: Path) -> None:
+    """Compare the sums of cells with a dense product, and time the whole command."""
+    cells, recipe, rng = reference(folder), recipe_of_simulation(), np.random.default_rng(0)
+    from unmix.simulate import Mixer
+
+    mixer = Mixer(cells, recipe, rng)
+    mixer.draw(2, rng)  # compiles
+    chosen = np.zeros((1000, cells.counts.shape[0]), np.float32)
+    chosen[:, :500] = 1
+    dense = cells.counts.toarray()
+    ours = theirs = 0.0
+    for _ in range(5):  # in turn, so that a drift of the machine's speed hits both
+        ours += seconds(lambda: mixer.draw(1000, rng))
+        theirs += seconds(lambda: chosen @ dense)
+    row("simulation, CPU s (limit: 1.6 x dense product)", ours, 1.6 * theirs)
+    used, _ = script("unmix_simulate.py", folder / "reference.h5ad", "--samples", "5000", "--cells", "500",
+                     "--out", folder / "pseudobulk.h5ad", "--quiet")  # fmt: skip
+    row("whole command unmix_simulate.py, CPU s", used, 6)
+
+
+def published(folder: Path) -> None:
+    """Compare the published Scaden with a plain loop over three networks, at equal steps on equal mixes."""
+    import torch
+
+    from unmix import registry
+    from unmix.deep import Session
+    from unmix.method import Task
+    from unmix.nets import Ensemble
+    from unmix.recipe import override
+    from unmix.simulate import Mixer
+
+    method = registry.get("scaden")
+    recipe = override(method.recipes["published"], ["train.steps=60", "train.validate_every=1000"])
+    cells, rng = reference(folder), np.random.default_rng(0)
+    mixes = Mixer(cells, recipe.simulation, rng).draw(1000, rng)
+    logs = np.log2(mixes.expression + 1)
+    low, high = logs.min(1, keepdims=True), logs.max(1, keepdims=True)
+    inputs, truth = ((logs - low) / (high - low)).astype(np.float32), mixes.cell_fractions.astype(np.float32)
+    nets = []
+    for net in recipe.nets:
+        widths, layers = [inputs.shape[1], *net.hidden], []
+        for before, after, rate in zip(widths[:-1], widths[1:], net.dropout or [0] * len(net.hidden), strict=True):
+            layers += [torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(rate)]
+        nets.append(torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], truth.shape[1]), torch.nn.Softmax(1)))
+
+    def plain() -> None:
+        for net in nets:
+            optimiser = torch.optim.Adam(net.parameters(), lr=1e-4)
+            for _ in range(60):
+                chosen = rng.integers(0, len(inputs), 128)
+                optimiser.zero_grad()
+                x, y = torch.from_numpy(inputs[chosen]), torch.from_numpy(truth[chosen])
+                torch.nn.functional.mse_loss(net(x), y).backward()
+                optimiser.step()
+
+    task = Task(cells, cells, recipe, rng, "cpu", lambda _: None, lambda _: None)
+    session = Session(task, recipe, None, None, (inputs, truth), "cpu")
+    ensemble = Ensemble(recipe.nets, inputs.shape[1], truth.shape[1], torch.Generator().manual_seed(0))
+    few = (inputs[:2], truth[:2])
+    row(
+        "published Scaden, CPU s (limit: 0.6 x plain loop)",
+        seconds(lambda: method._train(ensemble, session, few)),
+        0.6 * seconds(plain),
+    )
+
+
+def default(folder: Path) -> None:
+    """Train and predict the common case with the default recipe, as a user would."""
+    model, out = folder / "model.safetensors", folder / "fractions"
+    idle = command([sys.executable, "-c", "import torch"])[1]
+    used, memory = script("unmix_train.py", folder / "reference.h5ad", "--method", "scaden", "--device", "cpu",
+                          "--threads", "1", "--quiet", "--out", model)  # fmt: skip
+    row("default Scaden, training, CPU s (original 974)", used, ORIGINAL_SECONDS / 10)
+    row("  peak memory above torch, MB", memory - idle, 1500)
+    bulk = folder / "case/bulk_genes_x_samples.txt"
+    row(
+        "  prediction of 100 samples, CPU s",
+        script("unmix_predict.py", model, bulk, "--out-dir", out, "--quiet")[0],
+        10,
+    )
+    import pandas as pd
+
+    truth = pd.read_csv(folder / "case/truth.csv", index_col=0)
+    fractions = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0).loc[truth.index, truth.columns]
+    row("  RMSE on the case (original 0.073)", float(np.sqrt(((fractions - truth) ** 2).to_numpy().mean())), 0.064)
+
+
+def reference(folder: Path):  # noqa: ANN201 - imports late
+    """Return the cells of the case."""
+    from unmix.reference import read_reference
+    from unmix.simulate import Cells
+
+    return Cells.from_reference(read_reference(folder / "reference.h5ad"))
+
+
+def recipe_of_simulation():  # noqa: ANN201 - imports late
+    """Return the default simulation."""
+    from unmix.recipe import Simulation
+
+    return Simulation(cells=500)
+
+
+def seconds(function) -> float:  # noqa: ANN001 - any callable
+    """Return the CPU seconds of a call."""
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
+def script(name: str, *arguments: object) -> tuple[float, float]:
+    """Run a script of bin/; return CPU seconds and peak memory (MB)."""
+    return command([sys.executable, BIN / name, *arguments])
+
+
+def command(arguments: list[object]) -> tuple[float, float]:
+    """Run a command in a process of its own; return CPU seconds and peak memory (MB)."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, *map(str, arguments)], check=True, capture_output=True, text=True
+    )
+    used, memory = done.stdout.split()
+    return float(used), float(memory)
+
+
+def row(part: str, measured: float, limit: float) -> None:
+    """Print one line; a ratio above 1 misses the limit."""
+    print(f"{part:<52}{measured:>12.4g}{limit:>10.4g}{measured / limit:>8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
