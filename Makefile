@@ -4,7 +4,8 @@ NEXTFLOW := scripts/nextflow
 PYTEST := .venv/bin/python -m pytest
 export UNMIX_SHARED ?= $(abspath ../shared)
 # Reuse finished tasks of the last run, unless the library is newer than that run's records
-resume = $(if $(shell [ -e results/$(1)/pipeline_info/trace.txt ] && find src -name '*.py' -newer results/$(1)/pipeline_info/trace.txt),,-resume)
+records = results/$(1)/pipeline_info/trace.txt
+resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
 .PHONY: help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
 help: ## this list
@@ -15,20 +16,24 @@ setup: .venv/.setup ## .venv with everything that the scripts and tests need
 .venv/.setup: requirements/base.lock requirements/torch.lock pyproject.toml src/unmix/__init__.py scripts/setup $(wildcard bin/*.py)
 	@scripts/setup
 
-demo: setup .cache/demo/ready ## fractions of 20 real PBMC samples -> results/demo/
+.PHONY: prerequisites
+prerequisites:
+	@scripts/require python java >/dev/null
+
+demo: prerequisites setup .cache/demo/ready ## fractions of 20 real PBMC samples -> results/demo/
 	@$(NEXTFLOW) run . -profile demo $(call resume,demo) $(ARGS)
 	@echo "demo: open results/demo/report.html; fractions: results/demo/fractions.tsv, beside the truth: results/demo/metrics.tsv"
 
 .cache/demo/ready: scripts/demo_data.py requirements/demo.lock | .venv/.setup
 	@.venv/bin/python scripts/demo_data.py && touch $@
 
-demo-pbmc: setup ## the accuracy story, on the data beside the project (UNMIX_SHARED) -> results/demo-pbmc/
+demo-pbmc: prerequisites setup ## the accuracy story, on the data beside the project (UNMIX_SHARED) -> results/demo-pbmc/
 	@[ -d $(UNMIX_SHARED)/data ] || { echo "unmix: no development data at $(UNMIX_SHARED); set UNMIX_SHARED to its folder." >&2; exit 1; }
 	@ln -sfn $(UNMIX_SHARED) .cache/shared
 	@$(NEXTFLOW) run . -profile demo-pbmc $(call resume,demo-pbmc) $(ARGS)
 	@echo "demo-pbmc: open results/demo-pbmc/report.html; metrics: results/demo-pbmc/<method>/metrics.tsv"
 
-test: lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
+test: prerequisites lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
 
 lint: setup ## style of the Python code
 	.venv/bin/ruff check .

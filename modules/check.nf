@@ -12,7 +12,7 @@ process CHECK {
 
     script:
     """
-    unmix_check.py '${bulk}' --reference ${reference} --unit ${meta.unit} \\
+    unmix_check.py ${bulk} --reference ${reference} --unit ${meta.unit} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir check
     """
 

@@ -11,7 +11,7 @@ process EVALUATE {
 
     script:
     """
-    unmix_evaluate.py ${fractions} '${truth}' --long ${fractions_long} \\
+    unmix_evaluate.py ${fractions} ${truth} --long ${fractions_long} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --out ${meta.method}.metrics.tsv
     """
 

@@ -20,7 +20,7 @@ process SAMPLESHEET {
     cat > params.json <<'END_OF_JSON'
     ${settings}
     END_OF_JSON
-    unmix_samplesheet.py '${samplesheet}' --schema ${schema} --folder '${folder}' \\
+    unmix_samplesheet.py ${samplesheet} --schema ${schema} --folder '${folder}' \\
         --params params.json --params-schema ${params_schema} --out-dir tables
     """
 }

@@ -14,7 +14,7 @@ process TRAIN {
     script:
     name = "${meta.id ?: meta.reference}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
-    def extra = (bulk ? "--bulk ${bulk} " : '') + (calibration_bulk ? "--calibration-bulk '${calibration_bulk}' --calibration-fractions '${calibration_fractions}'" : '')
+    def extra = (bulk ? "--bulk ${bulk} " : '') + (calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-fractions ${calibration_fractions}" : '')
     """
     unmix_train.py ${reference} --method ${meta.method} ${extra} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out model.safetensors

@@ -55,12 +55,12 @@ def data(demo, tmp_path_factory):
     """Return a folder with a small real input: two bulks of six samples, a reference, truth, label map.
 
     The samplesheet is as a spreadsheet on Windows saves it (byte-order mark, CRLF, a blank line), its paths
-    are relative to its own folder, and both rows share the reference.
+    are relative to its own folder, folder and file names hold blanks, and both rows share the reference.
     """
     folder = tmp_path_factory.mktemp("input") / "my data"
     (folder / "files").mkdir(parents=True)
     lines = (demo / "bulk.tsv").read_text().splitlines()
-    for name, samples in {"first": slice(0, 6), "second": slice(6, 12)}.items():
+    for name, samples in {"first bulk": slice(0, 6), "second": slice(6, 12)}.items():
         table = [lines[0].split("\t")[samples]] + [
             [gene, *values[samples]] for gene, *values in (line.split("\t") for line in lines[1:])
         ]
@@ -72,7 +72,7 @@ def data(demo, tmp_path_factory):
     shared = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv"
     rows = [
         "id,bulk,reference,cell_type_key,label_map,truth",
-        f"first,files/first.tsv,{shared},files/truth.tsv",
+        f"first,files/first bulk.tsv,{shared},files/truth.tsv",
         "",
         f"second,./files/second.tsv,{shared},",
     ]

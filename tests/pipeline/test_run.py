@@ -41,7 +41,7 @@ def test_results_are_laid_out_as_the_contract_says(finished):
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
     assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
     assert {path.name for path in (results / "models").glob("*.safetensors")} == {
-        f"pbmc68k_reduced.{method}.safetensors" for method in ("nnls", "scaden", "random")
+        f"pbmc68k_reduced.{method}.safetensors" for method in ("nnls", "random", "scaden")
     }
     records = {path.name for path in (results / "pipeline_info").iterdir()}
     assert {"trace.txt", "report.html", "timeline.html", "dag.html", "versions.tsv"} <= records
@@ -57,7 +57,7 @@ def test_first_method_stands_in_the_folder_of_the_row(finished):
 def test_rows_with_one_reference_prepare_and_train_it_once(finished):
     assert tasks(finished[0], "REFERENCE") == ["(pbmc68k_reduced)"]
     assert sorted(tasks(finished[0], "TRAIN")) == [
-        f"({method}:pbmc68k_reduced)" for method in ("nnls", "scaden", "random")
+        f"({method}:pbmc68k_reduced)" for method in ("nnls", "random", "scaden")
     ]
     assert len(tasks(finished[0], "PREDICT")) == 6
 
@@ -123,7 +123,7 @@ def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
 
 
 def test_unusable_bulk_ends_the_run_with_our_sentence(data, tmp_path):
-    lines = (data / "files" / "first.tsv").read_text().splitlines()
+    lines = (data / "files" / "first bulk.tsv").read_text().splitlines()
     cells = lines[5].split("\t")
     lines[5] = "\t".join([cells[0], "-3.5", *cells[2:]])
     (tmp_path / "negative.tsv").write_text("\n".join(lines) + "\n")
