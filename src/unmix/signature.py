@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class Genes:
     """Recipe of the choice of genes."""
 
-    rule: Literal["markers", "differential", "variance", "all"] = "markers"
+    rule: Literal["markers", "differential", "variance", "expressed", "all"] = "markers"
     """``markers``: highest in one type (:func:`unmix.prep.markers`); ``differential``: the signature builder of
-    CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale)."""
+    CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale);
+    ``expressed``: all that the reference expresses; ``all``: every gene, for methods that scale a sample by it."""
     per_type: int = 100
     """Genes taken per type; for ``differential`` the most that may be taken."""
     least: int = 50
@@ -49,7 +50,7 @@ def choose(recipe: Genes, cells: Cells) -> np.ndarray:
         If no gene is left.
     """
     profiles = cells.signature()
-    allowed = profiles.any(0)
+    allowed = profiles.any(0) if recipe.rule != "all" else np.ones(len(cells.genes), bool)
     if recipe.exclude:
         pattern = re.compile(recipe.exclude)
         allowed &= np.array([pattern.match(gene) is None for gene in cells.genes])
@@ -173,7 +174,7 @@ def donor_profiles(cells: Cells) -> DonorProfiles:
     mean, squares = np.zeros((types, genes)), np.zeros((types, genes))
     number, size = np.zeros(types), np.zeros(types)
     for own in donors(cells):  # Welford's update: donors one after the other, so that many of them fit in memory
-        sums = _sums(own.counts, own.type_of, types)
+        sums = by_type(own)
         totals = sums.sum(1)
         has = totals > 0
         number[has] += 1
@@ -192,6 +193,18 @@ def filled(variance: np.ndarray) -> np.ndarray:
     if not unknown.any():
         return variance
     return np.where(unknown[:, None], variance[~unknown].mean(0) if not unknown.all() else 0.0, variance)
+
+
+def by_type(cells: Cells, power: int = 1) -> np.ndarray:
+    """Return the sum over cells of the counts to a power (types x genes)."""
+    counts = cells.counts if power == 1 else cells.counts.astype(np.float64).power(power)
+    return _sums(counts, cells.type_of, len(cells.cell_types))
+
+
+def mean_per_million(cells: Cells) -> np.ndarray:
+    """Return the mean over cells of their counts per million (types x genes): every cell counts alike."""
+    number = np.maximum(np.bincount(cells.type_of, minlength=len(cells.cell_types)), 1)
+    return _sums(per_million(cells.counts), cells.type_of, len(cells.cell_types)) / number[:, None]
 
 
 def _sums(counts: csr_matrix, group_of: np.ndarray, groups: int) -> np.ndarray:

@@ -64,6 +64,8 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
     from scipy.optimize import brentq
 
     types = design.shape[1]
+    if not design.any():
+        return np.full(types, 1 / types)
     tiny = 1e-9 * np.sqrt((design**2).sum(0).max() + 1e-300)  # makes types with equal profiles solvable
     q, r = np.linalg.qr(np.vstack([design, tiny * np.eye(types)]))
     goal = q[: len(design)].T @ target
@@ -79,7 +81,7 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
     while (at(bound).sum() > 1) == (free.sum() > 1):
         bound *= 2
     x = at(brentq(lambda multiplier: at(multiplier).sum() - 1, 0.0, bound, xtol=1e-14 * abs(bound), rtol=1e-14))
-    return x / x.sum()
+    return x / x.sum() if x.any() else np.full(types, 1 / types)  # nothing of the design is in the target
 
 
 def nu_svr(design: np.ndarray, target: np.ndarray, nu: float, cost: float = 1.0, tolerance: float = 1e-9) -> np.ndarray:

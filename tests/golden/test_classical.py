@@ -37,18 +37,18 @@ def cells(golden, shared):
     return Cells(matrix, counts.index.to_numpy(str), list(types), list(donors), type_of, donor_of)
 
 
-def estimate(name: str, cells: Cells, bulk: pd.DataFrame, recipe: str = "published", **changes) -> pd.DataFrame:
-    """Train and predict as the engine does, without intervals."""
+def estimate(name: str, cells: Cells, bulk: pd.DataFrame, present: np.ndarray, **changes) -> pd.DataFrame:
+    """Train and predict as the engine does, without intervals, over the genes that are `present`."""
     import dataclasses
 
     method = registry.get(name)
-    chosen = dataclasses.replace(method.recipes[recipe], **changes)
+    chosen = dataclasses.replace(method.recipes["published"], **changes)
     values = bulk.loc[cells.genes].to_numpy().T
     rng = np.random.default_rng(0)
     task = Task(cells, cells.take(np.zeros(0, int)), chosen, rng, "cpu", lambda _: None, lambda _: None, bulk=values)
     fit = method.fit(task)
     model = Model(name, asdict(chosen), cells.genes[fit.genes].tolist(), cells.cell_types, method.kind, fit.arrays)
-    weights = method.estimate(model, values[:, fit.genes], np.ones(len(fit.genes), bool), "cpu")
+    weights = method.estimate(model, values[:, fit.genes], present[fit.genes], "cpu")
     return pd.DataFrame(weights / weights.sum(1, keepdims=True), bulk.columns, cells.cell_types)
 
 
@@ -57,7 +57,7 @@ def difference(found: pd.DataFrame, expected: pd.DataFrame) -> float:
 
 
 def test_music(golden, cells):
-    found = estimate("music", cells, golden("bulk_small.csv"))
+    found = estimate("music", cells, golden("bulk_small.csv"), np.ones(1000, bool))
     assert difference(found, golden("music_result_small.csv")) < 1e-6
 
 
@@ -69,3 +69,33 @@ def test_cibersortx_fractions(golden):
     recipe = Recipe(solver="libsvm")
     found = [cibersort(signature.to_numpy(), sample, recipe) for sample in samples.to_numpy().T]
     assert difference(pd.DataFrame(found, samples.columns, signature.columns), expected) < 1e-6
+
+
+def test_scdc(golden, cells):
+    bulk = golden("bulk_small.csv")
+    expressed = bulk.loc[cells.genes].to_numpy().any(1)  # SCDC removes genes that no sample expresses
+    assert difference(estimate("scdc", cells, bulk, expressed), golden("scdc_result_small.csv")) < 1e-6
+
+
+@pytest.mark.parametrize("solver", ["dwls", "ols", "svr"])
+def test_dwls(golden, solver):
+    from unmix.methods.dwls import DWLS, Recipe
+
+    signature, expected = golden("dwls_model_small.csv"), golden(f"dwls_{solver}_result_small.csv")
+    samples = golden("bulk_small.csv").loc[signature.index]
+    recipe = Recipe(solver=solver, change=0.01)
+    found = np.stack([DWLS().regress(signature.to_numpy(), sample, recipe) for sample in samples.to_numpy().T])
+    found /= found.sum(1, keepdims=True)
+    assert difference(pd.DataFrame(found, samples.columns, signature.columns), expected) < 1e-6
+
+
+def test_bisque(golden, cells):
+    found = estimate("bisque", cells, golden("bulk_small.csv"), np.ones(1000, bool))
+    assert difference(found, golden("bisque_result_small.csv")) < 1e-4
+
+
+@pytest.mark.parametrize(("sampler", "update"), [("em", False), ("em", True), ("gibbs", True)])
+def test_bayesprism(golden, cells, sampler, update):
+    bulk, everything = golden("bulk_small.csv"), np.ones(1000, bool)
+    found = estimate("bayesprism", cells, bulk, everything, sampler=sampler, update=update)
+    assert difference(found, golden("bayesprism_result_small.csv")) < 1e-2

@@ -1,0 +1,104 @@
+"""EPIC: constrained least squares that leaves room for cells the reference does not know (Racle et al. 2017).
+
+Written from the paper and the description of EPIC 1.1.7. The published reference profiles may not be passed on;
+profiles, their variability and the mRNA content of a cell come from the single-cell reference instead. The exact
+minimum is found where the original stops an approximate search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from unmix.classical import ClassicalMethod
+from unmix.classical import Recipe as Base
+from unmix.method import Info
+from unmix.registry import register
+from unmix.signature import Genes, choose, donor_profiles, filled
+from unmix.solvers import sum_constrained
+
+if TYPE_CHECKING:
+    from unmix.simulate import Cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Base):
+    """Recipe of EPIC."""
+
+    genes: Genes = field(default_factory=lambda: Genes(rule="all"))
+    """All genes give the scale of a sample."""
+    signature: Genes = field(default_factory=Genes)
+    """The genes that are fitted."""
+    others: bool = True
+    """Whether cells of types not in the reference may take a share; the rest is what is reported."""
+    cap: float = 100.0
+    """Code: the largest weight of a gene, in medians."""
+    weights: Literal["ratio", "inverse"] = "ratio"
+    """``ratio`` (code): mean over variance, summed over types; ``inverse``: 1 over the summed variance, without the
+    weight that ``ratio`` gives to a gene for being all but absent from one type."""
+    platform: float = 0.0
+    """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
+    donors (our addition)."""
+
+
+def gene_weights(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return the weights of the genes.
+
+    Parameters
+    ----------
+    profile, variance
+        Types x genes; infinite variance keeps a gene out.
+    recipe
+        `weights`, `cap`.
+    """
+    pooled = recipe.weights == "inverse"
+    weights = 1 / (variance.sum(0) + 1e-12) if pooled else (profile / (variance + 1e-12)).sum(0)
+    return np.minimum(weights, recipe.cap * np.median(weights[weights > 0])) if weights.any() else weights
+
+
+@register
+class EPIC(ClassicalMethod):
+    """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
+
+    name = "epic"
+    info = Info(
+        title="EPIC",
+        family="classical",
+        summary="Lets unknown cells, as of a tumour, take their share before the known types are compared.",
+        citation="Racle J et al. Simultaneous enumeration of cancer and immune cell types from bulk tumor gene "
+        "expression data. eLife 6, e26476 (2017).",
+        doi="10.7554/eLife.26476",
+        year=2017,
+        licence="academic use only, not redistributable (not contained)",
+    )
+    kind = "cell"
+    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+        "default": Recipe(weights="inverse", platform=0.5),
+        "published": Recipe(),
+    }
+
+    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+        """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.
+
+        Genes outside the signature get an infinite variance. With a single donor all genes weigh alike.
+        """
+        chosen = cells.take(genes=genes)
+        profiles = donor_profiles(chosen)
+        profile, variance = 1e6 * profiles.mean, 1e12 * filled(profiles.variance)
+        variance = variance + (recipe.platform * profile) ** 2
+        if not variance.any():
+            variance = profile.copy()
+        variance[:, ~np.isin(genes, choose(recipe.signature, cells))] = np.inf
+        return {"profile": profile, "variance": variance, "size": cells.rna_per_cell()}
+
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return fractions of cells; sample and profiles are scaled to a million over the common genes."""
+        scale = 1e6 / learned["profile"].sum(1, keepdims=True)
+        profile, variance = learned["profile"] * scale, learned["variance"] * scale**2
+        root = np.sqrt(gene_weights(profile, variance, recipe))
+        used = root > 0
+        target = (1e6 * sample / sample.sum())[used] * root[used]
+        design = (profile[:, used] * root[used]).T
+        return sum_constrained(design, target, exactly=not recipe.others) / learned["size"]
