@@ -33,9 +33,9 @@ class Recipe:
 class Classical(Recipe):
     """Recipe of a method over a signature."""
 
-    weights: Literal["none", "mean"] = "none"
+    weights: Literal["none", "root", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
-    factors, and unweighted least squares follows the few highest genes."""
+    factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
     signature: Literal["cpm", "counts"] = "cpm"
     """``cpm``: every type scaled to a million, so that the answer is a fraction of mRNA; ``counts``: mean counts
     of a cell, so that the answer is a fraction of cells as far as the reference's own totals tell RNA contents."""
@@ -113,8 +113,8 @@ class SignatureMethod(ClassicalMethod):
         """Scale signature and sample to the same mean, weigh the genes, regress."""
         signature = learned["signature"] / learned["signature"].mean()
         sample = sample / sample.mean()
-        if recipe.weights == "mean":
-            weights = 1 / (signature.mean(0) + OFFSET)
+        if recipe.weights != "none":
+            weights = (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
             signature, sample = signature * weights, sample * weights
         return self.regress(signature.T, sample, recipe)
 
