@@ -27,6 +27,9 @@ class Recipe:
     """What the recipe of every classical method has."""
 
     genes: Genes = field(default_factory=Genes)
+    fractions: Literal["own", "cell", "mrna"] = "own"
+    """Fractions of cells or of their mRNA: what the method estimates itself, or that converted by the mean total
+    count of a cell of each type in the reference (as far as these totals tell RNA contents)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,6 @@ class Classical(Recipe):
     weights: Literal["none", "root", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
     factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
-    signature: Literal["cpm", "counts"] = "cpm"
-    """``cpm``: every type scaled to a million, so that the answer is a fraction of mRNA; ``counts``: mean counts
-    of a cell, so that the answer is a fraction of cells as far as the reference's own totals tell RNA contents."""
 
 
 class ClassicalMethod(Method):
@@ -47,7 +47,11 @@ class ClassicalMethod(Method):
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""
         genes = choose(task.recipe.genes, task.train)
-        return Fit(genes, self.learn(task.train, genes, task.recipe), {})
+        learned = self.learn(task.train, genes, task.recipe)
+        kind = self.kind if task.recipe.fractions == "own" else task.recipe.fractions
+        if kind != self.kind:
+            learned["rna"] = np.maximum(task.train.rna_per_cell(), 1e-12)
+        return Fit(genes, learned, {}, kind)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample over the genes that are present; a type without expression there gets 0."""
@@ -61,6 +65,8 @@ class ClassicalMethod(Method):
         for i, sample in enumerate(expression[:, present].astype(np.float64)):
             if sample.any():
                 weights[i, known] = self.solve(learned, sample, recipe)
+        if "rna" in model.arrays:
+            weights = weights / model.arrays["rna"] if model.kind == "cell" else weights * model.arrays["rna"]
         return weights
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
@@ -97,17 +103,9 @@ class SignatureMethod(ClassicalMethod):
 
     kind = "mrna"
 
-    def fit(self, task: Task) -> Fit:
-        """Build the signature over the chosen genes; mean counts of cells give fractions of cells."""
-        fit = super().fit(task)
-        return Fit(fit.genes, fit.arrays, fit.facts, "cell" if task.recipe.signature == "counts" else "mrna")
-
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
-        """Return the signature (types x genes)."""
-        signature = cells.signature()
-        if recipe.signature == "counts":
-            signature = signature * (cells.rna_per_cell() / 1e6)[:, None]
-        return {"signature": signature[:, genes].astype(np.float64)}
+        """Return the signature (types x genes): pooled counts per million, so that weights are those of mRNA."""
+        return {"signature": cells.signature()[:, genes].astype(np.float64)}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
         """Scale signature and sample to the same mean, weigh the genes, regress."""

@@ -202,13 +202,18 @@ def test_updating_bayesprism_needs_the_bulk_and_uses_it(data):
     assert np.array_equal(alone, engine.predict(adapted, data[1], device="cpu").values[2:3])
 
 
-@pytest.mark.parametrize("name", ["nnls", "nusvr", "ols", "ridge"])
-def test_a_signature_of_counts_gives_fractions_of_cells(data, name):
-    model = engine.train(name, data[0], settings=["signature=counts"], quick=True, device="cpu")
-    assert model.kind == "cell"
-    truth = data[1].obsm["cell_fractions"]
-    found = engine.predict(model, data[1], device="cpu").values[truth.columns]
-    assert np.sqrt(((found - truth) ** 2).to_numpy().mean()) < 0.06
+@pytest.mark.parametrize("name", ["nnls", "nusvr", "bayesprism", "dtangle", "music"])
+def test_fractions_of_cells_and_of_mrna_are_converted(data, name):
+    errors = {}
+    for kind in ("cell", "mrna"):
+        model = engine.train(name, data[0], settings=[f"fractions={kind}"], quick=True, device="cpu")
+        assert model.kind == kind
+        found = engine.predict(model, data[1], device="cpu").values
+        for other in ("cell", "mrna"):
+            truth = data[1].obsm[f"{other}_fractions"][found.columns]
+            errors[kind, other] = float(((found - truth) ** 2).to_numpy().mean())
+    assert errors["cell", "cell"] < errors["cell", "mrna"]
+    assert errors["mrna", "mrna"] < errors["mrna", "cell"]
 
 
 @pytest.mark.parametrize("rule", ["differential", "variance", "expressed"])

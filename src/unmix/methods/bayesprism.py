@@ -183,7 +183,9 @@ class BayesPrism(ClassicalMethod):
             assigned = sum(sample_fractions(sample, own, recipe)[1] for sample in reads[:, kept][:, present])
             share = profiles[:, present].sum(1, keepdims=True)
             profiles[:, present] = share * updated(own, assigned, recipe.sigma)
-        return Fit(fit.genes[kept], {"profile": profiles}, {"genes_left_out": int((~kept).sum())})
+        return Fit(
+            fit.genes[kept], fit.arrays | {"profile": profiles}, {"genes_left_out": int((~kept).sum())}, fit.kind
+        )
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import Recipe as Base
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Method, Needs, Task
 from unmix.recipe import fromdict
@@ -29,7 +28,7 @@ SAMPLES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe(Base):
+class Recipe:
     """Recipe of Bisque."""
 
     genes: Genes = field(default_factory=lambda: Genes(rule="all"))

@@ -8,7 +8,7 @@ simpler fits that the original package offers beside its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from unmix.method import Info
 from unmix.registry import register
 from unmix.signature import Genes
 from unmix.solvers import nonnegative
+
+if TYPE_CHECKING:
+    from unmix.simulate import Cells
 
 #: Code: q < 0.01, log2 fold change > 0.5, 50 to 200 genes a type by the condition number, no microRNA genes.
 GENES = Genes(rule="differential", least=50, per_type=200, q=0.01, fold=0.5, exclude="MIR")
@@ -125,9 +128,13 @@ class DWLS(SignatureMethod):
     )
     kind = "cell"
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
-        "default": Recipe(genes=GENES, signature="counts"),
-        "published": Recipe(genes=GENES, signature="counts", change=0.01),
+        "default": Recipe(genes=GENES),
+        "published": Recipe(genes=GENES, change=0.01),
     }
+
+    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+        """Return the mean counts of a cell of each type, so that weights are those of cells."""
+        return {"signature": (cells.signature() * cells.rna_per_cell()[:, None])[:, genes] / 1e6}
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the weights of the types."""
