@@ -1,4 +1,4 @@
-"""Small optimisation problems that several classical methods share; all are pure functions of arrays."""
+"""The optimisation problems of the classical methods, as pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -156,3 +156,33 @@ def nu_svr(design: np.ndarray, target: np.ndarray, nu: float, cost: float = 1.0,
 def _longest(*pairs: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the longest step, up to 1, that keeps every value positive."""
     return min(1.0, *(1 / max(float((-change / value).max()), 1e-300) for value, change in pairs))
+
+
+def softmax_map(profiles: np.ndarray, counts: np.ndarray, sigma: float) -> np.ndarray:
+    """Return profiles between the given ones and those of observed counts (BayesPrism's reference update).
+
+    Maximum a posteriori of softmax(log profile + gamma), gamma ~ Normal(0, sigma), row by row; a row with a gamma
+    beyond 20 has it set to 0 there, as in the original.
+
+    Parameters
+    ----------
+    profiles, counts
+        Types x genes; rows of profiles sum to 1 and have no zero.
+    sigma
+        Of the prior.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    def fit(log_profile: np.ndarray, reads: np.ndarray) -> np.ndarray:
+        total = reads.sum()
+
+        def loss(gamma: np.ndarray) -> tuple[float, np.ndarray]:
+            logs = log_softmax(log_profile + gamma)
+            value = -reads @ logs + (gamma @ gamma) / (2 * sigma**2)
+            return value, total * np.exp(logs) - reads + gamma / sigma**2
+
+        gamma = minimize(loss, np.zeros(len(reads)), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+        return np.exp(log_softmax(log_profile + np.where(np.abs(gamma) > 20, 0, gamma)))
+
+    return np.stack([fit(np.log(row), reads) for row, reads in zip(profiles, counts, strict=True)])

@@ -2,8 +2,9 @@
 
 Written from the paper and the description of the code (2.2.3). With its flat prior the Gibbs sampler's mean lies
 within 0.01 of the fixed point of expectation maximisation over the same model (InstaPrism's idea), which takes
-milliseconds: that is the default; `--set sampler=gibbs` samples. `--set update=true` refits the profiles to the
-reads that a bulk given at training assigns to each type, once for all its samples, and freezes them in the model.
+milliseconds: both recipes take it, and `--set sampler=gibbs` samples (seconds a sample, and as many for each mix by
+which intervals are calibrated). `published` refits the profiles to the reads that a bulk given at training assigns
+to each type, once for all its samples, and freezes them in the model.
 The separate profile of each sample's malignant cells is not part of this file.
 """
 
@@ -20,6 +21,7 @@ from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Task
 from unmix.registry import register
 from unmix.signature import Genes
+from unmix.solvers import softmax_map
 
 if TYPE_CHECKING:
     from unmix.simulate import Cells
@@ -111,35 +113,6 @@ def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Recipe) ->
     return theta, chance / chance.sum(0) * reads
 
 
-def updated(profiles: np.ndarray, assigned: np.ndarray, sigma: float) -> np.ndarray:
-    """Return profiles between the reference's and those of the reads assigned to each type.
-
-    Maximum a posteriori of softmax(log profile + gamma), gamma ~ Normal(0, sigma), type by type.
-
-    Parameters
-    ----------
-    profiles, assigned
-        Types x genes; assigned reads are summed over samples.
-    sigma
-        Of the prior.
-    """
-    from scipy.optimize import minimize
-    from scipy.special import log_softmax
-
-    def fit(log_profile: np.ndarray, reads: np.ndarray) -> np.ndarray:
-        total = reads.sum()
-
-        def loss(gamma: np.ndarray) -> tuple[float, np.ndarray]:
-            logs = log_softmax(log_profile + gamma)
-            value = -reads @ logs + (gamma @ gamma) / (2 * sigma**2)
-            return value, total * np.exp(logs) - reads + gamma / sigma**2
-
-        gamma = minimize(loss, np.zeros(len(reads)), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
-        return np.exp(log_softmax(log_profile + np.where(np.abs(gamma) > 20, 0, gamma)))
-
-    return np.stack([fit(np.log(row), reads) for row, reads in zip(profiles, assigned, strict=True)])
-
-
 @register
 class BayesPrism(ClassicalMethod):
     """Fractions of reads under a multinomial model of the reference's profiles."""
@@ -158,7 +131,7 @@ class BayesPrism(ClassicalMethod):
     kind = "mrna"
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
         "default": Recipe(),
-        "published": Recipe(sampler="gibbs", update=True),
+        "published": Recipe(update=True),
     }
 
     def fit(self, task: Task) -> Fit:
@@ -170,10 +143,10 @@ class BayesPrism(ClassicalMethod):
                 "the bulk to be estimated, in counts",
                 "unmix_train.py REFERENCE --method bayesprism --bulk BULK, or --set update=false",
             )
-        if task.bulk is None:
-            return fit
-        reads = np.nan_to_num(task.bulk[:, fit.genes])
+        reads = np.nan_to_num(task.bulk[:, fit.genes]) if task.bulk is not None else np.zeros((0, len(fit.genes)))
         reads = reads[reads.any(1)]
+        if not len(reads):
+            return fit
         shares = reads / reads.sum(1, keepdims=True)
         kept = (shares > recipe.outlier).mean(0) <= recipe.outlier_samples
         profiles = normal(fit.arrays["profile"][:, kept], recipe.pseudo)
@@ -182,7 +155,7 @@ class BayesPrism(ClassicalMethod):
             own = normal(profiles[:, present], recipe.pseudo)
             assigned = sum(sample_fractions(sample, own, recipe)[1] for sample in reads[:, kept][:, present])
             share = profiles[:, present].sum(1, keepdims=True)
-            profiles[:, present] = share * updated(own, assigned, recipe.sigma)
+            profiles[:, present] = share * softmax_map(own, assigned, recipe.sigma)
         return Fit(
             fit.genes[kept], fit.arrays | {"profile": profiles}, {"genes_left_out": int((~kept).sum())}, fit.kind
         )
