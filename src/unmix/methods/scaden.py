@@ -2,8 +2,11 @@
 
 `published` keeps the settings of the code (scaden 1.1.2): log2(x + 1) without scaling to a common depth, then
 min-max per sample; genes with variance above 0.1 in the bulk, if one is given at training. `default` keeps the
-three networks and changes what measurably helps: markers only, a common depth before the logarithm (its absence
-costs 0.085 in r on the common case), gene-wise platform noise in the simulation, fewer and larger steps.
+three networks and changes what measurably helps: a common depth before the logarithm (its absence costs 0.085 in r
+on the common case), gene-wise platform noise in the simulation, fewer and larger steps that stop by held-out mixes, and
+few, well expressed markers: the held-out RMSE on a 3-donor PBMC reference and on one without donors falls from .098 and
+.069 (150 markers a type, pseudocount 1) to .068 and .058 (60 markers) and .040 and .036 (60 markers, pseudocount 500 in
+a million, which quiets the genes of hardly any counts).
 """
 
 from __future__ import annotations
@@ -37,10 +40,10 @@ class Scaden(DeepMethod):
     )
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
         "default": Deep(
-            prep=Prep(genes="markers", per_type=150, sample="z"),
+            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
             simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
             nets=NETS,
-            train=Train(steps=1000, batch=128, lr=1e-3, schedule="cosine"),
+            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
         ),
         "published": Deep(
             prep=Prep(genes="variance", min_variance=0.1, depth=0, sample="minmax"),
