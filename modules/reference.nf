@@ -7,7 +7,7 @@ process REFERENCE {
 
     output:
     tuple val(meta), path("${meta.reference}.h5ad"), emit: reference
-    path "${meta.reference}.run.json", emit: record
+    tuple val(meta), path("${meta.reference}.run.json"), emit: record
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
     script:

@@ -3,7 +3,7 @@ process REPORT {
     label 'process_low'
 
     input:
-    tuple val(meta), path(check), path(tables, stageAs: 'tables/*')
+    tuple val(meta), path(check), path(reference, stageAs: 'reference.run.json'), path(tables, stageAs: 'tables/*')
 
     output:
     tuple val(meta), path('report.html'), emit: report
@@ -13,13 +13,16 @@ process REPORT {
     // Lay the tables (<method>.<file>) out as the user gets them: one folder per method
     """
     mkdir ${meta.id}
-    cp -RL ${check} ${meta.id}/
+    cp -RL ${check} ${reference} ${meta.id}/
     for table in tables/*; do
         name=\${table#tables/}
         mkdir -p ${meta.id}/\${name%%.*}
         cp -L \$table ${meta.id}/\${name%%.*}/\${name#*.}
     done
-    unmix_report.py ${meta.id} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
+    if [ -d ${meta.id}/${meta.headline} ]; then
+        headline='--headline ${meta.headline}'
+    fi
+    unmix_report.py ${meta.id} \${headline:-} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
     """
 
     stub:

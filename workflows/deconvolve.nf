@@ -91,9 +91,14 @@ workflow DECONVOLVE {
     )
     REPORT(
         CHECK.out.check
-            .map { meta, check -> tuple(meta.id, check) }
-            .join(PREDICT.out.tables.mix(EVALUATE.out.metrics).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
-            .map { id, check, tables -> tuple([id: id], check, tables.flatten().sort { path -> path.name }) }
+            .map { meta, check -> tuple(meta.reference, meta.id, check) }
+            .combine(REFERENCE.out.record.map { meta, record -> tuple(meta.reference, record) }, by: 0)
+            .map { _reference, id, check, record -> tuple(id, check, record) }
+            .join(PREDICT.out.tables.mix(EVALUATE.out.tables).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
+            .combine(ch_headline)
+            .map { id, check, record, tables, headline ->
+                tuple([id: id, headline: headline.method], check, record, tables.flatten().sort { path -> path.name })
+            }
     )
 
     channel.topic('versions')

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pytest
 
@@ -13,6 +13,9 @@ from unmix import engine, registry
 from unmix.errors import DataError, NotApplicable
 from unmix.model import Model
 from unmix.toy import CELL_TYPES, toy
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 METHODS = registry.all_methods()
 LEARNING = [name for name, method in METHODS.items() if method.info.family != "control"]
@@ -160,14 +163,14 @@ def test_single_donor_works_or_says_why_not(name, donors, data):
     reference = data[0][data[0].obs["donor"] == "donor1"].copy()
     if donors == "none":
         reference.obs["donor"] = "all"
+    if METHODS[name].needs.donors > 1:
+        with pytest.raises(NotApplicable, match="donors"):
+            engine.train(name, reference, device="cpu", quick=True)
+        return
     said = []
-    try:
-        model = engine.train(name, reference, device="cpu", quick=True, say=said.append)
-    except NotApplicable as error:
-        assert "donor" in str(error)
-    else:
-        assert np.isfinite(estimate(model, data[1])).all()
-        assert any("optimistic" in sentence for sentence in said)
+    model = engine.train(name, reference, device="cpu", quick=True, say=said.append)
+    assert np.isfinite(estimate(model, data[1])).all()
+    assert any("optimistic" in sentence for sentence in said)
 
 
 @pytest.mark.parametrize("name", METHODS)
