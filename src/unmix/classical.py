@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.method import Fit, Method, Task
-from unmix.recipe import fromdict
 from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class ClassicalMethod(Method):
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample over the genes that are present; a type without expression there gets 0."""
-        recipe = fromdict(type(self.recipes["default"]), model.recipe)
+        recipe = self.recipe_of(model)
         types = len(model.cell_types)
         learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
         learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}

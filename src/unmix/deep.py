@@ -13,7 +13,7 @@ import numpy as np
 
 from unmix.method import Fit, Method, Task
 from unmix.prep import Transform, select_genes
-from unmix.recipe import Net, Prep, Simulation, Train, fromdict
+from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.simulate import Cells, Mixer
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class DeepMethod(Method):
         """Rebuild the network and run it, one sample at a time where that decides about the bytes."""
         import torch
 
-        recipe = fromdict(type(self.recipes["default"]), model.recipe)
+        recipe = self.recipe_of(model)
         transform = Transform.from_arrays(recipe.prep, model.arrays)
         generator = torch.Generator().manual_seed(0)
         net = self.network(recipe, len(model.genes), len(model.cell_types), generator)

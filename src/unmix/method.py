@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from unmix.errors import DataError, UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -101,6 +103,25 @@ class Method:
     def fit(self, task: Task) -> Fit:
         """Learn from the reference."""
         raise NotImplementedError
+
+    def recipe_of(self, model: Model) -> Any:
+        """Return the recipe a model was trained with.
+
+        Raises
+        ------
+        DataError
+            If this version of the method has other settings.
+        """
+        from unmix.recipe import fromdict
+
+        try:
+            return fromdict(type(self.recipes["default"]), model.recipe)
+        except UsageError as error:
+            raise DataError(
+                f"the model's recipe is not one of {self.name} in this version of unmix ({error.found})",
+                f"a model of {self.name} trained with this version; this one is of {model.facts.get('unmix', '?')}",
+                f"train it again: unmix_train.py REFERENCE --method {self.name}",
+            ) from error
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Estimate samples x types from linear expression.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -202,3 +203,10 @@ def test_nothing_is_written(name, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     estimate(engine.train(name, data[0], device="cpu", quick=True), data[1])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_model_of_other_settings_asks_to_be_trained_again(name, data, quick):
+    old = replace(quick(name), recipe={**quick(name).recipe, "dropped_setting": 1})
+    with pytest.raises(DataError, match=r"dropped_setting(.|\n)*train it again"):
+        estimate(old, data[1])

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmix.errors import NotApplicable
-from unmix.method import Fit, Info, Method, Needs, Task
-from unmix.recipe import fromdict
+from unmix.method import Fit, Info, Method, Task
 from unmix.registry import register
 from unmix.signature import Genes, choose, mean_per_million
 from unmix.solvers import sum_constrained
@@ -106,7 +105,6 @@ class Bisque(Method):
         year=2020,
         licence="GPL-3",
     )
-    needs = Needs(donors=2)
     kind = "mrna"
     transductive = True
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
@@ -124,8 +122,9 @@ class Bisque(Method):
         chosen = cells.take(genes=genes)
         if task.recipe.composition == "donors" and np.ptp(number / number.sum(1, keepdims=True), axis=0).max() < 1e-9:
             raise NotApplicable(
-                "the donors of the reference all have the same proportions of cell types",
-                "donors that differ, as composition=donors learns from how they do",
+                f"the reference has {len(number)} donor{'s' * (len(number) > 1)} to train on, which "
+                "all have the same proportions of cell types",
+                "three or more donors that differ, as composition=donors learns from how they do",
                 "give a reference that was not evened out by type, or use --set composition=bulk",
             )
         profiles = mean_per_million(chosen) if task.recipe.profile == "cells" else chosen.signature()
