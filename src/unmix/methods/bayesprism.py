@@ -50,8 +50,8 @@ class Recipe(Base):
     """Code: least share of a gene in a profile."""
     outlier: float = 0.01
     outlier_samples: float = 0.1
-    """Code: a gene that takes more than this share of more than this share of the samples is left out; known only
-    where a bulk is given at training."""
+    """Code: a gene that takes more than this share of more than this share of the samples is left out. Where no bulk
+    is given at training, the types' profiles stand for the samples (our choice)."""
     update: bool = False
     """Whether the profiles adapt to the bulk given at training."""
     sigma: float = 2.0
@@ -130,7 +130,7 @@ class BayesPrism(ClassicalMethod):
     )
     kind = "mrna"
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
-        "default": Recipe(),
+        "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE)),  # least error on simulated mixes
         "published": Recipe(update=True),
     }
 
@@ -143,10 +143,8 @@ class BayesPrism(ClassicalMethod):
                 "the bulk to be estimated, in counts",
                 "unmix_train.py REFERENCE --method bayesprism --bulk BULK, or --set update=false",
             )
-        reads = np.nan_to_num(task.bulk[:, fit.genes]) if task.bulk is not None else np.zeros((0, len(fit.genes)))
+        reads = fit.arrays["profile"] if task.bulk is None else np.nan_to_num(task.bulk[:, fit.genes])
         reads = reads[reads.any(1)]
-        if not len(reads):
-            return fit
         shares = reads / reads.sum(1, keepdims=True)
         kept = (shares > recipe.outlier).mean(0) <= recipe.outlier_samples
         profiles = normal(fit.arrays["profile"][:, kept], recipe.pseudo)

@@ -138,7 +138,7 @@ class Bisque(Method):
                 f"at least {SAMPLES} samples of one cohort, because it compares samples with each other",
                 "add samples of the same cohort, or take a method that estimates samples one by one (music, nusvr)",
             )
-        recipe = fromdict(Recipe, model.recipe)
+        recipe = self.recipe_of(model)
         samples = per_million(expression[:, present].astype(np.float64))
         profiles = per_million(model.arrays["profile"][:, present])
         return bisque(profiles, samples, model.arrays["donors"], recipe)

@@ -76,7 +76,7 @@ class SCDC(MuSiC):
         licence="MIT",
     )
     recipes = {  # noqa: RUF012 - declared as ClassVar by Method
-        "default": Recipe(genes=Genes(rule="markers"), platform=1.0),
+        "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(original=True),
     }
 
