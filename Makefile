@@ -2,6 +2,8 @@
 SHELL := bash
 NEXTFLOW := scripts/nextflow
 PYTEST := .venv/bin/python -m pytest
+# Where bytecode is not kept, every task compiles torch anew: ten seconds each
+unexport PYTHONDONTWRITEBYTECODE
 export UNMIX_SHARED ?= $(abspath ../shared)
 # Reuse finished tasks of the last run, unless the library is newer than that run's records
 records = results/$(1)/pipeline_info/trace.txt

@@ -100,7 +100,7 @@ def test_same_seed_same_bytes_through_the_scripts(folder, model):
     ("arguments", "code", "words"),
     [
         (["unmix_train.py", "reference.h5ad", "--method", "scadn"], 2, ["no method 'scadn'", "did you mean scaden"]),
-        (["unmix_train.py", "reference.h5ad", "--method", "nnls", "--set", "prep.gen=all"], 2, ["prep.genes"]),
+        (["unmix_train.py", "reference.h5ad", "--method", "nnls", "--set", "genes.rul=all"], 2, ["genes.rule"]),
         (["unmix_train.py", "none.h5ad", "--method", "nnls"], 65, ["none.h5ad", "do:"]),
         (["unmix_train.py", "bulk.tsv", "--method", "nnls"], 65, ["bulk.tsv", "unmix_reference.py"]),
         (["unmix_predict.py", "bulk.tsv", "bulk.tsv"], 65, ["not a safetensors file", "unmix_train.py"]),
