@@ -32,9 +32,10 @@ def test_fractions_of_every_sample_sum_to_one(finished):
 def test_results_are_laid_out_as_the_contract_says(finished):
     results = finished[0] / "results"
     tables = {"fractions.tsv", "fractions_long.tsv", "run.json"}
-    for row, given in {"first": tables | {"metrics.tsv"}, "second": tables}.items():
+    evaluated = {"metrics.tsv", "metrics.run.json", "pairs.tsv"}
+    for row, given, headline in (("first", tables | evaluated, tables | {"metrics.tsv"}), ("second", tables, tables)):
         assert {path.name for path in (results / row).iterdir()} == {
-            *given, "check", "report.html", "nnls", "scaden", "random",
+            *headline, "check", "report.html", "nnls", "scaden", "random",
         }  # fmt: skip
         for method in ("nnls", "scaden", "random"):
             assert {path.name for path in (results / row / method).iterdir()} == given
