@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
+.PHONY: benchmark help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -24,6 +24,7 @@ prerequisites:
 
 demo: prerequisites setup .cache/demo/ready ## fractions of 20 real PBMC samples -> results/demo/
 	@$(NEXTFLOW) run . -profile demo $(call resume,demo) $(ARGS)
+	@.venv/bin/python scripts/scores.py results/demo
 	@echo "demo: open results/demo/report.html; fractions: results/demo/fractions.tsv, beside the truth: results/demo/metrics.tsv"
 
 .cache/demo/ready: scripts/demo_data.py requirements/demo.lock | .venv/.setup
@@ -33,6 +34,7 @@ demo-pbmc: prerequisites setup ## the accuracy story, on the data beside the pro
 	@[ -d $(UNMIX_SHARED)/data ] || { echo "unmix: no development data at $(UNMIX_SHARED); set UNMIX_SHARED to its folder." >&2; exit 1; }
 	@ln -sfn $(UNMIX_SHARED) .cache/shared
 	@$(NEXTFLOW) run . -profile demo-pbmc $(call resume,demo-pbmc) $(ARGS)
+	@.venv/bin/python scripts/scores.py results/demo-pbmc
 	@echo "demo-pbmc: open results/demo-pbmc/report.html; metrics: results/demo-pbmc/<method>/metrics.tsv"
 
 test: prerequisites lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
@@ -59,6 +61,11 @@ format: setup ## lay the Python code out
 
 sync: setup ## pages and files that are made from others
 	.venv/bin/python scripts/parameters.py
+	.venv/bin/python galaxy_tools/make_macros.py
+	.venv/bin/python galaxy_tools/test-data/make_test_data.py
+
+benchmark: setup ## speed against the limits, on one core
+	.venv/bin/python benchmarks/speed.py
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@scripts/lock

@@ -267,7 +267,9 @@ def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: 
 
     bounds = np.searchsorted(owner, np.arange(number + 1))
     out = np.zeros((number, counts.shape[1]), dtype=np.float32)
-    sum_rows(counts.data, counts.indices, counts.indptr, rows, weights.astype(np.float32), bounds, out)
+    # Reading the cells is what takes time: half the bytes of an index save a quarter of it
+    indices = counts.indices.astype(np.uint16) if counts.shape[1] <= 2**16 else counts.indices
+    sum_rows(counts.data, indices, counts.indptr, rows, weights.astype(np.float32), bounds, out)
     return out
 
 
