@@ -31,7 +31,7 @@ CALIBRATION, QUICK_CALIBRATION = 500, 120
 FOLDS = 4
 #: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
 #: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
-CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=0.5)
+CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=trust.CALIBRATED)
 #: Share of a model's genes below which a bulk is refused, and below which its samples are flagged.
 COVERAGE_REFUSED, COVERAGE_FLAGGED = 0.5, 0.8
 
@@ -216,11 +216,13 @@ def predict(
     estimate = method.estimate(model, expression, present, _device(method, device))
     if model.kind in ("cell", "mrna"):
         estimate = normalised(estimate)
-    lower, upper = uncertainty.interval(estimate, model.arrays["calibration.scores"], level)
+    distances = trust.distances(model, bulk)
+    widening = trust.widening(model, distances)[:, None]
+    lower, upper = uncertainty.interval(estimate, model.arrays["calibration.scores"], level, widening)
     reasons = {
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), share < COVERAGE_FLAGGED),
-        "unlike_reference": trust.unlike_reference(model, bulk),
+        "unlike_reference": trust.unlike_reference(model, distances),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)

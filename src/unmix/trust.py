@@ -1,4 +1,4 @@
-"""Can this sample be trusted? How far its expression lies from any mix of the reference's cell types.
+"""How far a sample's expression lies from any mix of the reference's cell types; what that says of trust.
 
 The distance of a sample is the standard deviation, over expressed genes, of the logarithm of its expression over that
 of the best non-negative mix of the types. It depends on that sample and on the model alone. A sample is flagged when it
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 #: Counts per million added before logarithms; genes below it on both sides are not expressed.
 OFFSET = 10.0
-#: Held-out mixes that set the threshold.
-MIXES = Simulation(sparse=0.5, cells=500, platform=1.0)
-NUMBER, QUANTILE = 200, 0.99
+#: Platform noise of the held-out mixes that set the threshold, and of those by which intervals are calibrated.
+FAR, CALIBRATED = 1.0, 0.5
+NUMBER, QUANTILE = 100, 0.99
 
 
 def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
@@ -53,19 +53,40 @@ def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
 
 
 def fit(cells: Cells, held_out: Cells, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the arrays that a model needs: the signature over all genes, and the threshold."""
+    """Return the arrays that a model needs: the signature over all genes, the threshold and the typical distance."""
     signature = cells.signature()
-    mixes = Mixer(held_out, MIXES, rng).draw(NUMBER, rng)
-    threshold = np.quantile(distance(mixes.expression, signature), QUANTILE)
-    return {"trust.signature": signature.astype(np.float32), "trust.threshold": np.array([threshold])}
+    distances = {}
+    for platform in (FAR, CALIBRATED):
+        recipe = Simulation(sparse=0.5, cells=500, platform=platform)
+        distances[platform] = distance(Mixer(held_out, recipe, rng).draw(NUMBER, rng).expression, signature)
+    return {
+        "trust.signature": signature.astype(np.float32),
+        "trust.threshold": np.quantile(distances[FAR], [QUANTILE]),
+        "trust.typical": np.median(distances[CALIBRATED], keepdims=True),
+    }
 
 
-def unlike_reference(model: Model, bulk: ad.AnnData) -> np.ndarray:
-    """Return which samples of a bulk are further from the reference than the threshold."""
+def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
+    """Return the distance of each sample of a bulk, over the genes of the reference that it has."""
     places = bulk.var_names.get_indexer(model.facts["trust_genes"])
     found = places >= 0
     signature = model.arrays["trust.signature"][:, found].astype(np.float64)
-    return distance(np.asarray(bulk.X)[:, places[found]], signature) > model.arrays["trust.threshold"][0]
+    return distance(np.asarray(bulk.X)[:, places[found]], signature)
+
+
+def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return which of the samples with these distances are further away than the threshold."""
+    return values > model.arrays["trust.threshold"][0]
+
+
+def widening(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return by how much the intervals of samples with these distances grow: 1 or more.
+
+    Intervals are calibrated on mixes of the typical distance. A sample twice as far from the reference gets
+    intervals twice as wide (our choice: real platforms differ more than simulated ones, and nothing but the
+    distance tells by how much without a truth).
+    """
+    return np.maximum(1.0, np.minimum(values, 1e6) / max(model.arrays["trust.typical"][0], 1e-6))
 
 
 def _per_million(values: np.ndarray) -> np.ndarray:

@@ -15,7 +15,9 @@ def scores(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.sort(np.abs(truth - estimate) / _scale(estimate), axis=0).astype(np.float32)
 
 
-def interval(estimate: np.ndarray, calibration: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+def interval(
+    estimate: np.ndarray, calibration: np.ndarray, level: float, widening: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals around `estimate` (samples x types) within [0, 1].
 
     Parameters
@@ -26,10 +28,12 @@ def interval(estimate: np.ndarray, calibration: np.ndarray, level: float) -> tup
         Of :func:`scores`.
     level
         Nominal coverage: the finite-sample quantile (n + 1) level of the calibration errors.
+    widening
+        Factor of each sample (samples x 1) for being further from the reference than the calibration's mixes.
     """
     number = len(calibration)
     rank = min(int(np.ceil((number + 1) * level)), number) - 1
-    width = calibration[rank] * _scale(estimate)
+    width = widening * calibration[rank] * _scale(estimate)
     return np.clip(estimate - width, 0, 1), np.clip(estimate + width, 0, 1)
 
 

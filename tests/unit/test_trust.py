@@ -23,8 +23,11 @@ def test_a_foreign_sample_is_flagged_and_an_own_one_is_not():
     reference, bulk = toy()
     model = engine.train("nnls", reference, device="cpu")
     foreign = toy(seed=5)[1]
-    assert not trust.unlike_reference(model, bulk).any()
-    assert trust.unlike_reference(model, foreign).all()
+    near, far = trust.distances(model, bulk), trust.distances(model, foreign)
+    assert not trust.unlike_reference(model, near).any()
+    assert trust.unlike_reference(model, far).all()
+    assert trust.widening(model, near).mean() < 1.2
+    assert (trust.widening(model, far) > 1.5).all()
     assert set(engine.predict(model, foreign, device="cpu").flags) == {"unlike_reference"}
 
 
@@ -32,11 +35,15 @@ def test_real_bulk_of_the_tissue_passes_and_of_another_is_flagged(shared):
     reference = _newman(shared)
     model = engine.train("nnls", reference, device="cpu")
     flagged = {
-        name: trust.unlike_reference(model, check.read_bulk(shared / "data" / name / "bulk.tsv.gz", unit)).mean()
+        name: trust.unlike_reference(model, distances_of(model, shared / "data" / name / "bulk.tsv.gz", unit)).mean()
         for name, unit in (("pbmc_monaco_gse107011", "tpm"), ("pancreas_fadista_gse50244", "counts"))
     }
     assert flagged["pbmc_monaco_gse107011"] == 0
     assert flagged["pancreas_fadista_gse50244"] == 1
+
+
+def distances_of(model, path, unit):
+    return trust.distances(model, check.read_bulk(path, unit))
 
 
 def _newman(shared):
