@@ -44,7 +44,7 @@ lint: setup ## style of the Python code
 	.venv/bin/ruff format --check .
 
 test-unit: setup ## the library
-	$(PYTEST) tests/unit tests/contract
+	$(PYTEST) tests/unit tests/contract tests/golden
 
 test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
 	$(PYTEST) tests/pipeline

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix import __version__, registry, trust, uncertainty
+from unmix import __version__, calibration, registry, trust, uncertainty
 from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.fractions import Fractions
 from unmix.method import Task
 from unmix.model import Model
-from unmix.recipe import Simulation, Train, asdict, fromdict, override
-from unmix.simulate import Cells, Mixer
+from unmix.recipe import Train, asdict, fromdict, override
+from unmix.simulate import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
     from unmix.method import Fit, Method
 
-#: Share of donors (or cells) held out of training.
-HELD_OUT = 0.25
-#: Held-out mixes by which intervals are calibrated, and as many for a quick training.
-CALIBRATION, QUICK_CALIBRATION = 500, 120
-#: Groups of donors of which each is held out once, for methods that are fitted in no time.
-FOLDS = 4
-#: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
-#: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
-CALIBRATION_MIXES = Simulation(sparse=0.5, cells=500, platform=trust.CALIBRATED)
 #: Share of a model's genes below which a bulk is refused, and below which its samples are flagged.
 COVERAGE_REFUSED, COVERAGE_FLAGGED = 0.5, 0.8
 
@@ -130,7 +121,7 @@ def train(
     cells = Cells.from_reference(reference)
     _check_needs(method, cells, bulk)
     rng = np.random.default_rng(seed)
-    folds, by_donor = split(cells, rng, FOLDS if method.refit else 1)
+    folds, by_donor = calibration.split(cells, rng, calibration.FOLDS if method.refit else 1)
     if not by_donor:
         say(
             f"Held-out cells are of the same donors as the training cells, because the reference names "
@@ -147,14 +138,14 @@ def train(
         bulk=_aligned(bulk, cells.genes),
         checkpoint=checkpoint,
     )
-    calibration, mixes = [], (QUICK_CALIBRATION if quick else CALIBRATION) // len(folds)
+    errors, mixes = [], (calibration.QUICK_MIXES if quick else calibration.MIXES) // len(folds)
     for learned, held in folds:
         fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
         model = _model(method, fold, method.fit(fold), seed)
-        calibration.append(calibrate(method, model, fold.held_out, mixes, rng, task.device))
+        errors.append(calibration.scores(method, model, fold.held_out, mixes, rng, task.device))
     if method.refit:
         model = _model(method, task, method.fit(task), seed)
-    scores = np.sort(np.concatenate(calibration), axis=0)
+    scores = np.sort(np.concatenate(errors), axis=0)
     model.arrays |= {"calibration.scores": scores} | trust.fit(cells, fold.held_out, rng)
     model.facts |= {
         "quick": quick,
@@ -215,7 +206,7 @@ def predict(
     silent_samples = ~expression.any(1) if len(genes) else np.zeros(len(expression), bool)
     estimate = method.estimate(model, expression, present, _device(method, device))
     if model.kind in ("cell", "mrna"):
-        estimate = normalised(estimate)
+        estimate = uncertainty.normalised(estimate)
     distances = trust.distances(model, bulk)
     widening = trust.widening(model, distances)[:, None]
     lower, upper = uncertainty.interval(estimate, model.arrays["calibration.scores"], level, widening)
@@ -228,68 +219,6 @@ def predict(
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
     return Fractions(*tables, pd.Series(flags, samples), model.kind, level)
-
-
-def calibrate(
-    method: Method, model: Model, held_out: Cells, mixes: int, rng: np.random.Generator, device: str
-) -> np.ndarray:
-    """Return the calibration scores of a model on mixes of held-out cells (mixes x types)."""
-    position = {gene: i for i, gene in enumerate(held_out.genes)}
-    genes = np.array([position[gene] for gene in model.genes], dtype=int)
-    drawn = Mixer(held_out, CALIBRATION_MIXES, rng).draw(mixes, rng)
-    estimate = method.estimate(model, drawn.expression[:, genes], np.ones(len(genes), bool), device)
-    return uncertainty.scores(normalised(estimate), drawn.truth(model.kind))
-
-
-def split(cells: Cells, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
-    """Split cells into training and held-out ones, by donor where donors are known, else by cell within types.
-
-    A type that only one side would have is split by cell, so that every type is on both sides; the single cell
-    of a type serves on both.
-
-    Parameters
-    ----------
-    cells
-        Of the reference.
-    rng
-        Orders donors and cells.
-    folds
-        1: a quarter is held out, by donor if there are three, since a network that learns from one donor would be
-        much worse than one that learns from all. More: every donor is held out once, in up to so many groups.
-
-    Returns
-    -------
-    Masks of training and of held-out cells for each fold, and whether donors were held out.
-    """
-    donors = rng.permutation(len(cells.donors))
-    by_donor = len(donors) >= (3 if folds == 1 else 2)
-    if not by_donor:
-        groups = [np.array([], int)]
-    elif folds == 1:
-        groups = [donors[: max(1, round(HELD_OUT * len(donors)))]]
-    else:
-        groups = np.array_split(donors, min(folds, len(donors)))
-    return [_masks(cells, np.isin(cells.donor_of, group), rng) for group in groups], by_donor
-
-
-def _masks(cells: Cells, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and held-out masks in which every type is on both sides."""
-    learned = ~held
-    for k in range(len(cells.cell_types)):
-        members = np.flatnonzero(cells.type_of == k)
-        if held[members].any() and learned[members].any():
-            continue
-        chosen = rng.permutation(members)[: max(1, round(HELD_OUT * len(members)))]
-        held[members] = np.isin(members, chosen)
-        learned[members] = ~held[members] if len(members) > 1 else True
-    return learned, held
-
-
-def normalised(estimate: np.ndarray) -> np.ndarray:
-    """Return non-negative rows that sum to 1; a row of zeros becomes equal shares."""
-    positive = np.clip(estimate, 0, None)
-    sums = positive.sum(1, keepdims=True)
-    return np.where(sums > 0, positive / np.where(sums > 0, sums, 1), 1 / estimate.shape[1])
 
 
 def literature(name: str) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.augment import augmented
 from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.laws import LAWS
 from unmix.recipe import Simulation, fromdict, override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import anndata as ad
     from scipy.sparse import csr_matrix
@@ -117,7 +119,7 @@ class Mixer:
                 f"one of {', '.join(cells.cell_types)}",
             )
         if recipe.augment:
-            cells = _augmented(cells, recipe.augment, rng)
+            cells = augmented(cells, recipe.augment, rng)
         if recipe.aggregate != "counts":
             cells = replace(cells, counts=_cpm(cells.counts))
         self.cells, self.recipe = cells, recipe
@@ -159,7 +161,8 @@ class Mixer:
         recipe, types = self.recipe, len(self.cells.cell_types)
         present = np.flatnonzero((self.available.sum(0) > 0) & self.known)
         fractions = np.zeros((number, types))
-        fractions[:, present] = LAWS[recipe.law](self, rng, number, present)
+        names = [self.cells.cell_types[k] for k in present]
+        fractions[:, present] = LAWS[recipe.law](recipe, rng, number, names)
         if recipe.sparse and len(present) > 1:
             rows = np.flatnonzero(rng.random(number) < recipe.sparse)
             kept = rng.integers(1, len(present), len(rows))
@@ -273,64 +276,6 @@ def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: 
     return out
 
 
-def _dirichlet(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    recipe = mixer.recipe
-    mean = np.full(len(present), 1 / len(present))
-    if recipe.priors:
-        names = [mixer.cells.cell_types[k] for k in present]
-        rest = (1 - sum(recipe.priors.values())) / max(len(present) - len(recipe.priors), 1)
-        mean = np.array([recipe.priors.get(name, rest) for name in names])
-    return rng.dirichlet(np.maximum(recipe.alpha * len(present) * mean, 1e-3), number)
-
-
-def _uniform(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    values = rng.random((number, len(present)))
-    return values / values.sum(1, keepdims=True)
-
-
-def _rare(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    return _one_type(rng, number, len(present), 0.0, 0.05)
-
-
-def _range(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    return _one_type(rng, number, len(present), mixer.recipe.low, mixer.recipe.high, column=0)
-
-
-def _one_type(
-    rng: np.random.Generator, number: int, types: int, low: float, high: float, column: int | None = None
-) -> np.ndarray:
-    """Give one type (random where `column` is None) a uniform fraction; Dirichlet(1) for the others."""
-    chosen = rng.integers(0, types, number) if column is None else np.full(number, column)
-    share = rng.uniform(low, high, number)
-    fractions = rng.dirichlet(np.ones(types), number)
-    fractions[np.arange(number), chosen] = 0
-    fractions *= ((1 - share) / np.maximum(fractions.sum(1), 1e-12))[:, None]
-    fractions[np.arange(number), chosen] = share
-    return fractions
-
-
-def _pure(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    return np.eye(len(present))[rng.integers(0, len(present), number)]
-
-
-def _integer_weights(mixer: Mixer, rng: np.random.Generator, number: int, present: np.ndarray) -> np.ndarray:
-    """Draw 1-32 types with integer weights 1-99 (UCDBase, PseudoBulkGenerator)."""
-    weights = rng.integers(1, 100, (number, len(present))).astype(float)
-    kept = rng.integers(1, min(32, len(present)) + 1, number)
-    weights *= rng.random(weights.shape).argsort(1).argsort(1) < kept[:, None]
-    return weights / weights.sum(1, keepdims=True)
-
-
-LAWS: dict[str, Callable[[Mixer, np.random.Generator, int, np.ndarray], np.ndarray]] = {
-    "dirichlet": _dirichlet,
-    "uniform": _uniform,
-    "rare": _rare,
-    "pure": _pure,
-    "range": _range,
-    "integer_weights": _integer_weights,
-}
-
-
 def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Divide by the sum over the types that the truth names; hidden types become 0."""
     values = values * known
@@ -342,38 +287,6 @@ def _cpm(counts: csr_matrix) -> csr_matrix:
     totals = np.maximum(counts.sum(1).A1, 1)
     scaled.data *= np.repeat(1e6 / totals, np.diff(counts.indptr)).astype(np.float32)
     return scaled
-
-
-def _augmented(cells: Cells, wanted: int, rng: np.random.Generator) -> Cells:
-    """Fill up types with fewer than `wanted` cells from a zero-inflated negative binomial per type.
-
-    Moment fit per gene (our choice; the 2019 original fits ZINB-WaVE in R): mean and variance give the
-    dispersion, zeros beyond those of the negative binomial give the inflation.
-    """
-    from scipy.sparse import csr_matrix, vstack
-
-    blocks, types, donors = [cells.counts], [cells.type_of], [cells.donor_of]
-    for k in range(len(cells.cell_types)):
-        members = np.flatnonzero(cells.type_of == k)
-        missing = wanted - len(members)
-        if missing <= 0 or len(members) < 2:
-            continue
-        dense = cells.counts[members].toarray()
-        mean, variance = dense.mean(0), dense.var(0, ddof=1)
-        theta = np.clip(mean**2 / np.maximum(variance - mean, 1e-8), 1e-2, 1e4)
-        expected = (theta / (theta + mean)) ** theta
-        inflation = np.clip(((dense == 0).mean(0) - expected) / np.maximum(1 - expected, 1e-8), 0, 0.95)
-        rate = rng.gamma(theta, mean / ((1 - inflation) * theta), (missing, len(mean)))
-        made = rng.poisson(rate) * (rng.random(rate.shape) >= inflation)
-        blocks.append(csr_matrix(made, dtype=np.float32))
-        types.append(np.full(missing, k))
-        donors.append(cells.donor_of[members][rng.integers(0, len(members), missing)])
-    return replace(
-        cells,
-        counts=vstack(blocks, format="csr"),
-        type_of=np.concatenate(types),
-        donor_of=np.concatenate(donors),
-    )
 
 
 def scenario(name: str, cells: int, settings: Iterable[str] = ()) -> Simulation:

@@ -40,3 +40,10 @@ def interval(
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the share of truths inside their interval, per type."""
     return ((truth >= lower - 1e-9) & (truth <= upper + 1e-9)).mean(0)
+
+
+def normalised(estimate: np.ndarray) -> np.ndarray:
+    """Return non-negative rows that sum to 1; a row of zeros becomes equal shares."""
+    positive = np.clip(estimate, 0, None)
+    sums = positive.sum(1, keepdims=True)
+    return np.where(sums > 0, positive / np.where(sums > 0, sums, 1), 1 / estimate.shape[1])
