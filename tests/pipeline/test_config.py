@@ -49,7 +49,7 @@ def test_pipeline_and_library_have_one_version():
             "docker,slurm,gpu",
             ["docker.enabled = true", "process.executor = 'slurm'", "withLabel:process_gpu.maxForks = 1"],
         ),
-        ("podman,k8s,dev", ["podman.enabled = true", "process.executor = 'k8s'", "process.beforeScript = "]),
+        ("podman,k8s", ["podman.enabled = true", "process.executor = 'k8s'", "process.beforeScript = "]),
         (
             "singularity,awsbatch,test",
             ["singularity.enabled = true", "process.executor = 'awsbatch'", "params.quick = true"],
