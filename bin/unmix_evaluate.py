@@ -34,7 +34,7 @@ def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **com
             known,
             kind=found,
             long=evaluate.read_long(long, ("sample", "cell_type")) if long else None,
-            label_map=evaluate.read_label_map(label_map) if label_map else None,
+            label_map=io.read_label_map(label_map) if label_map else None,
             renormalise=renormalise,
         )
         for note in compared.notes:

@@ -22,7 +22,7 @@ class Control(Method):
     """The same fractions for every sample."""
 
     kind = "cell"
-    recipes = {"default": Nothing()}  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {"default": Nothing()}
 
     def fit(self, task: Task) -> Fit:
         """Keep the constant; no gene is used."""

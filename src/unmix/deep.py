@@ -212,8 +212,9 @@ class DeepMethod(Method):
 def _choose_genes(task: Task) -> np.ndarray:
     """Select genes by the training mixes, or by the bulk where the task has one."""
     recipe = task.recipe
-    mixer = Mixer(task.train, recipe.simulation, task.rng)
-    mixes = mixer.draw(PROBE, task.rng).expression if recipe.prep.genes != "markers" else np.empty((0, 0))
+    mixes = np.empty((0, 0))
+    if recipe.prep.genes != "markers":
+        mixes = Mixer(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
     if task.bulk is None:
         return select_genes(recipe.prep, task.train, mixes)
     available = np.flatnonzero(~np.isnan(task.bulk).any(0))

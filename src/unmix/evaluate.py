@@ -98,27 +98,6 @@ def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
     return table
 
 
-def read_label_map(path: Path) -> dict[str, str]:
-    """Read a table ``from to``: names of the estimate's cell types, and the truth's names for them.
-
-    An empty ``to`` drops the type.
-
-    Raises
-    ------
-    DataError
-        If the columns are named otherwise or a type is mapped twice.
-    """
-    table = read_long(path, ("from", "to"))
-    twice = table["from"][table["from"].duplicated()]
-    if len(twice):
-        raise DataError(
-            f"{path.name}: {twice.iloc[0]!r} stands there twice",
-            "one line per cell type of the estimate",
-            "keep one of the lines",
-        )
-    return dict(zip(table["from"], table["to"].str.strip(), strict=True))
-
-
 def pair(
     estimate: pd.DataFrame,
     truth: pd.DataFrame,
@@ -139,7 +118,7 @@ def pair(
     long
         ``fractions_long.tsv`` of the same estimate, for the intervals.
     label_map
-        As from :func:`read_label_map`; several types mapped to one are added.
+        As from :func:`unmix.io.read_label_map`; several types mapped to one are added.
     renormalise
         Scale both to sum 1 over the shared types (compositions only).
 

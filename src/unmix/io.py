@@ -81,6 +81,38 @@ def read_table(path: Path | str) -> pd.DataFrame:
     return frame
 
 
+def read_label_map(path: Path | str) -> dict[str, str]:
+    """Read a table ``from to`` that renames cell types; an empty ``to`` drops the type.
+
+    Read as any table, but all its cells are names: ``1`` and ``NA`` stay what they are.
+
+    Raises
+    ------
+    DataError
+        Not a table, columns of other names, or a type that is mapped twice.
+    """
+    path = Path(path)
+    lines = text.lines(path, [])
+    separator = text.separator(lines)
+    header, lines = text.header(lines, separator, path)
+    if missing := [name for name in ("from", "to") if name not in header]:
+        raise DataError(
+            f"{path.name} has no column {missing[0]!r}; it has {', '.join(header)}",
+            "a table with the columns from, to",
+            "name the columns so, in a first line",
+        )
+    cells = pd.read_csv(
+        io.StringIO("\n".join(lines)), sep=separator, header=None, names=header, dtype=str, keep_default_na=False
+    )
+    names = {column: cells[column].fillna("").str.strip() for column in ("from", "to")}
+    twice = names["from"][names["from"].duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{path.name}: {twice.iloc[0]!r} stands there twice", "one line per cell type", "keep one of the lines"
+        )
+    return dict(zip(names["from"], names["to"], strict=True))
+
+
 def write_table(frame: pd.DataFrame, path: Path | str, index_label: str = "") -> None:
     """Write a TSV with the same bytes for the same values (gzip when the name ends in .gz).
 

@@ -53,24 +53,6 @@ def read_reference(path: Path | str) -> AnnData:
     return data
 
 
-def read_label_map(path: Path | str) -> dict[str, str]:
-    """Read a label map: a table with the columns ``from`` and ``to``; an empty ``to`` drops.
-
-    Raises
-    ------
-    DataError
-        Other columns, or a label that is mapped twice.
-    """
-    table = io.read_table(path)
-    if table.index.name != "from" or list(table.columns) != ["to"]:
-        header = ", ".join([str(table.index.name), *map(str, table.columns)])
-        raise DataError(f"{Path(path).name} has the columns {header}.", "two columns: from, to", "add that header")
-    if table.index.has_duplicates:
-        twice = table.index[table.index.duplicated()][0]
-        raise DataError(f"{Path(path).name} maps {twice!r} twice.", "every label once", "remove one of the lines")
-    return {key: "" if pd.isna(value) else str(value) for key, value in table["to"].items()}
-
-
 def prepare_reference(
     paths: Sequence[Path | str],
     cell_type_key: str,

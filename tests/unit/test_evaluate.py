@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import evaluate
+from unmix import evaluate, io
 from unmix.errors import DataError
 
 TRUTH = pd.DataFrame({"B": [0.1, 0.2, 0.3], "CD4 T": [0.5, 0.5, 0.1], "NK": [0.4, 0.3, 0.6]}, index=["s1", "s2", "s3"])
@@ -129,7 +129,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
     long_table(numbered).to_csv(tmp_path / "long.tsv", sep="\t", index=False)
     (tmp_path / "map.tsv").write_text("from\tto\n0\tB\n3\tNK\n")
     long = evaluate.read_long(tmp_path / "long.tsv", ("sample", "cell_type"))
-    pairs = evaluate.pair(numbered, TRUTH, long=long, label_map=evaluate.read_label_map(tmp_path / "map.tsv"))
+    pairs = evaluate.pair(numbered, TRUTH, long=long, label_map=io.read_label_map(tmp_path / "map.tsv"))
     assert list(pairs.truth) == ["B", "NK"]
     assert pairs.lower.notna().all(axis=None)
 
@@ -141,7 +141,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
 def test_a_label_map_that_cannot_be_used_is_named(tmp_path, text, message):
     (tmp_path / "map.tsv").write_text(text)
     with pytest.raises(DataError, match=message):
-        evaluate.read_label_map(tmp_path / "map.tsv")
+        io.read_label_map(tmp_path / "map.tsv")
 
 
 def test_step_writes_metrics_pairs_and_record(files, root):

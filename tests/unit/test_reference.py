@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from unmix import cells, reference
+from unmix import cells, io, reference
 from unmix.errors import DataError, UsageError
 
 RNG = np.random.default_rng(2)
@@ -68,7 +68,7 @@ def test_the_best_matrix_of_a_file_is_taken(tmp_path):
 
 def test_label_map_renames_drops_and_says_what_it_did_not_know(tmp_path):
     (tmp_path / "map.tsv").write_text("from\tto\nB cell\tB\nrare\t\nghost\tG\n")
-    mapping = reference.read_label_map(tmp_path / "map.tsv")
+    mapping = io.read_label_map(tmp_path / "map.tsv")
     data = reference.prepare_reference([made(tmp_path / "a.h5ad")], "cell_type", "none", label_map=mapping)
     assert set(data.obs["cell_type"]) == {"B", "CD4+ T/NK", "Ünsure"}
     assert "ghost" in said(data)
@@ -76,7 +76,12 @@ def test_label_map_renames_drops_and_says_what_it_did_not_know(tmp_path):
     assert "stay as they are: CD4+ T/NK, Ünsure" in said(data)
     (tmp_path / "bad.tsv").write_text("old\tnew\nB cell\tB\n")
     with pytest.raises(DataError, match="old, new"):
-        reference.read_label_map(tmp_path / "bad.tsv")
+        io.read_label_map(tmp_path / "bad.tsv")
+
+
+def test_names_in_a_label_map_stay_names_in_tsv_and_csv(tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\r\n0,1\r\nNA,NK\r\nB,\r\n")
+    assert io.read_label_map(tmp_path / "map.csv") == {"0": "1", "NA": "NK", "B": ""}
 
 
 def test_missing_keys_are_answered_with_the_ones_there_are(tmp_path):

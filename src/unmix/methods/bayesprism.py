@@ -129,7 +129,7 @@ class BayesPrism(ClassicalMethod):
         licence="GPL-3",
     )
     kind = "mrna"
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE)),  # least error on simulated mixes
         "published": Recipe(update=True),
     }

@@ -107,7 +107,7 @@ class Bisque(Method):
     )
     kind = "mrna"
     transductive = True
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=Genes(rule="markers")),
         "published": Recipe(composition="donors", profile="cells"),
     }

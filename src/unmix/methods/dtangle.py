@@ -73,7 +73,7 @@ class Dtangle(ClassicalMethod):
         licence="GPL-3",
     )
     kind = "mrna"
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(markers=20, slope=0.8),
         "published": Recipe(),
     }

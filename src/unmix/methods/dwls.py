@@ -127,7 +127,7 @@ class DWLS(SignatureMethod):
         licence="none stated (GPL in omnideconv)",
     )
     kind = "cell"
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=GENES),
         "published": Recipe(genes=GENES, change=0.01),
     }

@@ -74,7 +74,7 @@ class EPIC(ClassicalMethod):
         licence="academic use only, not redistributable (not contained)",
     )
     kind = "cell"
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(weights="inverse", platform=0.5),
         "published": Recipe(),
     }

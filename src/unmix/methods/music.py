@@ -59,7 +59,7 @@ class MuSiC(ClassicalMethod):
     )
     needs = Needs(donors=2)
     kind = "cell"
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(),
     }

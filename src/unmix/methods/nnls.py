@@ -31,7 +31,7 @@ class NNLS(SignatureMethod):
         year=2009,
         licence="none needed (scipy)",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Classical(weights="mean"),
         "published": Classical(),
     }

@@ -82,7 +82,7 @@ class NuSVRegression(SignatureMethod):
         year=2015,
         licence="Stanford, non-commercial, not redistributable (not contained)",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=Genes(rule="differential", least=50, per_type=150, q=0.01), weights="root", nu=(0.75,)),
         "published": Recipe(
             # CIBERSORTx, scRNA-seq signature: q 0.01, 300-500 genes a type

@@ -46,7 +46,7 @@ class OLS(SignatureMethod):
         year=2009,
         licence="none needed (numpy)",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Classical(weights="mean"),
         "published": Classical(),
     }

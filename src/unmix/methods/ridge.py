@@ -52,7 +52,7 @@ class Ridge(SignatureMethod):
         year=1970,
         licence="none needed (scipy)",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(weights="mean"),
         "published": Recipe(),
     }

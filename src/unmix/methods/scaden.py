@@ -38,7 +38,7 @@ class Scaden(DeepMethod):
         year=2020,
         licence="MIT",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Deep(
             prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
             simulation=Simulation(sparse=0.5, cells=200, platform=0.5),

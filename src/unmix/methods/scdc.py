@@ -75,7 +75,7 @@ class SCDC(MuSiC):
         year=2021,
         licence="MIT",
     )
-    recipes = {  # noqa: RUF012 - declared as ClassVar by Method
+    recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(original=True),
     }
