@@ -71,7 +71,7 @@ def published(folder: Path) -> None:
     from unmix import registry
     from unmix.deep import Session
     from unmix.method import Task
-    from unmix.nets import Ensemble
+    from unmix.nets.dense import Ensemble
     from unmix.recipe import override
     from unmix.simulate import Mixer
 

@@ -19,6 +19,11 @@ from unmix import cli
 )
 @click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
 @click.option(
+    "--malignant", multiple=True, metavar="TYPE", help="A malignant cell type of the reference; repeatable, or T1,T2."
+)
+@click.option("--weights", type=cli.FILE, multiple=True, help="Published weights to start from; repeatable.")
+@click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
+@click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
 )
 @click.option(
@@ -35,6 +40,9 @@ def main(
     unit,
     calibration_bulk,
     calibration_fractions,
+    malignant,
+    weights,
+    ontology,
     recipe,
     settings,
     quick,
@@ -43,17 +51,41 @@ def main(
     **options,
 ):
     with cli.run("train", cli.record_beside(out), **options) as run:
-        from unmix import check, engine
+        from unmix import check, engine, io
+        from unmix.errors import UsageError
         from unmix.reference import read_reference
 
-        for name, path in (("reference", reference), ("bulk", bulk)):
+        if (calibration_bulk is None) != (calibration_fractions is None):
+            raise UsageError(
+                "one of --calibration-bulk and --calibration-fractions",
+                "both: the samples and their known fractions",
+                "add the other, or leave both out",
+            )
+        files = {
+            "reference": reference,
+            "bulk": bulk,
+            "calibration_bulk": calibration_bulk,
+            "calibration_fractions": calibration_fractions,
+            "ontology": ontology,
+            **{f"weights_{number}": path for number, path in enumerate(weights)},
+        }
+        for name, path in files.items():
             run.input(name, path)
         cells = read_reference(reference)
+        genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
+        calibration = None
+        if calibration_bulk is not None:
+            samples = check.read_bulk(calibration_bulk, "auto", genes)
+            calibration = samples, io.read_truth(calibration_fractions, samples=list(samples.obs_names))
         recipe = json.loads(Path(recipe).read_text("utf-8")) if recipe.endswith(".json") else recipe
         model = engine.train(
             method,
             cells,
-            bulk=None if bulk is None else check.read_bulk(bulk, unit, list(cells.var_names)),
+            bulk=None if bulk is None else check.read_bulk(bulk, unit, genes),
+            calibration=calibration,
+            malignant=cli.names(malignant, types),
+            weights=weights,
+            ontology=ontology,
             recipe=recipe,
             settings=settings,
             quick=quick,

@@ -32,8 +32,9 @@ def scores(
     position = {gene: i for i, gene in enumerate(held_out.genes)}
     genes = np.array([position[gene] for gene in model.genes], dtype=int)
     drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
-    estimate = method.estimate(model, drawn.expression[:, genes], np.ones(len(genes), bool), device)
-    return uncertainty.scores(uncertainty.normalised(estimate), drawn.truth(model.kind))
+    seen, present = drawn.expression[:, genes], np.ones(len(genes), bool)
+    estimate = uncertainty.normalised(method.estimate(model, seen, present, device))
+    return uncertainty.scores(*method.bounds(model, seen, present, device, estimate), drawn.truth(model.kind))
 
 
 def split(cells: Cells, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:

@@ -25,7 +25,7 @@ from unmix import __version__
 from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 FILE = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -166,6 +166,13 @@ def run(step: str, record: Path | None = None, **options: Any) -> Iterator[Run]:
         raise
     finally:
         job.clean()
+
+
+def names(given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
+    known = set(known)
+    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
+    return [name for name in split if name]
 
 
 def record_beside(out: Path) -> Path:

@@ -95,7 +95,7 @@ class DeepMethod(Method):
 
     def network(self, recipe: Any, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the network that the recipe declares."""
-        from unmix.nets import Ensemble
+        from unmix.nets.dense import Ensemble
 
         return Ensemble(recipe.nets, inputs, outputs, generator)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix import __version__, calibration, registry, trust, uncertainty
+from unmix import __version__, registry, trust, uncertainty
+from unmix import calibration as held_out_mixes
 from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.fractions import Fractions
-from unmix.method import Task
+from unmix.method import Calibration, Task
 from unmix.model import Model
 from unmix.recipe import Train, asdict, fromdict, override
 from unmix.simulate import Cells
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import anndata as ad
+    import pandas as pd
 
     from unmix.method import Fit, Method
 
@@ -74,6 +76,10 @@ def train(
     reference: ad.AnnData,
     *,
     bulk: ad.AnnData | None = None,
+    calibration: tuple[ad.AnnData, pd.DataFrame] | None = None,
+    malignant: Iterable[str] = (),
+    weights: Iterable[Path] = (),
+    ontology: Path | None = None,
     recipe: str | dict[str, Any] = "default",
     settings: Iterable[str] = (),
     quick: bool = False,
@@ -93,6 +99,12 @@ def train(
         Cells x genes, as docs/data_contracts.md describes.
     bulk
         Samples x genes, linear; for methods that use the bulk at training.
+    calibration
+        Bulk samples (samples x genes, linear) and their known fractions (samples x types).
+    malignant
+        Names of the malignant cell types of the reference.
+    weights, ontology
+        Files that some methods can start from.
     recipe, settings, quick
         As for :func:`resolve`.
     seed
@@ -119,9 +131,13 @@ def train(
     method = registry.get(name)
     chosen = resolve(method, recipe, settings, quick=quick)
     cells = Cells.from_reference(reference)
-    _check_needs(method, cells, bulk)
+    malignant = tuple(malignant)
+    kind = reference.uns.get("unmix", {}).get("kind", "reference")
+    _check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant)
+    if method.needs.malignant:
+        cells = cells.merged(malignant)
     rng = np.random.default_rng(seed)
-    folds, by_donor = calibration.split(cells, rng, calibration.FOLDS if method.refit else 1)
+    folds, by_donor = held_out_mixes.split(cells, rng, held_out_mixes.FOLDS if method.refit else 1)
     if not by_donor:
         say(
             f"Held-out cells are of the same donors as the training cells, because the reference names "
@@ -136,16 +152,22 @@ def train(
         say=say,
         progress=progress,
         bulk=_aligned(bulk, cells.genes),
+        calibration=None if calibration is None else _calibration(*calibration, cells, say),
+        malignant=malignant,
+        weights=tuple(weights),
+        ontology=ontology,
         checkpoint=checkpoint,
     )
-    errors, mixes = [], (calibration.QUICK_MIXES if quick else calibration.MIXES) // len(folds)
+    errors, mixes = [], (held_out_mixes.QUICK_MIXES if quick else held_out_mixes.MIXES) // len(folds)
     for learned, held in folds:
         fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
         model = _model(method, fold, method.fit(fold), seed)
-        errors.append(calibration.scores(method, model, fold.held_out, mixes, rng, task.device))
+        if model.kind != "score":
+            errors.append(held_out_mixes.scores(method, model, fold.held_out, mixes, rng, task.device))
     if method.refit:
         model = _model(method, task, method.fit(task), seed)
-    scores = np.sort(np.concatenate(errors), axis=0)
+    none = np.empty((0, len(cells.cell_types)), np.float32)
+    scores = np.sort(np.concatenate([none, *errors]), axis=0)
     model.arrays |= {"calibration.scores": scores} | trust.fit(cells, fold.held_out, rng)
     model.facts |= {
         "quick": quick,
@@ -204,12 +226,15 @@ def predict(
         _check_coverage(share, genes, present, say)
     expression = np.where(present, found, 0.0)
     silent_samples = ~expression.any(1) if len(genes) else np.zeros(len(expression), bool)
-    estimate = method.estimate(model, expression, present, _device(method, device))
-    if model.kind in ("cell", "mrna"):
+    chosen = _device(method, device)
+    estimate = method.estimate(model, expression, present, chosen)
+    if model.kind != "score":
         estimate = uncertainty.normalised(estimate)
     distances = trust.distances(model, bulk)
     widening = trust.widening(model, distances)[:, None]
-    lower, upper = uncertainty.interval(estimate, model.arrays["calibration.scores"], level, widening)
+    bounds = method.bounds(model, expression, present, chosen, estimate)
+    lower, upper = uncertainty.interval(*bounds, model.arrays["calibration.scores"], level, widening)
+    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     reasons = {
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), share < COVERAGE_FLAGGED),
@@ -240,13 +265,27 @@ def _model(method: Method, task: Task, fit: Fit, seed: int) -> Model:
     )
 
 
-def _check_needs(method: Method, cells: Cells, bulk: ad.AnnData | None) -> None:
-    needs = method.needs
+def _check_needs(
+    method: Method,
+    cells: Cells,
+    kind: str,
+    *,
+    bulk: ad.AnnData | None,
+    calibration: tuple[ad.AnnData, pd.DataFrame] | None,
+    malignant: tuple[str, ...],
+) -> None:
+    needs, command = method.needs, f"unmix_train.py REFERENCE --method {method.name}"
     if len(cells.cell_types) < 2:
         raise NotApplicable(
             f"the reference has one cell type ({cells.cell_types[0]})",
             "two or more",
             "give a reference with all cell types that the bulk may hold",
+        )
+    if needs.tissue and kind != "tissue":
+        raise NotApplicable(
+            f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
+            "a reference of tissues",
+            "unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad",
         )
     if needs.donors > len(cells.donors):
         raise NotApplicable(
@@ -258,8 +297,46 @@ def _check_needs(method: Method, cells: Cells, bulk: ad.AnnData | None) -> None:
         raise NotApplicable(
             f"{method.name} learns from the bulk as well, and none was given",
             "the bulk to be estimated",
-            f"unmix_train.py REFERENCE --method {method.name} --bulk BULK",
+            f"{command} --bulk BULK",
         )
+    if needs.calibration and calibration is None:
+        raise NotApplicable(
+            f"{method.name} learns from samples with known fractions, and none were given",
+            "some bulk samples of the same platform whose fractions were measured",
+            f"{command} --calibration-bulk BULK --calibration-fractions FRACTIONS",
+        )
+    if needs.malignant and not malignant:
+        raise NotApplicable(
+            f"{method.name} estimates malignant cells, and which cell types are malignant was not said",
+            f"one or more of {', '.join(cells.cell_types)}",
+            f"{command} --malignant '{cells.cell_types[0]}'",
+        )
+    if unknown := sorted(set(malignant) - set(cells.cell_types)):
+        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(cells.cell_types)}")
+    if needs.malignant and not set(cells.cell_types) - set(malignant):
+        raise NotApplicable(
+            "every cell type of the reference is malignant", "normal cells too", "give a reference with both"
+        )
+
+
+def _calibration(bulk: ad.AnnData, fractions: pd.DataFrame, cells: Cells, say: Callable[[str], None]) -> Calibration:
+    """Align calibration samples to the genes and types of the reference."""
+    samples = [name for name in bulk.obs_names.astype(str) if name in fractions.index]
+    types = [name for name in cells.cell_types if name in fractions.columns]
+    if len(samples) < 2 or len(types) < 2:
+        raise DataError(
+            f"the calibration bulk shares {len(samples)} samples with the calibration fractions, and these share "
+            f"{len(types)} cell types with the reference",
+            "two samples and two cell types or more, by the same names "
+            f"(samples: {', '.join(bulk.obs_names[:3])} ...; types: {', '.join(cells.cell_types)})",
+            "name samples and cell types alike in all three",
+        )
+    for name in fractions.columns.difference(types):
+        say(f"The reference has no {name}: its calibration fractions are not used.")
+    for name in [name for name in cells.cell_types if name not in types]:
+        say(f"The calibration fractions have no {name}: it counts as absent in the calibration samples.")
+    known = fractions.reindex(index=samples, columns=cells.cell_types).fillna(0.0).to_numpy(np.float64)
+    return Calibration(_aligned(bulk[samples], cells.genes), known)
 
 
 def _check_coverage(share: float, genes: np.ndarray, present: np.ndarray, say: Callable[[str], None]) -> None:

@@ -38,7 +38,28 @@ class Needs:
 
     bulk: bool = False
     calibration: bool = False
+    """Bulk samples with known fractions."""
+    malignant: bool = False
+    """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
+    tissue: bool = False
+    """Not single cells but bulk samples of pure tissues: a reference of the kind ``tissue``."""
     donors: int = 0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Bulk samples with known fractions.
+
+    Attributes
+    ----------
+    expression
+        Samples x genes, linear, aligned to the genes of `Task.train` (NaN where the samples lack a gene).
+    fractions
+        Samples x types, aligned to the types of `Task.train`; rows need not sum to 1.
+    """
+
+    expression: np.ndarray
+    fractions: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,12 @@ class Task:
         training and to calibrate intervals by. `held_out` is empty when a method is refitted on all cells.
     bulk
         Samples x genes, linear, aligned to `train.genes` (NaN where the bulk lacks a gene); None if not given.
+    calibration
+        Bulk samples with known fractions; None if not given.
+    malignant
+        Names of the malignant cell types, where the user said which.
+    weights, ontology
+        Files of published weights, and of an ontology of the cell types (OBO), as the user gave them.
     recipe
         Of the method's own type.
     rng
@@ -70,6 +97,10 @@ class Task:
     say: Callable[[str], None]
     progress: Callable[[str], None]
     bulk: np.ndarray | None = None
+    calibration: Calibration | None = None
+    malignant: tuple[str, ...] = ()
+    weights: tuple[Path, ...] = ()
+    ontology: Path | None = None
     checkpoint: Path | None = None
 
 
@@ -99,6 +130,8 @@ class Method:
     """Whether the result of one sample depends on the others in the file."""
     refit: ClassVar[bool] = True
     """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
+    expresses: ClassVar[bool] = False
+    """Whether :meth:`express` gives the expression of every cell type in every sample."""
 
     def fit(self, task: Task) -> Fit:
         """Learn from the reference."""
@@ -136,5 +169,23 @@ class Method:
             Mask of the model's genes that the bulk has.
         device
             ``cpu`` or ``cuda``.
+        """
+        raise NotImplementedError
+
+    def bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the method's own lower and upper bounds, samples x types; the estimate itself where it has none.
+
+        Calibration on held-out mixes widens or narrows them until they hold what the level says (conformalised
+        quantile regression; Romano et al. 2019).
+        """
+        return estimate, estimate
+
+    def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Return the expression of every type in every sample, samples x types x genes of the model, per million.
+
+        Each sample x type sums to one million over the model's genes: it is the profile of the type there, not its
+        share of the sample. For methods that declare `expresses`; parameters as for :meth:`estimate`.
         """
         raise NotImplementedError

@@ -80,11 +80,13 @@ class Prep:
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A dense network: hidden widths, dropout after each, activation."""
+    """A dense network: hidden widths, dropout after each, activation, batch normalisation before it."""
 
     hidden: tuple[int, ...]
     dropout: tuple[float, ...] = ()
     activation: Literal["relu", "relu6", "celu"] = "relu"
+    norm: Literal["none", "hidden", "all"] = "none"
+    """Batch normalisation of the hidden layers, or of the output (before the softmax) too."""
 
 
 @dataclass(frozen=True, kw_only=True)

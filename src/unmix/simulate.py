@@ -17,7 +17,7 @@ from unmix.laws import LAWS
 from unmix.recipe import Simulation, fromdict, override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import anndata as ad
     from scipy.sparse import csr_matrix
@@ -82,6 +82,11 @@ class Cells:
             counts = counts[:, genes].tocsr()
         names = self.genes if genes is None else self.genes[genes]
         return replace(self, counts=counts, genes=names, type_of=self.type_of[chosen], donor_of=self.donor_of[chosen])
+
+    def merged(self, malignant: Collection[str]) -> Cells:
+        """Return the same cells with two types: ``malignant`` (those named) and ``normal``."""
+        normal = np.array([name not in malignant for name in self.cell_types])
+        return replace(self, cell_types=["malignant", "normal"], type_of=normal[self.type_of].astype(int))
 
     def signature(self) -> np.ndarray:
         """Return types x genes: pooled counts of a type per million (zeros for a type without cells)."""

@@ -10,20 +10,29 @@ def _scale(estimate: np.ndarray) -> np.ndarray:
     return 0.1 + np.sqrt(np.clip(estimate * (1 - estimate), 0, None))
 
 
-def scores(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the sorted scaled errors of each type (mixes x types, float32), the calibration of a model."""
-    return np.sort(np.abs(truth - estimate) / _scale(estimate), axis=0).astype(np.float32)
-
-
-def interval(
-    estimate: np.ndarray, calibration: np.ndarray, level: float, widening: np.ndarray | float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the intervals around `estimate` (samples x types) within [0, 1].
+def scores(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the sorted scaled errors of each type (mixes x types, float32), the calibration of a model.
 
     Parameters
     ----------
-    estimate
-        Fractions.
+    lower, upper
+        Bounds of the method, or its estimate twice. A truth between them has a negative error.
+    truth
+        Known fractions.
+    """
+    errors = np.maximum((lower - truth) / _scale(lower), (truth - upper) / _scale(upper))
+    return np.sort(errors, axis=0).astype(np.float32)
+
+
+def interval(
+    lower: np.ndarray, upper: np.ndarray, calibration: np.ndarray, level: float, widening: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the intervals around the bounds (samples x types) within [0, 1].
+
+    Parameters
+    ----------
+    lower, upper
+        Bounds of the method, or its estimate twice.
     calibration
         Of :func:`scores`.
     level
@@ -32,9 +41,13 @@ def interval(
         Factor of each sample (samples x 1) for being further from the reference than the calibration's mixes.
     """
     number = len(calibration)
+    if number == 0:  # scores have no truth to be off from
+        return np.full_like(lower, np.nan), np.full_like(upper, np.nan)
     rank = min(int(np.ceil((number + 1) * level)), number) - 1
-    width = widening * calibration[rank] * _scale(estimate)
-    return np.clip(estimate - width, 0, 1), np.clip(estimate + width, 0, 1)
+    middle = (lower + upper) / 2
+    low = middle - widening * (middle - lower + calibration[rank] * _scale(lower))
+    high = middle + widening * (upper - middle + calibration[rank] * _scale(upper))
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:

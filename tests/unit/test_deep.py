@@ -72,7 +72,7 @@ def test_early_stopping_keeps_the_best_weights(data):
 def test_members_side_by_side_equal_members_alone():
     import torch
 
-    from unmix.nets import Ensemble
+    from unmix.nets.dense import Ensemble
 
     nets = (Net(hidden=(8, 4)), Net(hidden=(8, 4)), Net(hidden=(16, 8), activation="celu"))
     ensemble = Ensemble(nets, 10, 3, torch.Generator().manual_seed(0)).eval()

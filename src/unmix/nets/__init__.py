@@ -1,0 +1,1 @@
+"""The networks of the deep methods. Imported late (they import torch)."""
