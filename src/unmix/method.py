@@ -30,6 +30,10 @@ class Info:
     year: int = 0
     licence: str = ""
     """Licence of the original code, which unmix does not contain."""
+    original: str = ""
+    """What of the original can be compared with, and how close this one came to it."""
+    chosen: str = ""
+    """What was chosen where the source is silent or where the default departs from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
