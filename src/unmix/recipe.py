@@ -18,9 +18,24 @@ R = TypeVar("R")
 class Simulation:
     """How pseudobulk is mixed from the cells of a reference (see :mod:`unmix.simulate`)."""
 
-    law: Literal["dirichlet", "uniform", "rare", "pure", "range", "integer_weights"] = "dirichlet"
+    law: Literal[
+        "dirichlet",
+        "uniform",
+        "rare",
+        "pure",
+        "range",
+        "integer_weights",
+        "prior_ranges",
+        "permuted_ranges",
+        "fill",
+        "bounded_fill",
+        "permuted_fill",
+    ] = "dirichlet"
     """Law of the fractions: Dirichlet(alpha); uniform numbers divided by their sum (Scaden); Dirichlet with
-    one type at 0-5 %; single types; one type uniform in [low, high] (purity); UCD's integer weights."""
+    one type at 0-5 %; single types; one type uniform in [low, high] (purity); UCD's integer weights; the last
+    five are Digitaldlsorter's (see :mod:`unmix.laws`)."""
+    laws: dict[str, float] = field(default_factory=dict)
+    """If given: the law of every mix is one of these, drawn with these shares, and `law` is not used."""
     alpha: float = 1.0
     low: float = 0.0
     high: float = 1.0
@@ -87,6 +102,8 @@ class Net:
     activation: Literal["relu", "relu6", "celu"] = "relu"
     norm: Literal["none", "hidden", "all"] = "none"
     """Batch normalisation of the hidden layers, or of the output (before the softmax) too."""
+    input_dropout: float = 0.0
+    """Share of the genes dropped in training, the same for all members (that of the first one counts)."""
 
 
 @dataclass(frozen=True, kw_only=True)

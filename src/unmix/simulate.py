@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix import laws
 from unmix.augment import augmented
 from unmix.errors import DataError, NotApplicable, UsageError
-from unmix.laws import LAWS
 from unmix.recipe import Simulation, fromdict, override
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Mixer:
         present = np.flatnonzero((self.available.sum(0) > 0) & self.known)
         fractions = np.zeros((number, types))
         names = [self.cells.cell_types[k] for k in present]
-        fractions[:, present] = LAWS[recipe.law](recipe, rng, number, names)
+        fractions[:, present] = laws.fractions(recipe, rng, number, names)
         if recipe.sparse and len(present) > 1:
             rows = np.flatnonzero(rng.random(number) < recipe.sparse)
             kept = rng.integers(1, len(present), len(rows))

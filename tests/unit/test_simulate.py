@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmix.errors import NotApplicable, UsageError
+from unmix.laws import LAWS
 from unmix.recipe import Simulation
-from unmix.simulate import LAWS, SCENARIOS, Cells, Mixer, pseudobulk, scenario, sum_cells
+from unmix.simulate import SCENARIOS, Cells, Mixer, pseudobulk, scenario, sum_cells
 from unmix.toy import toy
 
 
@@ -69,6 +70,28 @@ def test_realised_label_counts_the_cells_that_were_drawn(cells):
 def test_sparse_share_of_mixes_lacks_types(cells):
     lacking = (draw(cells, 400, sparse=0.5, rounding="round", cells=10_000).cell_fractions == 0).any(1)
     assert 0.4 < lacking.mean() < 0.6
+
+
+def test_laws_are_mixed_by_their_shares(cells):
+    truth = draw(cells, 400, laws={"pure": 3, "dirichlet": 1}, cells=500).cell_fractions
+    assert 0.68 < (truth.max(1) == 1).mean() < 0.82
+
+
+@pytest.mark.parametrize("law", ["prior_ranges", "bounded_fill"])
+def test_a_prior_bounds_the_fraction_of_its_type_unless_permuted(cells, law):
+    rare, common = cells.cell_types[0], cells.cell_types[1]
+    priors = {rare: 0.01, common: 0.6}
+    mean = draw(cells, 300, law=law, priors=priors, cells=2000).cell_fractions.mean(0)
+    assert mean[0] < 0.04
+    assert mean[1] > 0.35
+    permuted = {"prior_ranges": "permuted_ranges", "bounded_fill": "permuted_fill"}[law]
+    mean = draw(cells, 300, law=permuted, priors=priors, cells=2000).cell_fractions.mean(0)
+    assert np.allclose(mean, 1 / len(mean), atol=0.06)
+
+
+def test_an_unknown_law_is_refused_with_the_valid_ones(cells):
+    with pytest.raises(UsageError, match=r"no law 'even'(.|\n)*dirichlet"):
+        draw(cells, laws={"even": 1})
 
 
 def test_mrna_truth_follows_the_declared_bias(cells):
