@@ -32,6 +32,7 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
                     "deep": known[name].info.family == "deep",
                     "needs_bulk": known[name].needs.bulk,
                     "needs_calibration": known[name].needs.calibration,
+                    "needs_malignant": known[name].needs.malignant,
                 }
                 for name in methods
             ]

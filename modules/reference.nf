@@ -11,9 +11,10 @@ process REFERENCE {
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
     script:
+    def kind = meta.kind == 'tissue' ? '--kind tissue' : ''
     def map = label_map ? "--label-map ${label_map}" : ''
     """
-    unmix_reference.py ${reference} --cell-type-key '${meta.cell_type_key}' --donor-key '${meta.donor_key}' ${map} \\
+    unmix_reference.py ${reference} --cell-type-key '${meta.cell_type_key}' --donor-key '${meta.donor_key}' ${kind} ${map} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --out ${meta.reference}.h5ad
     """
 

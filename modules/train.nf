@@ -4,7 +4,7 @@ process TRAIN {
     label 'process_gpu'
 
     input:
-    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*')
+    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(weights, stageAs: 'weights/*'), path(ontology, stageAs: 'ontology/*')
 
     output:
     tuple val(meta), path("${name}.safetensors"), emit: model
@@ -14,7 +14,13 @@ process TRAIN {
     script:
     name = "${meta.id ?: meta.reference}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
-    def extra = (bulk ? "--bulk ${bulk} " : '') + (calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-fractions ${calibration_fractions}" : '')
+    def extra = [
+        bulk ? "--bulk ${bulk}" : '',
+        calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-fractions ${calibration_fractions}" : '',
+        meta.malignant ? "--malignant '${meta.malignant.replace("'", "'\\''")}'" : '',
+        weights ? "--weights ${weights}" : '',
+        ontology ? "--ontology ${ontology}" : '',
+    ].findAll().join(' ')
     """
     unmix_train.py ${reference} --method ${meta.method} ${extra} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out model.safetensors

@@ -35,17 +35,17 @@ workflow DECONVOLVE {
         file("${projectDir}/nextflow_schema.json"),
     )
     ch_rows = SAMPLESHEET.out.rows
-        .splitCsv(header: true)
+        .splitCsv(header: true, quote: '"')
         .map { row ->
-            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions'].collectEntries { column -> [column, named(row, column)] }
+            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'weights', 'ontology'].collectEntries { column -> [column, named(row, column)] }
         }
     ch_methods = SAMPLESHEET.out.methods.splitCsv(header: true)
     ch_headline = ch_methods.first()
 
-    // Rows that share a reference (and keys and label map) have one reference_name: it is prepared once
+    // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
         ch_rows
-            .map { row -> tuple([reference: row.reference_name, cell_type_key: row.cell_type_key, donor_key: row.donor_key], row.reference, row.label_map) }
+            .map { row -> tuple([reference: row.reference_name, kind: row.reference_kind, cell_type_key: row.cell_type_key, donor_key: row.donor_key], row.reference, row.label_map) }
             .unique()
     )
     ch_references = REFERENCE.out.reference.map { meta, reference -> tuple(meta.reference, reference) }
@@ -60,22 +60,28 @@ workflow DECONVOLVE {
     // A model belongs to its reference; only that of a method which learns from a row's own samples belongs to the row
     ch_jobs = CHECK.out.bulk
         .map { meta, bulk -> tuple(meta.id, meta, bulk) }
-        .join(ch_rows.map { row -> tuple(row.id, row.calibration_bulk, row.calibration_fractions) })
+        .join(ch_rows.map { row -> tuple(row.id, row) })
         .combine(ch_methods)
         .combine(ch_headline)
-        .map { id, meta, bulk, calibration_bulk, calibration_fractions, method, headline ->
+        .map { id, meta, bulk, row, method, headline ->
             def needs_bulk = method.needs_bulk == 'True'
             def needs_calibration = method.needs_calibration == 'True'
-            def model = [reference: meta.reference, method: method.method, deep: method.deep == 'True', id: needs_bulk || needs_calibration ? id : '']
-            def extra = [needs_bulk ? bulk : [], needs_calibration ? calibration_bulk : [], needs_calibration ? calibration_fractions : []]
-            tuple(model, extra, [id: id, method: method.method, headline: method.method == headline.method], bulk)
+            def model = [
+                reference: meta.reference,
+                method: method.method,
+                deep: method.deep == 'True',
+                id: needs_bulk || needs_calibration ? id : '',
+                malignant: method.needs_malignant == 'True' ? row.malignant : '',
+            ]
+            def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method], bulk)
         }
     TRAIN(
         ch_jobs
-            .map { model, extra, _meta, _bulk -> tuple(model.reference, model, extra[0], extra[1], extra[2]) }
+            .map { model, extra, _meta, _bulk -> tuple(model.reference, model, extra) }
             .unique()
             .combine(ch_references, by: 0)
-            .map { _name, model, bulk, calibration_bulk, calibration_fractions, reference -> tuple(model, reference, bulk, calibration_bulk, calibration_fractions) }
+            .map { _name, model, extra, reference -> [model, reference] + extra }
     )
     PREDICT(
         ch_jobs

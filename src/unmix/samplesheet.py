@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: What makes two rows share one prepared reference, and its models.
-REFERENCE = ("reference", "cell_type_key", "donor_key", "label_map")
+REFERENCE = (
+    *("reference", "reference_kind", "cell_type_key", "donor_key", "label_map"),
+    *("malignant", "weights", "ontology"),
+)
 
 
 def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -91,7 +94,7 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     -------
     list of dict
         The rows, with ``reference_name``: the reference's file name without extensions, the same for rows
-        that share reference, keys and label map, and numbered (``pbmc-2``) where others have that name.
+        that share all of :data:`REFERENCE`, and numbered (``pbmc-2``) where others have that name.
     """
     paths = [name for name, rule in schema["properties"].items() if rule.get("format") == "file-path"]
     names: dict[tuple[str, ...], str] = {}

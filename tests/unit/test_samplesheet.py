@@ -182,7 +182,13 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
     assert (row["bulk"], row["reference_name"]) == (str(tmp_path / "b.tsv"), "c")
     with (tmp_path / "tables" / "methods.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [
-            {"method": "nnls", "deep": "False", "needs_bulk": "False", "needs_calibration": "False"}
+            {
+                "method": "nnls",
+                "deep": "False",
+                "needs_bulk": "False",
+                "needs_calibration": "False",
+                "needs_malignant": "False",
+            }
         ]
     (tmp_path / "sheet.csv").write_text("id,bulk\na,b.tsv\n")
     done = subprocess.run(
