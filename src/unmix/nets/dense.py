@@ -51,8 +51,19 @@ class Ensemble(nn.Module):
             self.norms.extend(BatchNorm(members, width) for width in _normed(net, outputs))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the logits, members x batch x types."""
-        hidden = functional.linear(inputs, self.first, self.first_bias)
+        """Return the logits, members x batch x types.
+
+        Parameters
+        ----------
+        inputs
+            Batch x genes; or members x batch x genes, where every member has a batch of its own (one group only).
+        """
+        inputs = dropout(inputs, self.groups[0][0].input_dropout, self)
+        if inputs.dim() == 2:
+            hidden = functional.linear(inputs, self.first, self.first_bias)
+        else:
+            weight, bias = (part.unflatten(0, (len(inputs), -1)) for part in (self.first, self.first_bias))
+            hidden = torch.baddbmm(bias[:, None], inputs, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
         layers, norms = iter(zip(self.weights, self.biases, strict=True)), iter(self.norms)
         outputs, start = [], 0
         for net, members in self.groups:
