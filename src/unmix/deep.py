@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.method import Fit, Method, Task
-from unmix.prep import Transform, select_genes
+from unmix.prep import Transform, arranged, select_genes
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.simulate import Cells, Mixer
 
@@ -210,16 +210,18 @@ class DeepMethod(Method):
 
 
 def _choose_genes(task: Task) -> np.ndarray:
-    """Select genes by the training mixes, or by the bulk where the task has one."""
+    """Select genes by the training mixes, or by the bulk where the task has one, and put them in order."""
     recipe = task.recipe
     mixes = np.empty((0, 0))
-    if recipe.prep.genes != "markers":
+    if recipe.prep.genes != "markers" or recipe.prep.order == "correlation":
         mixes = Mixer(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
     if task.bulk is None:
-        return select_genes(recipe.prep, task.train, mixes)
-    available = np.flatnonzero(~np.isnan(task.bulk).any(0))
-    seen = task.train.take(genes=available)
-    return available[select_genes(recipe.prep, seen, task.bulk[:, available])]
+        chosen = select_genes(recipe.prep, task.train, mixes)
+    else:
+        available = np.flatnonzero(~np.isnan(task.bulk).any(0))
+        seen = task.train.take(genes=available)
+        chosen = available[select_genes(recipe.prep, seen, task.bulk[:, available])]
+    return arranged(recipe.prep.order, chosen, task.train.genes, mixes)
 
 
 def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:

@@ -81,6 +81,32 @@ def markers(signature: np.ndarray, per_type: int) -> np.ndarray:
     return np.array(sorted(chosen))
 
 
+def arranged(order: str, chosen: np.ndarray, names: np.ndarray, mixes: np.ndarray) -> np.ndarray:
+    """Return the chosen genes in the order that a recipe declares.
+
+    Parameters
+    ----------
+    order
+        ``reference``, ``name`` or ``correlation`` (average linkage; its leaves from left to right).
+    chosen
+        Indices of the genes.
+    names
+        Of all genes.
+    mixes
+        Linear expression (mixes x all genes) of training mixes; used by ``correlation``.
+    """
+    if order == "name":
+        return chosen[np.argsort(names[chosen], kind="stable")]
+    if order == "correlation" and len(chosen) > 2:
+        from scipy.cluster.hierarchy import leaves_list, linkage
+
+        logs = np.log2(1e6 * mixes / np.maximum(mixes.sum(1, keepdims=True), 1e-12) + MARKER_OFFSET)[:, chosen].T
+        logs -= logs.mean(1, keepdims=True)
+        logs /= np.maximum(np.linalg.norm(logs, axis=1, keepdims=True), 1e-12)
+        return chosen[leaves_list(linkage(logs, "average"))]
+    return chosen
+
+
 @dataclass
 class Transform:
     """Linear expression over the model's genes to network input; fitted on training mixes.

@@ -82,6 +82,9 @@ class Prep:
     top: int = 0
     """Most variable genes taken; 0 takes all whose variance exceeds `min_variance`."""
     min_variance: float = 0.0
+    order: Literal["reference", "name", "correlation"] = "reference"
+    """Order of the genes in the model, which networks with convolutions see: that of the reference, by name, or by
+    correlation (leaves of a tree over the training mixes, so that genes which vary together are neighbours)."""
     depth: float = 1e6
     """Sum to which every sample is scaled over the model's genes; 0 leaves the depth as it is."""
     log: Literal["log2", "ln", "none"] = "log2"

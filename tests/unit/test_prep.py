@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 
 from unmix.errors import DataError
-from unmix.prep import Transform, markers, select_genes
+from unmix.prep import Transform, arranged, markers, select_genes
 from unmix.recipe import Prep
 from unmix.simulate import Cells
 from unmix.toy import toy
@@ -78,3 +78,17 @@ def test_state_survives_the_model_file(mixes):
 def test_no_gene_left_is_an_error(mixes):
     with pytest.raises(DataError, match="no gene"):
         select_genes(Prep(genes="variance", min_variance=1e12), None, mixes)
+
+
+def test_order_of_genes_by_name_and_by_correlation():
+    rng = np.random.default_rng(0)
+    programmes = rng.lognormal(0, 1, (200, 3))
+    programme_of = np.tile([0, 1, 2], 10)
+    mixes = 100 * programmes[:, programme_of] * rng.lognormal(0, 0.1, (200, 30))
+    names = np.array([f"G{i}" for i in range(30)])
+    chosen = np.arange(1, 30)
+    assert arranged("reference", chosen, names, mixes) is chosen
+    assert list(names[arranged("name", chosen, names, mixes)]) == sorted(names[1:])
+    order = arranged("correlation", chosen, names, mixes)
+    assert sorted(order) == list(chosen)
+    assert (np.diff(programme_of[order]) != 0).sum() == 2  # genes of one programme are neighbours
