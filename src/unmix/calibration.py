@@ -11,6 +11,8 @@ from unmix.recipe import Simulation
 from unmix.simulate import Cells, Mixer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from unmix.method import Method
     from unmix.model import Model
 
@@ -28,13 +30,23 @@ RECIPE = Simulation(sparse=0.5, cells=500, platform=trust.CALIBRATED)
 def scores(
     method: Method, model: Model, held_out: Cells, mixes: int, rng: np.random.Generator, device: str
 ) -> np.ndarray:
-    """Return the calibration scores of a model on mixes of held-out cells (mixes x types)."""
-    position = {gene: i for i, gene in enumerate(held_out.genes)}
-    genes = np.array([position[gene] for gene in model.genes], dtype=int)
+    """Return the calibration scores of a model on mixes of held-out cells (mixes x types).
+
+    Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
+    """
+    genes, types = _places(held_out.genes, model.genes), _places(held_out.cell_types, model.cell_types)
     drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
-    seen, present = drawn.expression[:, genes], np.ones(len(genes), bool)
+    present = genes >= 0
+    seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
+    truth = np.where(types >= 0, drawn.truth(model.kind)[:, types], np.nan)
     estimate = uncertainty.normalised(method.estimate(model, seen, present, device))
-    return uncertainty.scores(*method.bounds(model, seen, present, device, estimate), drawn.truth(model.kind))
+    return uncertainty.scores(*method.bounds(model, seen, present, device, estimate), truth)
+
+
+def _places(names: Iterable[str], wanted: Iterable[str]) -> np.ndarray:
+    """Return the index of each wanted name, -1 where it is not among the names."""
+    position = {name: i for i, name in enumerate(names)}
+    return np.array([position.get(name, -1) for name in wanted], dtype=int)
 
 
 def split(cells: Cells, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:

@@ -131,9 +131,9 @@ def train(
     method = registry.get(name)
     chosen = resolve(method, recipe, settings, quick=quick)
     cells = Cells.from_reference(reference)
-    malignant = tuple(malignant)
+    malignant, weights = tuple(malignant), tuple(weights)
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
-    _check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant)
+    _check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, weights=weights)
     if method.needs.malignant:
         cells = cells.merged(malignant)
     rng = np.random.default_rng(seed)
@@ -154,7 +154,7 @@ def train(
         bulk=_aligned(bulk, cells.genes),
         calibration=None if calibration is None else _calibration(*calibration, cells, say),
         malignant=malignant,
-        weights=tuple(weights),
+        weights=weights,
         ontology=ontology,
         checkpoint=checkpoint,
     )
@@ -166,7 +166,7 @@ def train(
             errors.append(held_out_mixes.scores(method, model, fold.held_out, mixes, rng, task.device))
     if method.refit:
         model = _model(method, task, method.fit(task), seed)
-    none = np.empty((0, len(cells.cell_types)), np.float32)
+    none = np.empty((0, len(model.cell_types)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
     model.arrays |= {"calibration.scores": scores} | trust.fit(cells, fold.held_out, rng)
     model.facts |= {
@@ -218,15 +218,8 @@ def predict(
     import pandas as pd
 
     method = registry.get(model.method)
-    genes = np.array(model.genes, dtype=str)
-    found = _aligned(bulk, genes)
-    present = ~np.isnan(found).any(0)
-    share = present.mean() if len(genes) else 1.0
-    if method.info.family != "control":
-        _check_coverage(share, genes, present, say)
-    expression = np.where(present, found, 0.0)
-    silent_samples = ~expression.any(1) if len(genes) else np.zeros(len(expression), bool)
-    chosen = _device(method, device)
+    expression, present, chosen = align(method, model, bulk, device, say)
+    silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
     estimate = method.estimate(model, expression, present, chosen)
     if model.kind != "score":
         estimate = uncertainty.normalised(estimate)
@@ -237,13 +230,32 @@ def predict(
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     reasons = {
         "no_expression": silent_samples,
-        "low_coverage": np.full(len(estimate), share < COVERAGE_FLAGGED),
+        "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
         "unlike_reference": trust.unlike_reference(model, distances),
+        **method.reasons(model, expression, present, chosen, estimate),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
     return Fractions(*tables, pd.Series(flags, samples), model.kind, level)
+
+
+def align(
+    method: Method, model: Model, bulk: ad.AnnData, device: str, say: Callable[[str], None]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return a bulk over the model's genes (samples x genes), the mask of genes that it has, and where to run.
+
+    Raises
+    ------
+    DataError
+        If the bulk has less than half of the model's genes.
+    """
+    genes = np.array(model.genes, dtype=str)
+    found = _aligned(bulk, genes)
+    present = ~np.isnan(found).any(0)
+    if method.info.family != "control":
+        _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
+    return np.where(present, found, 0.0), present, _device(method, device)
 
 
 def literature(name: str) -> dict[str, Any]:
@@ -257,8 +269,8 @@ def _model(method: Method, task: Task, fit: Fit, seed: int) -> Model:
     return Model(
         method=method.name,
         recipe=asdict(task.recipe),
-        genes=task.train.genes[fit.genes].tolist(),
-        cell_types=task.train.cell_types,
+        genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
+        cell_types=list(fit.cell_types or task.train.cell_types),
         kind=fit.kind or method.kind,
         arrays=dict(fit.arrays),
         facts={"unmix": __version__, "seed": seed, "training": fit.facts},
@@ -273,6 +285,7 @@ def _check_needs(
     bulk: ad.AnnData | None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None,
     malignant: tuple[str, ...],
+    weights: tuple[Path, ...],
 ) -> None:
     needs, command = method.needs, f"unmix_train.py REFERENCE --method {method.name}"
     if len(cells.cell_types) < 2:
@@ -304,6 +317,12 @@ def _check_needs(
             f"{method.name} learns from samples with known fractions, and none were given",
             "some bulk samples of the same platform whose fractions were measured",
             f"{command} --calibration-bulk BULK --calibration-fractions FRACTIONS",
+        )
+    if needs.weights and not weights:
+        raise NotApplicable(
+            f"{method.name} is made of published gene sets or a published signature, and none was given",
+            "its file (unmix_download.py signatures; docs/signatures.md says where each comes from)",
+            f"{command} --weights FILE",
         )
     if needs.malignant and not malignant:
         raise NotApplicable(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from unmix.explain import Attributions
     from unmix.model import Model
     from unmix.simulate import Cells
 
@@ -45,6 +46,8 @@ class Needs:
     """Bulk samples with known fractions."""
     malignant: bool = False
     """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
+    weights: bool = False
+    """Published gene sets or a signature that the method is nothing without."""
     tissue: bool = False
     """Not single cells but bulk samples of pure tissues: a reference of the kind ``tissue``."""
     donors: int = 0
@@ -82,7 +85,8 @@ class Task:
     malignant
         Names of the malignant cell types, where the user said which.
     weights, ontology
-        Files of published weights, and of an ontology of the cell types (OBO), as the user gave them.
+        Files of published weights, of a signature or of gene sets, and of an ontology of the cell types (OBO), as
+        the user gave them.
     recipe
         Of the method's own type.
     rng
@@ -110,15 +114,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit returns: the genes it uses (indices into those of `Task.train`) and its arrays.
+    """What a fit returns: the genes it uses and its arrays.
 
-    `kind` is for methods whose recipe decides what they estimate; empty is the method's own.
+    `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
+    `kind` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
+    the columns of the estimates are where these are not the types of the reference; types that the reference lacks
+    get no intervals.
     """
 
     genes: np.ndarray
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
     kind: str = ""
+    cell_types: tuple[str, ...] = ()
 
 
 class Method:
@@ -185,6 +193,21 @@ class Method:
         quantile regression; Romano et al. 2019).
         """
         return estimate, estimate
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Return how much every gene contributes to every type; parameters as for :meth:`estimate`.
+
+        By default the expression that the estimated fractions explain, for the solvers of classical methods.
+        """
+        from unmix import explain
+
+        return explain.explained(model, self.estimate(model, expression, present, device), present)
+
+    def reasons(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return reasons of the method's own to distrust samples: for each flag a mask of the samples."""
+        return {}
 
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the expression of every type in every sample, samples x types x genes of the model, per million.
