@@ -14,6 +14,7 @@ from unmix.method import Fit, Method, Task
 from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
+    from unmix.explain import Attributions
     from unmix.model import Model
     from unmix.simulate import Cells
 
@@ -108,12 +109,7 @@ class SignatureMethod(ClassicalMethod):
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
         """Scale signature and sample to the same mean, weigh the genes, regress."""
-        signature = learned["signature"] / learned["signature"].mean()
-        sample = sample / sample.mean()
-        if recipe.weights != "none":
-            weights = (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
-            signature, sample = signature * weights, sample * weights
-        return self.regress(signature.T, sample, recipe)
+        return self.regress(*_weighed(learned["signature"], sample, recipe), recipe)
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Any) -> np.ndarray:
         """Return the weights of the types.
@@ -128,3 +124,45 @@ class SignatureMethod(ClassicalMethod):
             Of the method's own type.
         """
         raise NotImplementedError
+
+
+class LeastSquares(SignatureMethod):
+    """A regression whose weights are a matrix times the sample, once it is known which of them are not zero."""
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Attribute exactly: every gene has its own summand in every weight."""
+        from unmix.explain import Attributions
+        from unmix.uncertainty import normalised
+
+        recipe = self.recipe_of(model)
+        estimate = normalised(self.estimate(model, expression, present, device))
+        values = np.zeros((*estimate.shape, len(present)))
+        for i, sample in enumerate(expression[:, present]):
+            types = np.flatnonzero(estimate[i])
+            if sample.any():
+                design, target = _weighed(model.arrays["signature"][:, present], sample, recipe)
+                summands = self.inverse(design[:, types], design, recipe) * target
+                summands *= (estimate[i, types] / summands.sum(1))[:, None]  # to the unit of the estimate
+                values[np.ix_([i], types, np.flatnonzero(present))] = summands
+        return Attributions(values, estimate, np.zeros(estimate.shape[1]))
+
+    def inverse(self, active: np.ndarray, design: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the matrix, types x genes, that turns a sample into the weights of the active types.
+
+        Parameters
+        ----------
+        active, design
+            Genes x types: those with a weight, and all.
+        recipe
+            Of the method's own type.
+        """
+        return np.linalg.pinv(active)
+
+
+def _weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
+    """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
+    signature, sample = signature / signature.mean(), sample / sample.mean()
+    if recipe.weights != "none":
+        weights = (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
+        signature, sample = signature * weights, sample * weights
+    return signature.T, sample

@@ -19,6 +19,7 @@ from unmix.simulate import Cells, Mixer
 if TYPE_CHECKING:
     import torch
 
+    from unmix.explain import Attributions
     from unmix.model import Model
 
 #: Mixes by which genes are selected and preprocessing is fitted.
@@ -192,17 +193,27 @@ class DeepMethod(Method):
         with torch.no_grad():
             return self.infer(net, torch.from_numpy(inputs).to(device)).float().cpu().numpy()
 
-    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Rebuild the network and run it, one sample at a time where that decides about the bytes."""
+    def restore(self, model: Model, device: str) -> tuple[Any, Transform]:
+        """Rebuild the network, in evaluation mode, and the preprocessing of a model."""
         import torch
 
         recipe = self.recipe_of(model)
-        transform = Transform.from_arrays(recipe.prep, model.arrays)
-        generator = torch.Generator().manual_seed(0)
-        net = self.network(recipe, len(model.genes), len(model.cell_types), generator)
+        net = self.network(recipe, len(model.genes), len(model.cell_types), torch.Generator().manual_seed(0))
         weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
         net.load_state_dict(weights)
-        net.to(device)
+        return net.to(device).eval(), Transform.from_arrays(recipe.prep, model.arrays)
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Attribute by integrated gradients, from the mean input of the training mixes to the sample's."""
+        from unmix import explain
+
+        net, transform = self.restore(model, device)
+        inputs = np.concatenate([transform(row[None], present) for row in expression])
+        return explain.integrated(lambda values: self.infer(net, values), inputs, transform.neutral, device)
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Run the network, one sample at a time because that decides about the bytes."""
+        net, transform = self.restore(model, device)
         # Sums and matrix products of one row and of many rows may round differently: rows go one by one, so that a
         # sample has the same bytes alone and in company.
         rows = [transform(expression[i : i + 1], present) for i in range(len(expression))]

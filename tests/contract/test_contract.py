@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmix import engine, registry
+from unmix import engine, explain, registry
 from unmix.errors import DataError, NotApplicable
 from unmix.model import Model
 from unmix.toy import CELL_TYPES, toy
@@ -271,3 +271,13 @@ def test_a_model_of_other_settings_asks_to_be_trained_again(name, data, quick):
     old = replace(quick(name), recipe={**quick(name).recipe, "dropped_setting": 1})
     with pytest.raises(DataError, match=r"dropped_setting(.|\n)*train it again"):
         estimate(old, data[1])
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_attributions_sum_to_the_estimate(name, data, quick):
+    few = data[1][:3].copy()
+    found = explain.attribute(quick(name), few, device="cpu")
+    assert found.values.shape == (3, len(types_of(name)), len(quick(name).genes))
+    assert found.error() < 0.01
+    if not METHODS[name].transductive:
+        assert np.allclose(found.estimate, estimate(quick(name), few), atol=1e-5)

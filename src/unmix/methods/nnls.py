@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unmix.classical import Classical, SignatureMethod
+from unmix.classical import Classical, LeastSquares
 from unmix.method import Info
 from unmix.registry import register
 from unmix.solvers import nonnegative
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @register
-class NNLS(SignatureMethod):
+class NNLS(LeastSquares):
     """min ||signature f - sample||, f >= 0 (Lawson & Hanson 1974; for expression Abbas et al. 2009).
 
     `default` weighs genes alike: on simulated mixes with platform noise its error is a fifth of `published`'s.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unmix.classical import Classical, SignatureMethod
+from unmix.classical import Classical, LeastSquares
 from unmix.method import Info
 from unmix.registry import register
 
@@ -32,7 +32,7 @@ def abbas(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 @register
-class OLS(SignatureMethod):
+class OLS(LeastSquares):
     """Least squares without constraint; types of negative weight are dropped one after the other."""
 
     name = "ols"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unmix.classical import Classical, SignatureMethod
+from unmix.classical import Classical, LeastSquares
 from unmix.method import Info
 from unmix.registry import register
 from unmix.solvers import nonnegative
@@ -38,7 +38,7 @@ def ridge(signature: np.ndarray, sample: np.ndarray, penalty: float) -> np.ndarr
 
 
 @register
-class Ridge(SignatureMethod):
+class Ridge(LeastSquares):
     """Hoerl & Kennard's penalty with non-negative weights; steadier than nnls where types are hard to tell apart."""
 
     name = "ridge"
@@ -60,3 +60,9 @@ class Ridge(SignatureMethod):
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the weights of the types."""
         return ridge(signature, sample, recipe.penalty)
+
+    def inverse(self, active: np.ndarray, design: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return the matrix that turns a sample into the weights of the active types."""
+        types = design.shape[1]
+        penalty = recipe.penalty * (design**2).sum() / types
+        return np.linalg.solve(active.T @ active + penalty * np.eye(active.shape[1]), active.T)

@@ -1,0 +1,50 @@
+#!/usr/bin/env python
+"""Tell which genes drove which fraction: attributions, gene by cell type, of every sample and over all samples."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("model", type=cli.FILE)
+@click.argument("bulk", type=cli.FILE)
+@click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
+@click.option(
+    "--top",
+    type=click.IntRange(min=0),
+    default=25,
+    show_default=True,
+    help="Strongest genes per sample and cell type that are written; 0 for all genes.",
+)
+@click.option("--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written beside --out.")
+@click.option("--plot", type=cli.FILE, help="Figure of the strongest genes over all samples (svg, png or pdf).")
+@click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="The table.")
+@cli.common
+def main(model, bulk, unit, top, gene_sets, plot, out, **options):
+    with cli.run("explain", cli.record_beside(out), **options) as run:
+        from unmix import check, engine, explain, io
+        from unmix.model import Model
+
+        run.input("model", model)
+        run.input("bulk", bulk)
+        run.input("gene_sets", gene_sets)
+        trained = Model.load(model)
+        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        for sentence in samples.uns["unmix"]["messages"]:
+            run.say(sentence)
+        found = explain.attribute(trained, samples, device=options["device"], say=run.say)
+        rows = explain.table(found, trained, samples, top)
+        io.write_table(rows.set_index("sample"), run.output(out), "sample")
+        if gene_sets:
+            enriched = explain.gene_sets(found, trained, gene_sets, options["seed"])
+            beside = out.with_name(f"{out.name.split('.')[0]}.gene_sets.tsv")
+            io.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
+        if plot:
+            explain.draw(rows, run.output(plot))
+        run.facts["method"] = engine.literature(trained.method)
+        run.facts["largest_error_of_the_sums"] = found.error()
+
+
+if __name__ == "__main__":
+    main()
