@@ -37,7 +37,8 @@ class Ensemble(nn.Module):
         super().__init__()
         self.generator = generator
         self.groups = [(net, len(list(same))) for net, same in groupby(nets)]
-        first = [glorot(1, inputs, net.hidden[0], generator)[0].T for net in nets]
+        self.outputs = outputs
+        first = [glorot(1, inputs, (*net.hidden, outputs)[0], generator)[0].T for net in nets]
         self.first = nn.Parameter(torch.cat(first).contiguous())
         self.first_bias = nn.Parameter(torch.zeros(len(self.first)))
         self.weights = nn.ParameterList()
@@ -67,9 +68,9 @@ class Ensemble(nn.Module):
         layers, norms = iter(zip(self.weights, self.biases, strict=True)), iter(self.norms)
         outputs, start = [], 0
         for net, members in self.groups:
-            width = members * net.hidden[0]
-            values = hidden[:, start : start + width].unflatten(1, (members, net.hidden[0])).transpose(0, 1)
-            start += width
+            width = (*net.hidden, self.outputs)[0]
+            values = hidden[:, start : start + members * width].unflatten(1, (members, width)).transpose(0, 1)
+            start += members * width
             for depth in range(len(net.hidden)):
                 if net.norm != "none":
                     values = next(norms)(values)
