@@ -100,6 +100,10 @@ class DeepMethod(Method):
 
         return Ensemble(recipe.nets, inputs, outputs, generator)
 
+    def prepare(self, recipe: Any, mixer: Mixer, rng: np.random.Generator) -> Transform:
+        """Fit the preprocessing on training mixes."""
+        return Transform.fit(recipe.prep, mixer.draw(PROBE, rng).expression)
+
     def fit(self, task: Task) -> Fit:
         """Train on mixes of `task.train`, validated on mixes of `task.held_out`."""
         import torch
@@ -108,7 +112,7 @@ class DeepMethod(Method):
         genes = _choose_genes(task)
         cells = task.train.take(genes=genes)
         mixer = Mixer(cells, recipe.simulation, task.rng)
-        transform = Transform.fit(recipe.prep, mixer.draw(PROBE, task.rng).expression)
+        transform = self.prepare(recipe, mixer, task.rng)
         session = Session(task, recipe, mixer, transform, None, task.device)
         if recipe.simulation.samples:
             session.pool = session.new_mixes(mixer, recipe.simulation.samples)

@@ -268,7 +268,7 @@ def _model(method: Method, task: Task, fit: Fit, seed: int) -> Model:
     """Put what a fit learned into a model."""
     return Model(
         method=method.name,
-        recipe=asdict(task.recipe),
+        recipe=asdict(fit.recipe or task.recipe),
         genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
         cell_types=list(fit.cell_types or task.train.cell_types),
         kind=fit.kind or method.kind,

@@ -119,7 +119,7 @@ class Fit:
     `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
     `kind` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
     the columns of the estimates are where these are not the types of the reference; types that the reference lacks
-    get no intervals.
+    get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
     """
 
     genes: np.ndarray
@@ -127,6 +127,7 @@ class Fit:
     facts: dict[str, Any]
     kind: str = ""
     cell_types: tuple[str, ...] = ()
+    recipe: Any = None
 
 
 class Method:
