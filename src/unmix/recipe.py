@@ -98,7 +98,7 @@ class Prep:
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A dense network: hidden widths (none: it is linear), dropout after each, activation, batch normalisation before."""
+    """A dense network: hidden widths (none: linear), dropout after each, activation, batch normalisation before it."""
 
     hidden: tuple[int, ...]
     dropout: tuple[float, ...] = ()
