@@ -1,0 +1,77 @@
+"""Published weights of networks, as arrays: from .npz, .safetensors, and .pt without running what a pickle asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READABLE = (".pt", ".pth", ".npz", ".safetensors")
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a file of weights by name (``layer.weight``, ``layer.bias``).
+
+    A ``.pt`` may hold a table of tensors or a whole pickled network. torch's restricted reader opens it; every class
+    that it names is replaced by an empty one that keeps the values and does nothing, so that no code of the file or of
+    an installed package runs.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, of another kind or damaged.
+    """
+    do = f"give a file of weights: {', '.join(READABLE)}"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", "a file of weights", do)
+    if path.suffix not in READABLE:
+        raise DataError(f"{path.name}: not a known kind of weights", " or ".join(READABLE), do)
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        if path.suffix == ".safetensors":
+            from safetensors.numpy import load_file
+
+            return load_file(path)
+        return _read_torch(path)
+    except Exception as error:  # the readers of three libraries, each with its own errors
+        found = f"{path.name}: cannot be read as weights ({str(error).splitlines()[0][:120]})"
+        raise DataError(found, "an undamaged file", do) from error
+
+
+class Inert:
+    """Stands for any class that a file names: takes the values and does nothing."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    import torch
+    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+    stand_ins = [(type("Inert", (Inert,), {}), name) for name in get_unsafe_globals_in_checkpoint(path)]
+    with safe_globals(stand_ins):
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    arrays: dict[str, np.ndarray] = {}
+    _collect(content, "", arrays)
+    return arrays
+
+
+def _collect(node: Any, prefix: str, arrays: dict[str, np.ndarray]) -> None:
+    """Add the tensors of a table, or of a network and its parts, to `arrays`."""
+    import torch
+
+    if isinstance(node, Inert):
+        parts = [vars(node).get(name) or {} for name in ("_parameters", "_buffers", "_modules")]
+        node = {name: value for part in parts for name, value in part.items()}
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if isinstance(value, torch.Tensor):
+            arrays[prefix + str(name)] = value.detach().numpy()
+        else:
+            _collect(value, f"{prefix}{name}.", arrays)
