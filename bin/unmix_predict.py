@@ -29,7 +29,7 @@ def main(model, bulk, unit, level, out_dir, **options):
             run.say(sentence)
         fractions = engine.predict(trained, samples, level=level, device=options["device"], say=run.say)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        run.facts["level"] = level
+        run.facts["level"], run.facts["transductive"] = level, engine.transductive(trained)
         run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
         write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
 

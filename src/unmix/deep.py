@@ -50,6 +50,10 @@ class Session:
     transform: Transform
     pool: tuple[np.ndarray, np.ndarray] | None
     device: str
+    genes: np.ndarray
+    """Indices of the model's genes into those of `task.train` and the columns of `task.bulk`."""
+    step: int = 0
+    """Steps taken so far."""
 
     def mixes(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return network inputs and truth of `number` training mixes, new ones or from the stored pool."""
@@ -104,6 +108,10 @@ class DeepMethod(Method):
         """Fit the preprocessing on training mixes."""
         return Transform.fit(recipe.prep, mixer.draw(PROBE, rng).expression)
 
+    def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a recipe with stored mixes keeps of them, and their truth; by default network inputs."""
+        return session.new_mixes(session.mixer, number)
+
     def fit(self, task: Task) -> Fit:
         """Train on mixes of `task.train`, validated on mixes of `task.held_out`."""
         import torch
@@ -113,9 +121,9 @@ class DeepMethod(Method):
         cells = task.train.take(genes=genes)
         mixer = Mixer(cells, recipe.simulation, task.rng)
         transform = self.prepare(recipe, mixer, task.rng)
-        session = Session(task, recipe, mixer, transform, None, task.device)
+        session = Session(task, recipe, mixer, transform, None, task.device, genes)
         if recipe.simulation.samples:
-            session.pool = session.new_mixes(mixer, recipe.simulation.samples)
+            session.pool = self.pool(session, recipe.simulation.samples)
         validation = session.new_mixes(_validation_mixer(task, recipe, genes), VALIDATION)
         generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
         net = self.network(recipe, len(genes), len(cells.cell_types), generator).to(task.device)
@@ -144,6 +152,7 @@ class DeepMethod(Method):
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(plan, step)
             net.train()
+            session.step = step
             self._step(net, optimiser, session)
             step += 1
             if step % plan.validate_every == 0 or step == plan.steps:

@@ -255,7 +255,15 @@ def align(
     present = ~np.isnan(found).any(0)
     if method.info.family != "control":
         _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
+    if transductive(model):
+        say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
     return np.where(present, found, 0.0), present, _device(method, device)
+
+
+def transductive(model: Model) -> bool:
+    """Return whether the result of one sample depends on the others of the bulk, here or at training."""
+    method = registry.get(model.method)
+    return method.transductive_of(method.recipe_of(model))
 
 
 def literature(name: str) -> dict[str, Any]:

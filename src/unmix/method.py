@@ -140,11 +140,16 @@ class Method:
     recipes: ClassVar[Mapping[str, Any]]
     """At least ``default``; ``published`` reproduces the settings of the paper where they differ."""
     transductive: ClassVar[bool] = False
-    """Whether the result of one sample depends on the others in the file."""
+    """Whether the result of one sample depends on the others in the file, here or at training."""
     refit: ClassVar[bool] = True
     """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
+
+    @classmethod
+    def transductive_of(cls, recipe: Any) -> bool:
+        """Return whether a recipe makes the result of one sample depend on the others; by default `transductive`."""
+        return cls.transductive
 
     def fit(self, task: Task) -> Fit:
         """Learn from the reference."""

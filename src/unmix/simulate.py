@@ -161,6 +161,24 @@ class Mixer:
             parts.append(self._mix(wanted, rng))
         return Mixes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+    def layers(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Make `number` mixes; return what each type contributes to them (mixes x types x genes), and the cells of each.
+
+        The layers of a mix sum to its expression: what a platform does to the sum, it does to each of them. The
+        numbers of cells are mixes x types.
+        """
+        types = len(self.cells.cell_types)
+        numbers = self._numbers(self._cells_per_mix(number, rng), self._fractions(number, rng), rng)
+        rows, owner = self._draw_cells(numbers, rng)
+        place = owner * types + self.cells.type_of[rows]
+        order = place.argsort(kind="stable")
+        rows, place = rows[order], place[order]
+        layers = sum_cells(self.cells.counts, rows, self.size[self.cells.type_of[rows]], place, number * types)
+        layers = layers.reshape(number, types, -1)
+        sums, drawn = layers.sum(1), np.bincount(place, minlength=number * types).reshape(number, types)
+        layers *= (self._measure(sums.copy(), drawn.sum(1), rng) / np.maximum(sums, 1e-12))[:, None]
+        return layers, drawn
+
     def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
         """Draw fractions (mixes x types) of the types that have cells."""
         recipe, types = self.recipe, len(self.cells.cell_types)
