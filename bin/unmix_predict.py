@@ -19,6 +19,7 @@ def main(model, bulk, unit, level, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
         from unmix import check, engine
         from unmix.fractions import write_fractions
+        from unmix.io import write_table
         from unmix.model import Model
 
         run.input("model", model)
@@ -32,6 +33,8 @@ def main(model, bulk, unit, level, out_dir, **options):
         run.facts["level"], run.facts["transductive"] = level, engine.transductive(trained)
         run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
         write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
+        for name, table in fractions.tables.items():
+            write_table(table, run.output(out_dir / f"{name}.tsv"), index_label="sample")
 
 
 if __name__ == "__main__":

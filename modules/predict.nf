@@ -14,9 +14,9 @@ process PREDICT {
     def device = task.accelerator ? 'cuda' : 'cpu'
     """
     unmix_predict.py ${model} ${bulk} \\
-        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir .
-    for table in fractions.tsv fractions_long.tsv run.json; do
-        mv \$table ${meta.method}.\$table
+        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir tables
+    for table in tables/*; do
+        mv \$table ${meta.method}.\${table#tables/}
     done
     """
 

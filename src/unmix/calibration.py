@@ -38,6 +38,8 @@ def scores(
     drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
     present = genes >= 0
     seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
+    if "lengths" in model.arrays:
+        seen = seen / model.arrays["lengths"]  # as the engine does with counts
     truth = np.where(types >= 0, drawn.truth(model.kind)[:, types], np.nan)
     estimate = uncertainty.normalised(method.estimate(model, seen, present, device))
     return uncertainty.scores(*method.bounds(model, seen, present, device, estimate), truth)

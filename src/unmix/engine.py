@@ -176,6 +176,7 @@ def train(
             "held_out": "donors" if by_donor else "cells",
             "folds": len(folds),
             "mixes": len(scores),
+            "unknown_from": trust.detection_limit(model),
         },
         "reference": {
             "cells": len(cells.type_of),
@@ -237,7 +238,20 @@ def predict(
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
-    return Fractions(*tables, pd.Series(flags, samples), model.kind, level)
+    told = method.tables(model, expression, present, chosen, estimate)
+    return Fractions(*tables, pd.Series(flags, samples), model.kind, level, _by_sample(told, samples))
+
+
+def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Make a table of what a method tells of every sample, by the samples' names."""
+    import pandas as pd
+
+    return {
+        name: pd.DataFrame(
+            [{"sample": sample, **row} for sample, own in zip(samples, rows, strict=True) for row in own]
+        ).set_index("sample")
+        for name, rows in told.items()
+    }
 
 
 def align(
@@ -257,7 +271,10 @@ def align(
         _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
     if transductive(model):
         say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
-    return np.where(present, found, 0.0), present, _device(method, device)
+    expression = np.where(present, found, 0.0)
+    if "lengths" in model.arrays and bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):
+        expression = expression / model.arrays["lengths"]  # TPM and FPKM are per base already
+    return expression, present, _device(method, device)
 
 
 def transductive(model: Model) -> bool:

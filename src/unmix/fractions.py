@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unmix import io
@@ -31,6 +31,8 @@ class Fractions:
         A key of :data:`KINDS`.
     level
         Nominal coverage of the intervals.
+    tables
+        What the method tells beside fractions (see :meth:`unmix.method.Method.tables`), by name.
     """
 
     values: pd.DataFrame
@@ -39,6 +41,7 @@ class Fractions:
     flags: pd.Series
     kind: str
     level: float
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def long(self) -> pd.DataFrame:
         """Return one row per sample and cell type, as in ``fractions_long.tsv``."""

@@ -200,6 +200,15 @@ class Method:
         """
         return estimate, estimate
 
+    def tables(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> dict[str, list[list[dict[str, Any]]]]:
+        """Return what a method tells of every sample beside fractions, as tables: name to the rows of each sample.
+
+        The step predict writes each as NAME.tsv, the sample in its first column.
+        """
+        return {}
+
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Return how much every gene contributes to every type; parameters as for :meth:`estimate`.
 

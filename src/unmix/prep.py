@@ -148,7 +148,8 @@ class Transform:
 
     def __call__(self, expression: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
         """Transform samples x genes; genes that are not `present` get their neutral value."""
-        present = np.ones(len(self.share), bool) if present is None else present
+        if present is None or self.prep.missing == "zero":
+            present = np.ones(len(self.share), bool)
         values = self._sample_scaled(expression, present)
         if self.prep.gene == "z":
             values = (values - self.mean) / self.deviation
@@ -170,7 +171,11 @@ class Transform:
             logarithm = np.log2 if prep.log == "log2" else np.log
             values = logarithm(values + np.float32(prep.pseudocount))
         inside = np.ascontiguousarray(values[:, present])
-        if prep.sample == "minmax":
+        if prep.sample == "clipped":
+            middle, reach = inside.mean(1, keepdims=True), 10 * inside.std(1, keepdims=True)
+            values = np.clip(values, middle - reach, middle + reach)
+            inside = np.ascontiguousarray(values[:, present])
+        if prep.sample in ("minmax", "clipped"):
             low, high = inside.min(1, keepdims=True), inside.max(1, keepdims=True)
             values = (values - low) / np.maximum(high - low, 1e-8)
         elif prep.sample in ("z", "center"):

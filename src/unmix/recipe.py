@@ -90,10 +90,12 @@ class Prep:
     log: Literal["log2", "ln", "none"] = "log2"
     pseudocount: float = 1.0
     tfidf: bool = False
-    sample: Literal["none", "minmax", "z", "center", "rank"] = "none"
-    """Scaling of each sample over genes."""
+    sample: Literal["none", "minmax", "z", "center", "rank", "clipped"] = "none"
+    """Scaling of each sample over genes; ``clipped`` is z, clipped at 10 deviations, then min-max (UCD)."""
     gene: Literal["none", "z"] = "none"
     """Scaling of each gene with mean and deviation of the training mixes, frozen in the model."""
+    missing: Literal["neutral", "zero"] = "neutral"
+    """Genes that a bulk lacks get their mean over the training mixes, or count as not expressed (UCD, GBMPurity)."""
 
 
 @dataclass(frozen=True, kw_only=True)
