@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from unmix import check, engine, trust
+from unmix.recipe import Simulation
+from unmix.simulate import pseudobulk
 from unmix.toy import toy
 
 
@@ -29,6 +31,25 @@ def test_a_foreign_sample_is_flagged_and_an_own_one_is_not():
     assert trust.widening(model, near).mean() < 1.2
     assert (trust.widening(model, far) > 1.5).all()
     assert set(engine.predict(model, foreign, device="cpu").flags) == {"unlike_reference"}
+
+
+def test_how_much_of_an_unknown_type_is_noticed_is_measured_on_the_reference():
+    reference, _ = toy()
+    model = engine.train("nnls", reference, device="cpu")
+    detected = model.arrays["trust.detected"]
+    assert (np.diff(detected) >= 0).all()
+    limit = trust.detection_limit(model)
+    assert model.facts["calibration"]["unknown_from"] == limit
+    assert limit in trust.UNKNOWN
+    kept = reference[reference.obs["cell_type"] != "NK"].copy()
+    without = engine.train("nnls", kept, device="cpu")
+    flagged = {}
+    for share in (0.0, limit + 0.1):
+        recipe = Simulation(cells=300, platform=1.0, unknown=share, hidden=("NK",))
+        samples = pseudobulk(reference, recipe, 20, 3)
+        flagged[share] = trust.unlike_reference(without, trust.distances(without, samples)).mean()
+    assert flagged[0.0] <= 0.1
+    assert flagged[limit + 0.1] >= trust.DETECTED
 
 
 def test_real_bulk_of_the_tissue_passes_and_of_another_is_flagged(shared):

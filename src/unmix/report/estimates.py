@@ -79,6 +79,7 @@ def trust(results: Results) -> dict[str, Any] | None:
     reasons = sorted({reason for flags in flagged.values() for reason in flags})
     return {
         "total": count(len(lead.flags), "sample"),
+        "unknown": _detection(lead.learned.get("calibration", {})),
         "flagged": flagged,
         "reasons": [
             (
@@ -89,6 +90,22 @@ def trust(results: Results) -> dict[str, Any] | None:
             for reason in reasons
         ],
     }
+
+
+def _detection(calibration: dict[str, Any]) -> str:
+    """Say how much of a cell type that the reference lacks the flags notice, as measured when the model was trained."""
+    if "unknown_from" not in calibration:
+        return ""
+    limit = calibration["unknown_from"]
+    found = (
+        f"only from {percent(limit, 0)}% of a sample on does such a type raise the flag in most samples"
+        if limit is not None
+        else "such a type did not raise the flag in most samples, even where it made up 80% of them"
+    )
+    return (
+        f"How much of a cell type that the reference lacks would be noticed was measured by leaving its own types out "
+        f"in turn: {found}. Below that, nothing here tells."
+    )
 
 
 def cell_types(results: Results) -> dict[str, Any] | None:
