@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.method import Fit, Method, Task
+from unmix.published import signature_of
 from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
@@ -102,6 +103,17 @@ class SignatureMethod(ClassicalMethod):
     """A method over a signature alone; subclasses define :meth:`regress`."""
 
     kind = "mrna"
+
+    def fit(self, task: Task) -> Fit:
+        """Take the signature of the user's file, with its own genes and types, or learn one."""
+        if not task.weights:
+            return super().fit(task)
+        own, fractions = signature_of(task.weights, task.recipe.fractions), task.recipe.fractions
+        learned = {"signature": own.signature.to_numpy().T}
+        if fractions not in ("own", self.kind):
+            learned["rna"] = own.size.to_numpy()
+        kind = self.kind if fractions == "own" else fractions
+        return Fit(own.signature.index.to_numpy(str), learned, {}, kind, tuple(own.signature.columns))
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
         """Return the signature (types x genes): pooled counts per million, so that weights are those of mRNA."""

@@ -116,7 +116,14 @@ def explained(model: Model, estimate: np.ndarray, present: np.ndarray) -> Attrib
 
 
 def profiles_of(model: Model) -> np.ndarray:
-    """Return the reference's mean profile of every type over the model's genes (types x genes, per million)."""
+    """Return the mean profile of every type over the model's genes (types x genes, per million).
+
+    That of the signature, where the model is one of a signature, which a user's file may have brought; else of the
+    reference.
+    """
+    if "signature" in model.arrays:
+        signature = model.arrays["signature"]
+        return np.pad(signature, [(0, len(model.cell_types) - len(signature)), (0, 0)])  # a type "other" has no profile
     place = {gene: i for i, gene in enumerate(model.facts["trust_genes"])}
     return model.arrays["trust.signature"][:, [place[gene] for gene in model.genes]].astype(np.float64)
 

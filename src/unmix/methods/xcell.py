@@ -1,0 +1,108 @@
+"""xCell: enrichment of many gene sets per type, made linear and freed of spillover (Aran et al. 2017).
+
+Written from the paper and the description of the code (1.1.0). Its 489 sets, the list of the 10,808 genes that are
+ranked, the curves and the spillover (GPL-3) are not contained: `--weights` for each. A set is named `TYPE%SOURCE%n`:
+what stands before `%` is the type. Without curves or spillover that step is left out; without sets those of the
+reference's markers are scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.errors import NotApplicable
+from unmix.method import Info
+from unmix.registry import register
+from unmix.scores import Recipe as Base
+from unmix.scores import ScoreMethod, ssgsea
+from unmix.solvers import nonnegative
+
+if TYPE_CHECKING:
+    from unmix.model import Model
+    from unmix.published import Published
+
+#: Code: sums of types and what they are divided by.
+SUMS = {
+    "ImmuneScore": (
+        1.5,
+        ("B-cells", "CD4+ T-cells", "CD8+ T-cells", "DC", "Eosinophils", "Macrophages", "Monocytes", "Mast cells",
+         "Neutrophils", "NK cells"),
+    ),
+    "StromaScore": (2.0, ("Adipocytes", "Endothelial cells", "Fibroblasts")),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Base):
+    """Recipe of xCell."""
+
+    markers: int = 30
+    scale: float = 5000.0
+    """Code: raw scores are divided by it before the curve."""
+    spillover: float = 0.5
+    """Code: share of the spillover that is taken away."""
+
+
+@register
+class XCell(ScoreMethod):
+    """Mean enrichment of a type's sets above the cohort's least, through its curve, less what other types spill."""
+
+    name = "xcell"
+    info = Info(
+        title="xCell",
+        family="classical",
+        summary="Enrichment scores of up to 64 types; compares samples of one mixed cohort, needs several samples.",
+        citation="Aran D et al. xCell: digitally portraying the tissue cellular heterogeneity landscape. "
+        "Genome Biology 18, 220 (2017).",
+        doi="10.1186/s13059-017-1349-1",
+        year=2017,
+        licence="GPL-3",
+        original="The raw enrichment equals gseapy 1.3.1's ES (rank, weight 0.25) to 1e-9 where no genes are equal; "
+        "the R package was not run.",
+        chosen="equal genes share their mean rank; without xCell's files 30 markers per type of the reference, raw.",
+    )
+    transductive = True
+    recipes = {"default": Recipe()}
+
+    def columns(self, own: Published, sets: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+        """Return which set tells of which type, the curves, the spillover and the sums of types."""
+        types = list(dict.fromkeys(name.split("%")[0] for name in sets))
+        for table in (own.curves, own.spillover):
+            types = types if table is None else [name for name in table.index if name in types]
+        more = {"type_of": np.array([types.index(t) if (t := s.split("%")[0]) in types else -1 for s in sets])}
+        if own.curves is not None:
+            more["curves"] = own.curves.loc[types].to_numpy()
+        if own.spillover is not None:
+            more["spillover"] = own.spillover.loc[types, types].to_numpy()
+        if not all(name in types for _, names in SUMS.values() for name in names):
+            return more, types
+        sums = np.stack([np.isin(types, names) / divisor for divisor, names in SUMS.values()])
+        return more | {"sums": np.vstack([sums, sums.sum(0)])}, [*types, *SUMS, "MicroenvironmentScore"]
+
+    def score(self, sample: np.ndarray, member: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return the enrichment of each set."""
+        return ssgsea(sample, member)
+
+    def cohort(self, model: Model, scores: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Compare the samples, average the sets of a type, transform, compensate."""
+        if len(scores) < 2:
+            raise NotApplicable(
+                "xcell was given 1 bulk sample",
+                "two or more samples that differ, because every score is the height above the lowest sample",
+                "add samples of the same cohort, or take a score of single samples (mcpcounter)",
+            )
+        learned = model.arrays
+        scores, type_of = scores - scores.min(0), learned["type_of"]
+        types = np.stack([scores[:, type_of == k].mean(1) for k in range(type_of.max() + 1)], axis=1)
+        types = (types - types.min(0)) / recipe.scale
+        if "curves" in learned:
+            _, exponent, divisor = learned["curves"].T
+            types = types**exponent / (2 * divisor)
+        if "spillover" in learned:
+            spill = recipe.spillover * learned["spillover"]
+            np.fill_diagonal(spill, 1)
+            types = np.stack([nonnegative(spill, sample) for sample in types])
+        return np.hstack([types, types @ learned["sums"].T]) if "sums" in learned else types
