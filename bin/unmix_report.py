@@ -11,13 +11,18 @@ from unmix import cli
 @click.option("--title", default="", help="Title of the page.  [default: Cell-type fractions]")
 @click.option("--headline", help="Method that leads the page.  [default: the one whose fractions are in RESULTS_DIR]")
 @click.option("--out", type=cli.FILE, default="report.html", show_default=True, help="The page.")
+@click.option("--pdf", type=cli.FILE, help="The same page as PDF.")
 @cli.common
-def main(results_dir, title, headline, out, **common):
+def main(results_dir, title, headline, out, pdf, **common):
     with cli.run("report", **common) as job:
         from unmix import report
 
         page = report.render(report.read_results(results_dir, headline), title)
         job.output(out).write_text(page, encoding="utf-8")
+        if pdf:
+            from unmix.report.pdf import write_pdf
+
+            write_pdf(page, job.output(pdf))
 
 
 if __name__ == "__main__":
