@@ -41,11 +41,15 @@ class Simulation:
     high: float = 1.0
     sparse: float = 0.0
     """Share of mixes in which only a random 1..K-1 of the K types occur."""
+    sparse_most: int = 0
+    """If above 0: in these mixes at most so many types occur."""
     priors: dict[str, float] = field(default_factory=dict)
     """Expected fraction of named types (Dirichlet with these means); others share the rest."""
     cells: int = 500
     cells_max: int = 0
     """If larger than `cells`: cells per mix uniform between the two."""
+    single: bool = False
+    """One random cell of each type, weighted by its fraction, in place of `cells`: for profiles of pure samples."""
     rounding: Literal["multinomial", "floor", "round", "ceil"] = "multinomial"
     label: Literal["realised", "requested"] = "realised"
     target: Literal["cell", "mrna"] = "cell"

@@ -188,7 +188,8 @@ class Mixer:
         fractions[:, present] = laws.fractions(recipe, rng, number, names)
         if recipe.sparse and len(present) > 1:
             rows = np.flatnonzero(rng.random(number) < recipe.sparse)
-            kept = rng.integers(1, len(present), len(rows))
+            most = min(recipe.sparse_most or len(present), len(present) - 1)
+            kept = rng.integers(1, most + 1, len(rows))
             order = rng.random((len(rows), len(present))).argsort(1).argsort(1)
             thinned = fractions[np.ix_(rows, present)] * (order < kept[:, None])
             some = thinned.any(1)  # a pure sample cannot lose its only type
@@ -201,6 +202,8 @@ class Mixer:
 
     def _mix(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         recipe, number, types = self.recipe, *fractions.shape
+        if recipe.single:
+            return self._mix_profiles(fractions, rng)
         numbers = self._numbers(self._cells_per_mix(number, rng), fractions, rng)
         rows, owner = self._draw_cells(numbers, rng)
         kind = self.cells.type_of[rows]
@@ -211,6 +214,18 @@ class Mixer:
         expression = self._measure(expression, drawn.sum(1), rng)
         cell = drawn if recipe.label == "realised" else fractions
         return expression, _share(cell, self.known), _share(rna.reshape(number, types), self.known)
+
+    def _mix_profiles(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Mix one random profile of each type, weighted by its fraction."""
+        profiles = np.zeros(fractions.shape, dtype=np.int64)
+        for k in np.flatnonzero(fractions.any(0)):
+            profiles[:, k] = rng.choice(np.flatnonzero(self.cells.type_of == k), len(fractions))
+        owner, kind = np.nonzero(fractions)
+        rows, weights = profiles[owner, kind], fractions[owner, kind] * self.size[kind]
+        expression = sum_cells(self.cells.counts, rows, weights, owner, len(fractions))
+        expression = self._measure(expression, np.ones(len(fractions)), rng)
+        rna = fractions * self.size * self.totals[profiles]
+        return expression, _share(fractions, self.known), _share(rna, self.known)
 
     def _cells_per_mix(self, number: int, rng: np.random.Generator) -> np.ndarray:
         recipe = self.recipe

@@ -145,6 +145,15 @@ def test_rare_types_are_filled_up_with_similar_cells(cells):
     assert np.corrcoef(np.log1p(before), np.log1p(after))[0, 1] > 0.95
 
 
+def test_single_profiles_are_weighted_by_the_fractions(cells):
+    first = cells.take(np.unique(cells.type_of, return_index=True)[1])  # one profile a type
+    mixes = draw(first, single=True, aggregate="mean", sparse=1.0, sparse_most=2)
+    assert set((mixes.cell_fractions > 0).sum(1)) == {1, 2}
+    profiles = first.signature()
+    assert np.allclose(mixes.expression, mixes.cell_fractions @ profiles, rtol=1e-4, atol=1e-2)
+    assert np.allclose(mixes.mrna_fractions, mixes.cell_fractions, atol=1e-6)
+
+
 def test_no_donor_with_all_types_is_not_applicable(cells):
     missing = np.array([(donor + 1) % 4 for donor in cells.donor_of]) != cells.type_of
     with pytest.raises(NotApplicable, match="no donor"):
