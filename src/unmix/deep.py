@@ -6,7 +6,7 @@ A method declares a recipe and may override `batch` (how a training batch is mad
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,8 @@ class Session:
     device: str
     genes: np.ndarray
     """Indices of the model's genes into those of `task.train` and the columns of `task.bulk`."""
+    held_out: Mixer
+    """Of cells that are not trained on."""
     step: int = 0
     """Steps taken so far."""
 
@@ -121,10 +123,11 @@ class DeepMethod(Method):
         cells = task.train.take(genes=genes)
         mixer = Mixer(cells, recipe.simulation, task.rng)
         transform = self.prepare(recipe, mixer, task.rng)
-        session = Session(task, recipe, mixer, transform, None, task.device, genes)
+        held_out = _validation_mixer(task, recipe, genes)
+        session = Session(task, recipe, mixer, transform, None, task.device, genes, held_out)
         if recipe.simulation.samples:
             session.pool = self.pool(session, recipe.simulation.samples)
-        validation = session.new_mixes(_validation_mixer(task, recipe, genes), VALIDATION)
+        validation = session.new_mixes(held_out, VALIDATION)
         generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
         net = self.network(recipe, len(genes), len(cells.cell_types), generator).to(task.device)
         if task.device != "cpu":  # dropout masks are drawn where the network runs
@@ -250,7 +253,12 @@ def _choose_genes(task: Task) -> np.ndarray:
 
 def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:
     held_out: Cells = task.held_out if len(task.held_out.type_of) else task.train
-    return Mixer(held_out.take(genes=genes), recipe.simulation, task.rng)
+    simulation = recipe.simulation
+    present = np.zeros((len(held_out.donors), len(held_out.cell_types)), bool)
+    present[held_out.donor_of, held_out.type_of] = True
+    if simulation.donors == "same" and not present.all(1).any():  # no held-out donor has all types: mixed over donors
+        simulation = replace(simulation, donors="pooled")
+    return Mixer(held_out.take(genes=genes), simulation, task.rng)
 
 
 def _learning_rate(plan: Train, step: int) -> float:

@@ -42,7 +42,7 @@ class Attributions:
     estimate
         Samples x types, what is explained.
     baseline
-        Types: the estimate from which the attributions lead to `estimate`.
+        Types (or samples x types): the estimate from which the attributions lead to `estimate`.
     """
 
     values: np.ndarray
