@@ -1,8 +1,9 @@
 #!/usr/bin/env python
-"""Prepare a single-cell reference: labels, donors, counts, quality control.
+"""Prepare a reference of single cells (labels, donors, counts, quality control) or of pure tissues.
 
 INPUT is an h5ad, a 10x folder or .h5, or a table of counts; several are joined on their common
-genes. Logarithms are recognised and undone. OUT is read by every other step.
+genes. Logarithms are recognised and undone. With --kind tissue it is an h5ad or a table of bulk
+samples, one or more of each tissue. OUT is read by every other step.
 """
 
 import click
@@ -12,10 +13,18 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=cli.FILE)
-@click.option("--cell-type-key", required=True, help="Annotation of the cells that holds their types.")
+@click.option(
+    "--kind",
+    type=click.Choice(["cells", "tissue"]),
+    default="cells",
+    show_default=True,
+    help="What INPUT holds: single cells, or bulk samples of pure tissues, for methods that learn from these.",
+)
+@click.option("--cell-type-key", required=True, help="Annotation of the cells that holds their types (or tissues).")
 @click.option("--donor-key", help="Annotation that holds the donors; none: there are no donors.")
 @click.option("--batch-key", help="Annotation that holds batches (kept, not used to correct).")
 @click.option("--cells", type=cli.FILE, help="A table that annotates the cells (first column: their names).")
+@click.option("--unit", default="auto", show_default=True, help="Unit of the samples of --kind tissue.")
 @click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to; an empty to drops the cells.")
 @click.option("--preset", default="standard", show_default=True, help="Quality control: standard, none, dissect, ...")
 @click.option("--max-cells-per-type", type=click.IntRange(min=1), help="Cap of cells per donor and type.")

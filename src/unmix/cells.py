@@ -133,7 +133,7 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> Cells:
         found = _open_h5ad(path)
     else:
         found = _in_memory(_read_table(path), path.name)
-    return found if cells is None else _annotate(found, io.read_table(cells), Path(cells).name)
+    return found if cells is None else annotate(found, io.read_table(cells), Path(cells).name)
 
 
 def _open_h5ad(path: Path) -> Cells:
@@ -223,7 +223,14 @@ def _read_table(path: Path) -> AnnData:
     return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)
 
 
-def _annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
+def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
+    """Return the cells with the annotation of a table of that name.
+
+    Raises
+    ------
+    DataError
+        The table names none of the cells.
+    """
     if not table.index.isin(found.obs_names).any():
         raise DataError(
             f"{name} names none of the cells of {found.name} (its first is {table.index[0]!r}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from unmix import counts, io, quality
 from unmix import genes as names_of
 from unmix.cells import Cells, Matrix, read_cells
 from unmix.errors import DataError, UsageError
+from unmix.tissues import read_tissues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +41,7 @@ def read_reference(path: Path | str) -> AnnData:
     """
     path = Path(path)
     data = io.read_h5ad(path) if io.is_h5ad(path) else None
-    if data is None or data.uns.get("unmix", {}).get("kind") != "reference":
+    if data is None or data.uns.get("unmix", {}).get("kind") not in ("reference", "tissue"):
         key = "KEY" if data is None else next(iter(_hinted(map(str, data.obs), TYPE_HINTS)), "KEY")
         raise DataError(
             f"{path.name} is not a prepared reference.",
@@ -63,6 +64,8 @@ def prepare_reference(
     max_cells_per_type: int | None = None,
     seed: int = 0,
     cells: Path | str | None = None,
+    kind: Literal["cells", "tissue"] = "cells",
+    unit: str = "auto",
     progress: Callable[[str], None] = lambda line: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets.
@@ -86,6 +89,9 @@ def prepare_reference(
         Seed of that choice.
     cells
         A table that annotates the cells, where the files do not.
+    kind, unit
+        ``tissue``: the files hold bulk samples of pure tissues in that unit, one or more of each, and their tissues
+        are the cell types; no quality control of cells.
     progress
         Called with a line every 10 s.
 
@@ -106,10 +112,14 @@ def prepare_reference(
     if preset not in quality.PRESETS:
         raise UsageError(f"Unknown preset {preset!r}.", ", ".join(quality.PRESETS), "choose one of these")
     messages: list[str] = []
-    files = [read_cells(path, cells) for path in paths]
+    if kind == "tissue":
+        preset, files = "none", [read_tissues(path, cell_type_key, cells, unit, messages) for path in paths]
+    else:
+        files = [read_cells(path, cells) for path in paths]
     obs = _annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages)
     chosen = _choose(obs, max_cells_per_type, seed, messages)
-    picked = [_pick(found, messages) for found in files]
+    linear = counts.Scale("normalised", "none")  # what is read as bulk
+    picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]
     var, projections = _join([matrix for matrix, _ in picked], [found.name for found in files])
     blocks, done, told = [], 0, time.monotonic()
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
@@ -128,11 +138,12 @@ def prepare_reference(
     X, obs, var = quality.control(X, obs, var, preset, messages)
     if obs.empty:
         raise DataError("No cell passes the quality control.", "cells with counts", "--preset none keeps all cells")
-    _summary(obs, messages)
+    _summary(obs, messages, kind)
     obs = obs.apply(lambda column: pd.Categorical(column, categories=sorted(column.unique())))
     reference = anndata.AnnData(X, obs=obs, var=var)
     worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
-    reference.uns["unmix"] = {"kind": "reference", "counts": worst.kind, "messages": messages}
+    found = {"kind": "tissue" if kind == "tissue" else "reference", "counts": worst.kind}
+    reference.uns["unmix"] = {**found, "messages": messages}
     return reference
 
 
@@ -286,12 +297,19 @@ def _gene_table(var: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _summary(obs: pd.DataFrame, messages: list[str]) -> None:
+def _summary(obs: pd.DataFrame, messages: list[str], kind: str) -> None:
     sizes = obs["cell_type"].value_counts()
     donors = obs["donor"].nunique()
     listed = ", ".join(f"{label} {size:,}" for label, size in sizes.items())
-    messages.append(f"{len(obs):,} cells of {len(sizes)} types from {donors} donor{'s' * (donors != 1)}: {listed}.")
-    if few := [str(label) for label, size in sizes.items() if size < FEW_CELLS]:
+    what = "samples" if kind == "tissue" else "cells"
+    messages.append(f"{len(obs):,} {what} of {len(sizes)} types from {donors} donor{'s' * (donors != 1)}: {listed}.")
+    if kind == "tissue":
+        if single := [str(label) for label, size in sizes.items() if size == 1]:
+            messages.append(
+                f"Warning: one sample only of {', '.join(single)}: how much such samples differ cannot be learned, and "
+                "intervals will be optimistic."
+            )
+    elif few := [str(label) for label, size in sizes.items() if size < FEW_CELLS]:
         messages.append(
             f"Warning: fewer than {FEW_CELLS} cells of {', '.join(few)}: their fractions will be unsure; "
             "merge or drop them with a label map."
