@@ -174,7 +174,12 @@ class LeastSquares(SignatureMethod):
 def _weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
     """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
     signature, sample = signature / signature.mean(), sample / sample.mean()
-    if recipe.weights != "none":
-        weights = (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
-        signature, sample = signature * weights, sample * weights
-    return signature.T, sample
+    weights = gene_weights(signature, recipe)
+    return (signature * weights).T, sample * weights
+
+
+def gene_weights(signature: np.ndarray, recipe: Classical) -> np.ndarray:
+    """Return the weights of the genes of a signature (types x genes) whose mean is 1."""
+    if recipe.weights == "none":
+        return np.ones(signature.shape[1])
+    return (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
