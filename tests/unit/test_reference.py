@@ -252,8 +252,8 @@ def test_recovered_counts_agree_with_the_known_depth_of_the_cells(shared):
 
 def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path):
     names, tissues = [f"s{i}" for i in range(6)], ["liver", "lung", "brain tissue"] * 2
-    tpm = RNG.gamma(0.5, 1, (6, 3000))
-    tpm *= 1e6 / tpm.sum(1, keepdims=True)
+    tpm = RNG.poisson(RNG.gamma(0.5, 10, (6, 3000)))
+    tpm = tpm * 1e6 / tpm.sum(1, keepdims=True)
     pd.DataFrame(np.log2(tpm + 1).T, GENES, names).to_csv(tmp_path / "logs.tsv", sep="\t")
     pd.DataFrame({"tissue": tissues}, names).sample(frac=1, random_state=0).to_csv(tmp_path / "labels.csv")
     made = reference.prepare_reference(
