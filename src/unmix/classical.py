@@ -57,12 +57,8 @@ class ClassicalMethod(Method):
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample over the genes that are present; a type without expression there gets 0."""
         recipe = self.recipe_of(model)
-        types = len(model.cell_types)
-        learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
-        learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
-        known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
-        learned = {name: array[known] for name, array in learned.items()}
-        weights = np.zeros((len(expression), types))
+        weights = np.zeros((len(expression), len(model.cell_types)))
+        learned, known = present_arrays(model, present)
         for i, sample in enumerate(expression[:, present].astype(np.float64)):
             if sample.any():
                 weights[i, known] = self.solve(learned, sample, recipe)
@@ -97,6 +93,14 @@ class ClassicalMethod(Method):
             Of the method's own type.
         """
         raise NotImplementedError
+
+
+def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return what a model learned over the genes that are present, and the indices of the types expressed there."""
+    learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
+    learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
+    known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
+    return {name: array[known] for name, array in learned.items()}, known
 
 
 class SignatureMethod(ClassicalMethod):

@@ -186,3 +186,28 @@ def softmax_map(profiles: np.ndarray, counts: np.ndarray, sigma: float) -> np.nd
         return np.exp(log_softmax(log_profile + np.where(np.abs(gamma) > 20, 0, gamma)))
 
     return np.stack([fit(np.log(row), reads) for row, reads in zip(profiles, counts, strict=True)])
+
+
+def moderated(variance: np.ndarray, freedom: float) -> np.ndarray:
+    """Return variances shrunk towards what they have in common (Smyth 2004, as limma does).
+
+    Parameters
+    ----------
+    variance
+        Of each gene.
+    freedom
+        Degrees of freedom of each.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import digamma, polygamma
+
+    found = variance > 0
+    if freedom <= 0 or found.sum() < 2:
+        return np.full(len(variance), variance.mean())
+    logs = np.log(variance[found]) - digamma(freedom / 2) + np.log(freedom / 2)
+    excess = logs.var(ddof=1) - polygamma(1, freedom / 2)
+    if excess <= polygamma(1, 1e6):  # no more than chance: one variance for all
+        return np.full(len(variance), np.exp(logs.mean()))
+    prior = 2 * brentq(lambda half: polygamma(1, half) - excess, 1e-8, 1e6)
+    common = np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))
+    return (prior * common + freedom * variance) / (prior + freedom)

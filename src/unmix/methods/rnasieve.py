@@ -1,0 +1,130 @@
+"""RNA-Sieve: likelihood of a bulk as a sum of sampled cells (Erdmann-Pham et al. 2021).
+
+Written from the paper and the description of the code; the Python package does not run today. A bulk of n cells has,
+gene by gene, mean n (profile f) and the variance of drawing n cells from the types; the profiles are themselves means
+over the reference's cells. Fractions f, true profiles and n are improved in turn. One sample at a time the step of the
+profiles is a closed form (a Kalman update) where the original solves a quadratic program per gene over all bulks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.classical import ClassicalMethod, present_arrays
+from unmix.classical import Recipe as Base
+from unmix.method import Info
+from unmix.registry import register
+from unmix.signature import Genes, by_type
+from unmix.solvers import sum_constrained
+
+if TYPE_CHECKING:
+    from unmix.model import Model
+    from unmix.simulate import Cells
+
+#: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
+ERRORS = 1.645
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Base):
+    """Recipe of RNA-Sieve."""
+
+    genes: Genes = field(default_factory=lambda: Genes(rule="expressed"))
+    cells: float = 500.0
+    """Number of cells to begin with: a sample is scaled to what so many hold, since its depth does not tell."""
+    rounds: int = 50
+    change: float = 1e-5
+    """Most rounds, and the change of the fractions (sum of absolute values) at which to stop."""
+    platform: float = 0.0
+    """Deviation of a gene between platforms, relative to its mean; its square is added to the variance of a bulk
+    (our addition, as in our MuSiC)."""
+
+
+def sieve(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fractions of cells and their covariance.
+
+    Parameters
+    ----------
+    learned
+        `mean` and `variance` of a cell's counts, types x genes; `number` of cells.
+    sample
+        Genes.
+    recipe
+        `cells`, `rounds`, `change`, `platform`.
+    """
+    mean, variance = learned["mean"].T, learned["variance"].T
+    uncertain = variance / learned["number"]
+    n, types = recipe.cells, mean.shape[1]
+    bulk = sample * (n * mean.sum(0).mean() / sample.sum())
+    profile, f = mean, np.full(types, 1 / types)
+    for _ in range(recipe.rounds):
+        fitted = profile @ f
+        drawn = np.clip((profile**2 + variance) @ f - fitted**2, 0, None) / n + (recipe.platform * fitted) ** 2
+        drawn = drawn + 1e-6 * (drawn.mean() + 1e-300)  # genes of no variance
+        root = 1 / np.sqrt(drawn)
+        last, f = f, sum_constrained(profile * root[:, None], root * bulk / n, exactly=True)
+        if np.abs(f - last).sum() < recipe.change:
+            break
+        gain = uncertain * f / (drawn + uncertain @ f**2)[:, None]
+        profile = np.clip(mean + gain * (bulk / n - mean @ f)[:, None], 0, None)
+        weight = 1 / (n * drawn)
+        a, b = weight @ (profile @ f) ** 2, weight @ bulk**2  # a n^2 + genes n - b = 0: the likelihood's n
+        n = (np.sqrt(len(bulk) ** 2 + 4 * a * b) - len(bulk)) / (2 * a)
+    inverse = np.linalg.pinv((profile / drawn[:, None]).T @ profile)
+    ones = inverse.sum(1)
+    return f, inverse - np.outer(ones, ones) / max(ones.sum(), 1e-300)  # fractions sum to 1
+
+
+@register
+class RNASieve(ClassicalMethod):
+    """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
+
+    name = "rnasieve"
+    info = Info(
+        title="RNA-Sieve",
+        family="classical",
+        summary="Maximum likelihood with cells as the source of noise; take it for a reference with many cells a type.",
+        citation="Erdmann-Pham DD et al. Likelihood-based deconvolution of bulk gene expression data using single-cell "
+        "references. Genome Research 31, 1794-1806 (2021).",
+        doi="10.1101/gr.272344.120",
+        year=2021,
+        licence="GPL-3",
+        original="The package (rnasieve 0.1.4) cannot be run: its fractions never leave their start. The likelihood "
+        "was implemented anew and tested on mixes drawn from it.",
+        chosen="samples one by one, so that profiles are updated in closed form; the number of cells starts at 500; "
+        "`default` takes markers and adds the variance between platforms (RMSE 0.019 against 0.231 on held-out mixes "
+        "with platform noise, which the likelihood does not know).",
+    )
+    kind = "cell"
+    recipes = {
+        "default": Recipe(genes=Genes(rule="markers"), platform=0.5),
+        "published": Recipe(),
+    }
+
+    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+        """Return mean and variance of a cell's counts, and how many cells tell of them."""
+        chosen = cells.take(genes=genes)
+        number = np.maximum(np.bincount(cells.type_of, minlength=len(cells.cell_types)), 1)
+        mean = by_type(chosen) / number[:, None]
+        squares = by_type(chosen, power=2) - number[:, None] * mean**2
+        variance = np.clip(squares, 0, None) / np.maximum(number - 1, 1)[:, None]
+        variance = np.where(number[:, None] > 1, variance, mean)  # a single cell: Poisson
+        return {"mean": mean, "variance": variance, "number": number.astype(float)}
+
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return the fractions of cells."""
+        return sieve(learned, sample, recipe)[0]
+
+    def bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the estimate less and plus the standard errors of the Fisher information."""
+        recipe, errors = self.recipe_of(model), np.zeros(estimate.shape)
+        learned, known = present_arrays(model, present)
+        for i, sample in enumerate(expression[:, present].astype(np.float64)):
+            if sample.any() and model.kind == self.kind:
+                errors[i, known] = np.sqrt(np.clip(np.diag(sieve(learned, sample, recipe)[1]), 0, None))
+        return np.clip(estimate - ERRORS * errors, 0, 1), np.clip(estimate + ERRORS * errors, 0, 1)
