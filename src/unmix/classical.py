@@ -125,7 +125,7 @@ class SignatureMethod(ClassicalMethod):
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
         """Scale signature and sample to the same mean, weigh the genes, regress."""
-        return self.regress(*_weighed(learned["signature"], sample, recipe), recipe)
+        return self.regress(*weighed(learned["signature"], sample, recipe), recipe)
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Any) -> np.ndarray:
         """Return the weights of the types.
@@ -156,7 +156,7 @@ class LeastSquares(SignatureMethod):
         for i, sample in enumerate(expression[:, present]):
             types = np.flatnonzero(estimate[i])
             if sample.any():
-                design, target = _weighed(model.arrays["signature"][:, present], sample, recipe)
+                design, target = weighed(model.arrays["signature"][:, present], sample, recipe)
                 summands = self.inverse(design[:, types], design, recipe) * target
                 summands *= (estimate[i, types] / summands.sum(1))[:, None]  # to the unit of the estimate
                 values[np.ix_([i], types, np.flatnonzero(present))] = summands
@@ -175,7 +175,7 @@ class LeastSquares(SignatureMethod):
         return np.linalg.pinv(active)
 
 
-def _weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
+def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
     """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
     signature, sample = signature / signature.mean(), sample / sample.mean()
     weights = gene_weights(signature, recipe)
