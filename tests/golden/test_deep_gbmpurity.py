@@ -1,0 +1,90 @@
+"""GBMPurity with the authors' weights against what the original gave, through train and predict."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from unmix import engine, registry
+from unmix.errors import DataError
+from unmix.methods.gbmpurity import contributions
+from unmix.toy import toy
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def folder(shared):
+    return shared / "fixtures" / "gbmpurity"
+
+
+@pytest.fixture(scope="module")
+def reference(folder):
+    """A reference whose genes are some of the model's: it gives the intervals only."""
+    reference = toy(cell_types=("tumour", "T cell", "microglia"))[0]
+    reference.var_names = pd.read_csv(folder / "input-genes-lengths.csv")["feature_name"].iloc[::9][: reference.n_vars]
+    return reference
+
+
+def train(reference, *weights):
+    return engine.train("gbmpurity", reference, malignant=["tumour"], weights=weights, device="cpu", quick=True)
+
+
+@pytest.fixture(scope="module")
+def model(reference, folder):
+    return train(reference, folder / "GBMPurity.pt", folder / "input-genes-lengths.csv")
+
+
+def bulk(path, unit="counts"):
+    table = pd.read_csv(path, index_col=0)
+    table = table.groupby(level=0, sort=False).sum()  # as unmix_check.py does with a gene that stands twice
+    values = ad.AnnData(
+        table.T.to_numpy(np.float64), pd.DataFrame(index=table.columns), pd.DataFrame(index=table.index)
+    )
+    values.uns["unmix"] = {"kind": "bulk", "unit": unit, "log": "none", "messages": []}
+    return values
+
+
+@pytest.mark.parametrize("name", ["example_counts.csv", "example_counts_90pct_dup.csv"])
+def test_purity_is_that_of_the_original(model, folder, name):
+    expected = pd.read_csv(folder / "expected_outputs.csv").query("file == @name").set_index("sample")
+    found = engine.predict(model, bulk(folder / name), device="cpu")
+    assert found.kind == "purity"
+    assert np.abs(found.values.loc[expected.index, "malignant"] - expected["purity_clipped"]).max() < 1e-5
+
+
+def test_tpm_are_not_divided_by_length_again(model, folder):
+    counts = bulk(folder / "example_counts.csv")
+    lengths = pd.read_csv(folder / "input-genes-lengths.csv", index_col=0)["feature_length"]
+    tpm = bulk(folder / "example_counts.csv", "tpm")
+    tpm.X = tpm.X / lengths[tpm.var_names].to_numpy()
+    found = [engine.predict(model, values, device="cpu").values["malignant"] for values in (counts, tpm)]
+    assert np.abs(found[0] - found[1]).max() < 1e-5
+
+
+def test_pt_and_npz_give_the_same_model(model, reference, folder, tmp_path):
+    with np.load(folder / "GBMPurity_state.npz") as state:
+        table = pd.read_csv(folder / "input-genes-lengths.csv")
+        genes, lengths = table["feature_name"].to_numpy(str), table["feature_length"].to_numpy()
+        np.savez(tmp_path / "one_file.npz", **state, genes=genes, lengths=lengths)
+    again = train(reference, tmp_path / "one_file.npz")
+    assert again.genes == model.genes
+    assert all(np.array_equal(again.arrays[name], array) for name, array in model.arrays.items())
+
+
+def test_contributions_of_genes_sum_to_the_output(model, folder):
+    net, transform = registry.get("gbmpurity").restore(model, "cpu")
+    counts = bulk(folder / "example_counts.csv")[:, model.genes].X
+    inputs = torch.from_numpy(transform(counts / model.arrays["lengths"]))
+    parts, rest = contributions(net, inputs)
+    expected = pd.read_csv(folder / "expected_outputs.csv").query("file == 'example_counts.csv'")["raw_output"]
+    assert parts.shape == inputs.shape
+    assert np.abs((parts.sum(1) + rest).numpy() - expected.to_numpy()).max() < 1e-5
+
+
+def test_weights_without_their_genes_are_refused(reference, folder):
+    with pytest.raises(DataError, match=r"no genes|5829 genes, and a table of 0"):
+        train(reference, folder / "GBMPurity.pt")
