@@ -211,3 +211,62 @@ def moderated(variance: np.ndarray, freedom: float) -> np.ndarray:
     prior = 2 * brentq(lambda half: polygamma(1, half) - excess, 1e-8, 1e6)
     common = np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))
     return (prior * common + freedom * variance) / (prior + freedom)
+
+
+def em(reads: np.ndarray, profiles: np.ndarray, iterations: int) -> np.ndarray:
+    """Return the fractions of a sample's reads (types) that make them most likely.
+
+    Parameters
+    ----------
+    reads
+        Genes.
+    profiles
+        Types x genes, rows sum to 1.
+    iterations
+        Rounds.
+    """
+    share = reads / reads.sum()
+    theta = np.full(len(profiles), 1 / len(profiles))
+    for _ in range(iterations):
+        theta = theta * (profiles @ (share / (theta @ profiles)))
+    return theta / theta.sum()
+
+
+def gibbs(
+    reads: np.ndarray,
+    profiles: np.ndarray,
+    chain: int,
+    burn: int,
+    thin: int = 2,
+    *,
+    alpha: float = 1.0,
+    seed: int = 123,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the posterior means of the fractions (types) and of the reads of each type (types x genes).
+
+    Parameters
+    ----------
+    reads
+        Genes; rounded to whole reads.
+    profiles
+        Types x genes, rows sum to 1.
+    chain, burn, thin
+        Rounds, those left out at the start, every how-manieth is kept.
+    alpha
+        Of the Dirichlet prior of the fractions.
+    seed
+        Of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.rint(reads).astype(np.int64)
+    theta = np.full(len(profiles), 1 / len(profiles))
+    mean, assigned = np.zeros(len(profiles)), np.zeros(profiles.shape)
+    kept = range(burn, chain, thin)
+    for i in range(chain):
+        chance = profiles.T * theta
+        drawn = rng.multinomial(counts, chance / chance.sum(1, keepdims=True))
+        theta = rng.dirichlet(drawn.sum(0) + alpha)
+        if i in kept:
+            mean += theta
+            assigned += drawn.T
+    return mean / len(kept), assigned / len(kept)

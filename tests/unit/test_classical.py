@@ -7,8 +7,7 @@ import pytest
 
 from unmix import engine
 from unmix.errors import NotApplicable
-from unmix.methods.bayesprism import UNINFORMATIVE, em, gibbs
-from unmix.methods.bayesprism import Recipe as BayesPrism
+from unmix.methods.bayesprism import UNINFORMATIVE
 from unmix.methods.dtangle import find_markers
 from unmix.methods.dwls import Recipe as DWLS
 from unmix.methods.dwls import dwls
@@ -16,7 +15,7 @@ from unmix.methods.nusvr import Recipe as NuSVR
 from unmix.methods.nusvr import cibersort
 from unmix.methods.ols import abbas
 from unmix.methods.ridge import ridge
-from unmix.solvers import nonnegative, nu_svr, softmax_map, sum_constrained, weighted_nonnegative
+from unmix.solvers import em, gibbs, nonnegative, nu_svr, softmax_map, sum_constrained, weighted_nonnegative
 from unmix.toy import toy
 
 
@@ -128,13 +127,10 @@ def test_em_is_the_mean_of_the_gibbs_sampler(rng):
     signature, fractions, _ = mixture(rng)
     profiles = (signature / signature.sum(0)).T
     reads = rng.poisson(2e5 * fractions @ profiles).astype(float)
-    sampled, assigned = gibbs(reads, profiles, BayesPrism(chain=300, burn=100))
+    sampled, assigned = gibbs(reads, profiles, 300, 100)
     assert np.allclose(em(reads, profiles, 500), sampled, atol=0.01)
     assert np.allclose(assigned.sum(0), reads)
-    assert np.array_equal(
-        gibbs(reads, profiles, BayesPrism(chain=20, burn=10))[0],
-        gibbs(reads, profiles, BayesPrism(chain=20, burn=10))[0],
-    )
+    assert np.array_equal(gibbs(reads, profiles, 20, 10)[0], gibbs(reads, profiles, 20, 10)[0])
 
 
 def test_updated_profiles_lie_between_the_prior_and_the_reads(rng):

@@ -4,8 +4,10 @@ Written from the paper and the description of the code (2.2.3). With its flat pr
 within 0.01 of the fixed point of expectation maximisation over the same model (InstaPrism's idea), which takes
 milliseconds: both recipes take it, and `--set sampler=gibbs` samples (seconds a sample, and as many for each mix by
 which intervals are calibrated). `published` refits the profiles to the reads that a bulk given at training assigns
-to each type, once for all its samples, and freezes them in the model.
-The separate profile of each sample's malignant cells is not part of this file.
+to each type, once for all its samples, and freezes them in the model. Where the user says which types are malignant
+(`--malignant`), these get a profile of their own in every sample, from the reads that the reference's assign to them.
+The reads assigned to a type are its expression in the sample (`unmix_express.py`). Cell states are not used: the types'
+pooled profiles stand for them.
 """
 
 from __future__ import annotations
@@ -15,15 +17,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod
+from unmix.classical import ClassicalMethod, present_arrays
 from unmix.classical import Recipe as Base
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Task
 from unmix.registry import register
 from unmix.signature import Genes
-from unmix.solvers import softmax_map
+from unmix.solvers import em, gibbs, softmax_map
 
 if TYPE_CHECKING:
+    from unmix.model import Model
     from unmix.simulate import Cells
 
 #: Genes that tell the state of a cell or the quality of a library rather than its type (the authors' advice):
@@ -58,56 +61,10 @@ class Recipe(Base):
     """Code: deviation (natural log) that the prior allows an updated profile."""
 
 
-def em(reads: np.ndarray, profiles: np.ndarray, iterations: int) -> np.ndarray:
-    """Return the fractions of a sample's reads (types) that make them most likely.
-
-    Parameters
-    ----------
-    reads
-        Genes.
-    profiles
-        Types x genes, rows sum to 1.
-    iterations
-        Rounds.
-    """
-    share = reads / reads.sum()
-    theta = np.full(len(profiles), 1 / len(profiles))
-    for _ in range(iterations):
-        theta = theta * (profiles @ (share / (theta @ profiles)))
-    return theta / theta.sum()
-
-
-def gibbs(reads: np.ndarray, profiles: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Return the posterior means of the fractions (types) and of the reads of each type (types x genes).
-
-    Parameters
-    ----------
-    reads
-        Genes; rounded to whole reads.
-    profiles
-        Types x genes, rows sum to 1.
-    recipe
-        `chain`, `burn`, `thin`, `seed`, `alpha`.
-    """
-    rng = np.random.default_rng(recipe.seed)
-    counts = np.rint(reads).astype(np.int64)
-    theta = np.full(len(profiles), 1 / len(profiles))
-    mean, assigned = np.zeros(len(profiles)), np.zeros(profiles.shape)
-    kept = range(recipe.burn, recipe.chain, recipe.thin)
-    for i in range(recipe.chain):
-        chance = profiles.T * theta
-        drawn = rng.multinomial(counts, chance / chance.sum(1, keepdims=True))
-        theta = rng.dirichlet(drawn.sum(0) + recipe.alpha)
-        if i in kept:
-            mean += theta
-            assigned += drawn.T
-    return mean / len(kept), assigned / len(kept)
-
-
 def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Return fractions (types) and expected reads of each type (types x genes) with the recipe's sampler."""
     if recipe.sampler == "gibbs":
-        return gibbs(reads, profiles, recipe)
+        return gibbs(reads, profiles, recipe.chain, recipe.burn, recipe.thin, alpha=recipe.alpha, seed=recipe.seed)
     theta = em(reads, profiles, recipe.iterations)
     chance = profiles * theta[:, None]
     return theta, chance / chance.sum(0) * reads
@@ -127,8 +84,14 @@ class BayesPrism(ClassicalMethod):
         doi="10.1038/s43018-022-00356-3",
         year=2022,
         licence="GPL-3",
+        original="Final fractions of the R package (with update) on omnideconv's small data: within 0.01 by Gibbs and "
+        "by EM.",
+        chosen="expectation maximisation for the Gibbs sampler (`sampler=gibbs` samples); the update takes the bulk "
+        "given at training; a malignant profile keeps one read's worth of the reference's; without a bulk the types' "
+        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out mixes.",
     )
     kind = "mrna"
+    expresses = True
     recipes = {
         "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE)),  # least error on simulated mixes
         "published": Recipe(update=True),
@@ -148,15 +111,18 @@ class BayesPrism(ClassicalMethod):
         shares = reads / reads.sum(1, keepdims=True)
         kept = (shares > recipe.outlier).mean(0) <= recipe.outlier_samples
         profiles = normal(fit.arrays["profile"][:, kept], recipe.pseudo)
+        updated = profiles.copy()
         if recipe.update:
             present = ~np.isnan(task.bulk[:, fit.genes[kept]]).any(0)
             own = normal(profiles[:, present], recipe.pseudo)
             assigned = sum(sample_fractions(sample, own, recipe)[1] for sample in reads[:, kept][:, present])
             share = profiles[:, present].sum(1, keepdims=True)
-            profiles[:, present] = share * softmax_map(own, assigned, recipe.sigma)
-        return Fit(
-            fit.genes[kept], fit.arrays | {"profile": profiles}, {"genes_left_out": int((~kept).sum())}, fit.kind
-        )
+            updated[:, present] = share * softmax_map(own, assigned, recipe.sigma)
+        learned = {"profile": updated}
+        if task.malignant:
+            malignant = np.isin(task.train.cell_types, task.malignant)
+            learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
+        return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.kind)
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type."""
@@ -164,7 +130,38 @@ class BayesPrism(ClassicalMethod):
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the fractions of a sample's reads."""
-        return sample_fractions(sample, normal(learned["profile"], recipe.pseudo), recipe)[0]
+        return sample_fractions(sample, own_profiles(learned, sample, recipe), recipe)[0]
+
+    def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Return the reads assigned to each type, per million; a type without reads has its profile."""
+        recipe = self.recipe_of(model)
+        learned, known = present_arrays(model, present)
+        result = np.zeros((len(expression), len(model.cell_types), len(present)))
+        for i, sample in enumerate(expression[:, present].astype(np.float64)):
+            profiles = own_profiles(learned, sample, recipe)
+            reads = sample_fractions(sample, profiles, recipe)[1] if sample.any() else np.zeros(profiles.shape)
+            result[np.ix_([i], known, np.flatnonzero(present))] = reads + 1e-6 * profiles
+        return 1e6 * result / np.maximum(result.sum(2, keepdims=True), 1e-300)
+
+
+def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return the profiles of a sample (types x genes): those of malignant types are its own.
+
+    Parameters
+    ----------
+    learned
+        `profile`; and `malignant` (types) and `reference`, the profiles before the update, where types are malignant.
+    sample
+        Genes.
+    recipe
+        `sampler`, `pseudo`.
+    """
+    profiles = normal(learned["profile"], recipe.pseudo)
+    malignant = learned.get("malignant", np.zeros(len(profiles))).astype(bool)
+    if malignant.any() and sample.any():
+        reads = sample_fractions(sample, normal(learned["reference"], recipe.pseudo), recipe)[1]
+        profiles[malignant] = normal(reads[malignant] + profiles[malignant], recipe.pseudo)
+    return profiles
 
 
 def normal(profiles: np.ndarray, pseudo: float) -> np.ndarray:
