@@ -125,7 +125,8 @@ def profiles_of(model: Model) -> np.ndarray:
         signature = model.arrays["signature"]
         return np.pad(signature, [(0, len(model.cell_types) - len(signature)), (0, 0)])  # a type "other" has no profile
     place = {gene: i for i, gene in enumerate(model.facts["trust_genes"])}
-    return model.arrays["trust.signature"][:, [place[gene] for gene in model.genes]].astype(np.float64)
+    places = np.array([place.get(gene, -1) for gene in model.genes])  # published weights may bring genes of their own
+    return np.where(places >= 0, model.arrays["trust.signature"][:, places], 0).astype(np.float64)
 
 
 def attribute(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from unmix import engine, registry
+from unmix import engine, explain, registry
 from unmix.errors import DataError
 from unmix.methods.gbmpurity import contributions
 from unmix.toy import toy
@@ -88,3 +88,10 @@ def test_contributions_of_genes_sum_to_the_output(model, folder):
 def test_weights_without_their_genes_are_refused(reference, folder):
     with pytest.raises(DataError, match=r"no genes|5829 genes, and a table of 0"):
         train(reference, folder / "GBMPurity.pt")
+
+
+def test_the_authors_model_can_be_explained(model, folder):
+    few = bulk(folder / "example_counts.csv")[:2].copy()
+    found = explain.attribute(model, few, device="cpu")
+    assert found.error() < 0.01
+    assert len(explain.table(found, model, few, 5)) == 3 * 2 * 5
