@@ -1,23 +1,29 @@
 #!/usr/bin/env python
-"""Write macros_methods.xml, the menus of the wrappers, from the registry of methods and the table of units.
+"""Write macros_methods.xml, what the wrappers take from the library: methods with their needs and settings, units, ...
 
-Run ``python galaxy_tools/make_macros.py`` after a change of either; a test says when it was forgotten.
+Run ``python galaxy_tools/make_macros.py`` after a change of the registry; a test says when it was forgotten.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from unmix.quality import PRESETS
+from unmix.recipe import asdict
 from unmix.registry import all_methods
+from unmix.simulate import SCENARIOS
 from unmix.units import UNITS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from unmix.method import Method
 
 OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"
+COMPARED = ("nnls", "uniform", "reference_mean")
 UNIT_LABELS = {
     "auto": "Recognise it",
     "counts": "Raw counts",
@@ -28,6 +34,23 @@ UNIT_LABELS = {
 }
 LOGARITHMS = {"log2": "log2", "ln": "natural log", "log10": "log10"}
 RECIPES = {"default": "Default of unmix", "published": "As published"}
+#: Settings of the shared parts of a recipe that the forms offer, with their labels; a method's own are all offered.
+SHARED = {
+    "train.steps": "Training steps",
+    "train.batch": "Samples per training step",
+    "train.lr": "Learning rate",
+    "train.patience": "Stop after so many validations without gain (0: never)",
+    "simulation.cells": "Cells per simulated sample",
+    "simulation.samples": "Simulated samples (0: new ones at every step)",
+    "simulation.sparse": "Share of simulated samples that lack some cell types",
+    "simulation.platform": "Noise between platforms, as standard deviation of the natural logarithm",
+    "simulation.dropout": "Share of genes set to zero in every simulated sample",
+    "prep.per_type": "Marker genes per cell type",
+    "prep.pseudocount": "Pseudocount before the logarithm",
+    "genes.per_type": "Marker genes per cell type",
+    "genes.top": "Most variable genes",
+}
+PARTS = {name.split(".")[0] for name in SHARED}
 
 
 def option(value: str, label: str, *, selected: bool) -> str:
@@ -53,44 +76,127 @@ def unit_label(unit: str) -> str:
 def help_line(method: type[Method]) -> str:
     """Return the method as an entry of the help, in reStructuredText."""
     source = f" {method.info.citation}" if method.info.citation else ""
-    return f"- **{method.info.title}** (``{method.name}``, {method.info.family}): {method.info.summary}{source}"
+    licence = f" The original is under {method.info.licence}." if method.info.licence else ""
+    name = f"**{method.info.title}** (``{method.name}``, {method.info.family})"
+    return f"- {name}: {method.info.summary}{source}{licence}"
+
+
+def numbers(recipe: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, int | float]]:
+    """Return the numbers of a recipe by their dotted names."""
+    for key, value in recipe.items():
+        if isinstance(value, dict):
+            yield from numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + key, value
+
+
+def setting(name: str, values: dict[str, int | float]) -> str:
+    """Return a number of a recipe as a parameter that stays empty unless the user changes it."""
+    label = SHARED.get(name) or name.replace(".", ": ").replace("_", " ").capitalize()
+    kind = "float" if any(isinstance(value, float) for value in values.values()) else "integer"
+    shown = [f"{values['default']:g} by default"] if "default" in values else []
+    shown += [f"{value:g} as published" for recipe, value in values.items() if recipe == "published"]
+    words = f"{name}: {', '.join(shown)}"
+    field = name.replace(".", "__")
+    return f'<param name="{field}" type="{kind}" optional="true" label={quoteattr(label)} help={quoteattr(words)}/>'
+
+
+def settings(method: type[Method]) -> list[str]:
+    """Return the section with the numbers of a method, if it has any."""
+    values: dict[str, dict[str, int | float]] = {}
+    for recipe, data in method.recipes.items():
+        for name, value in numbers(asdict(data)):
+            if name in SHARED or name.split(".")[0] not in PARTS:
+                values.setdefault(name, {})[recipe] = value
+    if not values:
+        return []
+    head = '<section name="settings" title="Change single settings of this method" expanded="false">'
+    return [head, *(f"    {setting(name, values[name])}" for name in values), "</section>"]
+
+
+def when(method: type[Method]) -> list[str]:
+    """Return what the form asks once this method is chosen: what it needs, its recipe, its numbers."""
+    needs = method.needs
+    lines = [f'<expand macro="{"bulk_needed" if needs.bulk else "bulk_optional"}"/>']
+    lines += [f'<expand macro="{need}"/>' for need in ("calibration", "malignant", "weights") if getattr(needs, need)]
+    lines += ['<param argument="--recipe" type="select" label="Settings">']
+    lines += [f"    {option(n, RECIPES.get(n, n), selected=n == 'default')}" for n in method.recipes]
+    lines += ["</param>", *settings(method)]
+    return [f'<when value="{method.name}">', *(f"    {line}" for line in lines), "</when>"]
+
+
+def simple(method: type[Method]) -> bool:
+    """Say whether a method needs nothing but cells and the bulk."""
+    needs = method.needs
+    return not (needs.calibration or needs.malignant or needs.weights or needs.tissue)
+
+
+def menu(attributes: str, entries: Iterable[str]) -> list[str]:
+    """Return a select parameter."""
+    return [f"<param {attributes}>", *(f"    {entry}" for entry in entries), "</param>"]
 
 
 def macros() -> str:
     """Return the macro file."""
     methods = list(all_methods().values())
-    recipes = sorted({name for method in methods for name in method.recipes})
-    published = [method.name for method in methods if "published" in method.recipes]
+    plain = [method for method in methods if simple(method)]
     dois = dict.fromkeys(method.info.doi for method in methods if method.info.doi)
-    lines = [
-        "<macros>",
-        "    <!-- Made by make_macros.py from the registry of methods and the table of units; do not edit. -->",
-        '    <xml name="method">',
-        '        <param argument="--method" type="select" label="Method" help="The help below describes each">',
-        *(f"            {option(m.name, menu_label(m), selected=m.name == DEFAULT)}" for m in methods),
-        "        </param>",
-        "    </xml>",
-        '    <xml name="recipe">',
-        '        <param argument="--recipe" type="select" label="Settings of the method" '
-        f'help="The settings of the paper can be chosen for: {", ".join(published)}">',
-        *(f"            {option(name, RECIPES.get(name, name), selected=name == 'default')}" for name in recipes),
-        "        </param>",
-        "    </xml>",
-        '    <xml name="unit">',
-        '        <param argument="--unit" type="select" label="Unit of the bulk samples" '
-        'help="What is declared is checked against the numbers">',
-        *(f"            {option(unit, unit_label(unit), selected=unit == 'auto')}" for unit in UNITS),
-        "        </param>",
-        "    </xml>",
-        '    <xml name="method_citations">',
-        *(f'        <citation type="doi">{escape(doi)}</citation>' for doi in dois),
-        "    </xml>",
-        '    <token name="@METHODS_HELP@"><![CDATA[',
-        *(help_line(method) for method in methods),
-        "    ]]></token>",
-        "</macros>",
-    ]
-    return "\n".join(lines) + "\n"
+    blocks = {
+        "choice": [
+            '<conditional name="choice">',
+            *(
+                f"    {line}"
+                for line in menu(
+                    'argument="--method" type="select" label="Method" help="The help below describes each"',
+                    (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in methods),
+                )
+            ),
+            *(f"    {line}" for method in methods for line in when(method)),
+            "</conditional>",
+        ],
+        "method": menu(
+            'argument="--method" type="select" label="Method" help="It leads the report"',
+            (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in plain if m.info.family != "control"),
+        ),
+        "compared": menu(
+            'name="compared" type="select" multiple="true" optional="true" label="Compare with" '
+            'help="Controls know nothing of the samples: a method is worth its results only where it beats them"',
+            (option(m.name, m.info.title, selected=m.name in COMPARED) for m in plain),
+        ),
+        "recipe": menu(
+            'argument="--recipe" type="select" label="Settings" '
+            'help="Methods whose paper has no other settings than ours take the default"',
+            (option(name, label, selected=name == "default") for name, label in RECIPES.items()),
+        ),
+        "unit": menu(
+            'argument="--unit" type="select" label="Unit of the bulk samples" '
+            'help="What is declared is checked against the numbers"',
+            (option(unit, unit_label(unit), selected=unit == "auto") for unit in UNITS),
+        ),
+        "preset": menu(
+            'argument="--preset" type="select" label="Quality control of the cells"',
+            (option(n, f"{n}: {preset.source}", selected=n == "standard") for n, preset in PRESETS.items()),
+        ),
+        "scenario": menu(
+            'argument="--scenario" type="select" label="Scenario"',
+            (
+                option(n, f"{n}: {', '.join(f'{k} {v}' for k, v in s.items())}".rstrip(": "), selected=n == "standard")
+                for n, s in SCENARIOS.items()
+            ),
+        ),
+        "method_citations": [f'<citation type="doi">{escape(doi)}</citation>' for doi in dois],
+    }
+    tokens = {
+        "@METHODS_HELP@": [help_line(method) for method in methods],
+        "@WITH_BULK@": ["#set $learn_from_bulk = " + repr([m.name for m in methods if m.needs.bulk])],
+        "@PUBLISHED@": ["#set $published = " + repr([m.name for m in methods if "published" in m.recipes])],
+    }
+    lines = ["<macros>", "    <!-- Made by make_macros.py from the library; do not edit. -->"]
+    for name, block in blocks.items():
+        lines += [f'    <xml name="{name}">', *(f"        {line}" for line in block), "    </xml>"]
+    for name, block in tokens.items():
+        lines += [f'    <token name="{name}"><![CDATA[', *block, "    ]]></token>"]
+    return "\n".join([*lines, "</macros>"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Make the inputs of the wrappers' tests: ``python galaxy_tools/test-data/make_test_data.py [FOLDER]``.
 
-Made up, tiny and the same on every run: single cells of four types from four donors, bulk samples mixed from other
-cells of the same laws, their true fractions, and an nnls model.
+Made up, tiny and the same on every run: single cells of four types from four donors, prepared and as a user has them,
+bulk samples mixed from other cells of the same laws, their true fractions, and what nnls makes of them.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def main(folder: Path) -> None:
     cells.obs = cells.obs.astype("category")
     cells.uns["unmix"] = {"kind": "reference", "counts": "raw", "messages": []}
     cells.write_h5ad(folder / "reference.h5ad", compression="gzip")
+    write_raw(cells, folder)
 
     samples = [f"sample{number + 1}" for number in range(SAMPLES)]
     truth = pd.DataFrame(rng.dirichlet(np.ones(len(TYPES)), SAMPLES), index=samples, columns=TYPES)
@@ -73,11 +74,43 @@ def main(folder: Path) -> None:
     bulk.T.to_csv(folder / "bulk.csv", index_label="gene")
     anndata.AnnData(bulk.astype(np.float32)).write_h5ad(folder / "bulk.h5ad", compression="gzip")
 
-    script = HERE.parents[1] / "bin" / "unmix_train.py"
-    model = folder / "nnls.safetensors"
-    train = [sys.executable, script, folder / "reference.h5ad", "--method", "nnls", "--out", model]
-    subprocess.run(train, check=True)
-    model.with_name("nnls.run.json").unlink()
+    negative = bulk.T.astype(object)
+    negative.iloc[3, 1] = -3.5
+    negative.to_csv(folder / "negative.tsv", sep="\t", index_label="gene")
+    joined = pd.DataFrame({"from": TYPES, "to": ["B cells", "Monocytes", "Lymphocytes", "Lymphocytes"]})
+    joined.to_csv(folder / "joined.tsv", sep="\t", index=False)
+
+    sets = [
+        f"{kind.split()[0].upper()}_LINEAGE\tmade up\t" + genes.replace(" ", "\t") for kind, genes in MARKERS.items()
+    ]
+    (folder / "sets.gmt").write_text("\n".join(sets) + "\n")
+
+    model, table = folder / "nnls.safetensors", folder / "fractions.tsv"
+    run("train", folder / "reference.h5ad", "--method", "nnls", "--out", model)
+    run("predict", model, folder / "bulk.tsv", "--out-dir", folder)
+    comparison = ("--long", folder / "fractions_long.tsv", "--pairs", folder / "pairs.tsv")
+    run("evaluate", table, folder / "truth.tsv", *comparison, "--out", folder / "metrics.tsv")
+    for record in [folder / "run.json", *folder.glob("*.run.json")]:
+        record.unlink()
+
+
+def write_raw(cells: anndata.AnnData, folder: Path) -> None:
+    """Write the cells as a user has them: other names of columns and types, as h5ad and as two tables."""
+    raw = anndata.AnnData(cells.X, obs=pd.DataFrame(index=cells.obs_names), var=cells.var)
+    raw.obs["label"] = cells.obs["cell_type"].astype(str).replace("T cells", "T_lymphocytes").to_numpy()
+    raw.obs["patient"] = cells.obs["donor"].to_numpy()
+    raw.obs["batch"] = ["run1" if name in ("donor1", "donor2") else "run2" for name in cells.obs["donor"]]
+    raw.write_h5ad(folder / "cells.h5ad", compression="gzip")
+    labels = pd.DataFrame({"from": ["T_lymphocytes"], "to": ["T cells"]})
+    labels.to_csv(folder / "labels.tsv", sep="\t", index=False)
+    few = raw[::5]
+    few.to_df().T.astype(int).to_csv(folder / "cells.tsv", sep="\t", index_label="gene")
+    few.obs.to_csv(folder / "annotation.tsv", sep="\t", index_label="cell")
+
+
+def run(step: str, *arguments: str | Path) -> None:
+    """Run a step of unmix."""
+    subprocess.run([sys.executable, HERE.parents[1] / "bin" / f"unmix_{step}.py", *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""planemo in a virtual environment of its own, and the wrappers as Galaxy reads them, macros expanded."""
+"""One real Galaxy for the session, and the wrappers as it reads them, macros expanded."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,42 +11,38 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
+sys.path.insert(0, str(TOOLS))
+
+import serve  # noqa: E402 - the script that starts Galaxy lies beside the tools
+
 EXPAND = """
 import sys
 from galaxy.util import xml_macros, xml_to_string
-print(xml_to_string(xml_macros.load(sys.argv[1]).getroot()))
+for path in sys.argv[1:]:
+    print(xml_to_string(xml_macros.load(path).getroot()), end="\\0")
 """
 
 
-def find_uv():
-    """Return uv as scripts/setup finds it: a working one on PATH, else the one that setup brought."""
-    found = shutil.which("uv")
-    if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
-        return found
-    return ROOT / ".cache" / "uv" / "bin" / "uv"
+@pytest.fixture(scope="session")
+def programs():
+    """Return the folder with the programs of Galaxy, planemo and TPV."""
+    return serve.install()
 
 
 @pytest.fixture(scope="session")
-def planemo():
-    """Return the folder with planemo's programs, installed from requirements/galaxy.lock when that has changed."""
-    lock, home = ROOT / "requirements" / "galaxy.lock", ROOT / ".cache" / "planemo"
-    digest, stamp = hashlib.sha256(lock.read_bytes()).hexdigest(), home / "lock.sha256"
-    if not stamp.exists() or stamp.read_text() != digest:
-        uv = find_uv()
-        subprocess.run([uv, "venv", "-q", "--clear", "--python", ROOT / ".venv/bin/python", home], check=True)
-        install = [uv, "pip", "install", "-q", "--python", home / "bin/python", "--no-deps", "--require-hashes"]
-        subprocess.run([*install, "-r", lock], check=True)
-        stamp.write_text(digest)
-    return home / "bin"
-
-
-@pytest.fixture(scope="session")
-def wrapper(planemo):
+def wrapper(programs):
     """Return a function from a step to its wrapper's XML, macros expanded."""
+    paths = sorted(TOOLS.glob("unmix_*.xml"))
+    done = subprocess.run([programs / "python", "-c", EXPAND, *paths], capture_output=True, text=True, check=True)
+    trees = {
+        path.stem.removeprefix("unmix_"): ET.fromstring(text)
+        for path, text in zip(paths, done.stdout.split("\0"), strict=False)
+    }
+    return trees.__getitem__
 
-    def load(step):
-        path = TOOLS / f"unmix_{step}.xml"
-        done = subprocess.run([planemo / "python", "-c", EXPAND, path], capture_output=True, text=True, check=True)
-        return ET.fromstring(done.stdout)
 
-    return load
+@pytest.fixture(scope="session")
+def galaxy(tmp_path_factory):
+    """Return a running Galaxy with the tools of this checkout."""
+    with serve.Galaxy(tmp_path_factory.mktemp("galaxy")) as running:
+        yield running

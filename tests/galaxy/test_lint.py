@@ -1,4 +1,4 @@
-"""planemo accepts the wrappers, without warnings and without network."""
+"""planemo accepts tools and workflow, Galaxy the tour and TPV the rules, without warnings and without network."""
 
 from __future__ import annotations
 
@@ -11,9 +11,50 @@ import pytest
 TOOLS = Path(__file__).resolve().parents[2] / "galaxy_tools"
 
 
-@pytest.mark.parametrize("path", sorted(TOOLS.glob("unmix_*.xml")), ids=lambda path: path.stem)
-def test_planemo_lint(planemo, path):
+def call(*command):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [planemo / "planemo", "lint", "--fail_level", "warn", path]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_planemo_accepts_the_tools(programs):
+    call(programs / "planemo", "lint", "--fail_level", "warn", *sorted(TOOLS.glob("unmix_*.xml")))
+
+
+def test_planemo_accepts_the_workflow(programs):
+    call(programs / "planemo", "workflow_lint", "--fail_level", "error", TOOLS / "workflow" / "unmix.gxwf.yml")
+
+
+def test_the_exported_workflow_is_the_one_in_readable_form(programs, tmp_path):
+    call(programs / "gxwf-to-native", TOOLS / "workflow" / "unmix.gxwf.yml", tmp_path / "unmix.ga")
+    made, kept = ((folder / "unmix.ga").read_text() for folder in (tmp_path, TOOLS / "workflow"))
+    assert made == kept, "run: .cache/galaxy/bin/gxwf-to-native galaxy_tools/workflow/unmix.gxwf.yml (in its folder)"
+
+
+def test_the_tour_is_one(programs):
+    call(programs / "gx-validate-tours", TOOLS / "tours" / "unmix.yaml")
+
+
+@pytest.mark.parametrize(
+    ("tool", "size", "destination"),
+    [
+        ("unmix_train", 1, "unmix_gpu"),
+        ("unmix_run", 1, "unmix_gpu"),
+        ("unmix_predict", 1, "unmix_cpu"),
+        ("unmix_report", 0, "unmix_cpu"),
+    ],
+)
+def test_tpv_sends_training_to_the_gpu_and_the_rest_elsewhere(programs, tmp_path, tool, size, destination):
+    rules = TOOLS / "tpv"
+    (tmp_path / "job_conf.yml").write_text(
+        "runners: {local: {load: 'galaxy.jobs.runners.local:LocalJobRunner'}}\n"
+        "execution:\n  default: tpv\n  environments:\n    tpv:\n      runner: dynamic\n      type: python\n"
+        "      function: map_tool_to_destination\n      rules_module: tpv.rules\n"
+        f"      tpv_config_files: ['{rules}/tools.yml', '{rules}/destinations.yml']\n"
+    )
+    said = call(
+        *(programs / "tpv", "dry-run", "--job-conf", tmp_path / "job_conf.yml", "--tool", tool),
+        *("--input-size", size, rules / "tools.yml", rules / "destinations.yml"),
+    )
+    assert f"id: {destination}" in said or destination in said

@@ -1,0 +1,257 @@
+#!/usr/bin/env python
+"""Start a real Galaxy on this machine with the tools of unmix: ``python galaxy_tools/serve.py [PORT]``, Ctrl-C ends it.
+
+Galaxy comes from its wheels (requirements/galaxy.lock) into .cache/galaxy; its data live in a folder that is removed at
+the end. No container, conda, database server or internet is needed once the wheels are there. Jobs run the scripts of
+this checkout. The tests and the demo in a browser use the class :class:`Galaxy`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOOLS = Path(__file__).resolve().parent
+ROOT = TOOLS.parent
+HOME = ROOT / ".cache" / "galaxy"
+LOCK = ROOT / "requirements" / "galaxy.lock"
+EMAIL, PASSWORD, BOOTSTRAP = "biologist@example.org", "unmix-demo", "only-for-this-machine"
+START, STOP = 300, 20  # seconds that Galaxy may take
+
+
+def install() -> Path:
+    """Return the folder of Galaxy's programs; installed from the lock when that has changed."""
+    digest, stamp = hashlib.sha256(LOCK.read_bytes()).hexdigest(), HOME / "lock.sha256"
+    if not stamp.exists() or stamp.read_text() != digest:
+        uv = _find_uv()
+        subprocess.run([uv, "venv", "-q", "--clear", "--python", ROOT / ".venv/bin/python", HOME], check=True)
+        packages = [uv, "pip", "install", "-q", "--python", HOME / "bin/python", "--no-deps", "--require-hashes"]
+        subprocess.run([*packages, "-r", LOCK], check=True)
+        stamp.write_text(digest)
+    return HOME / "bin"
+
+
+def _find_uv() -> Path:
+    """Return uv as scripts/setup finds it: a working one on PATH, else the one that setup brought."""
+    found = shutil.which("uv")
+    if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
+        return Path(found)
+    return ROOT / ".cache" / "uv" / "bin" / "uv"
+
+
+class Galaxy:
+    """A running Galaxy: the web server, and a worker beside it that looks at finished jobs.
+
+    Parameters
+    ----------
+    folder
+        For its configuration, database, datasets and logs.
+    port
+        On 127.0.0.1; 0 takes a free one.
+    environment
+        Of every job, in Galaxy's terms (``docker_enabled`` and so on).
+
+    Attributes
+    ----------
+    url, key
+        Address, and the API key of its one user, who is the administrator.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, environment: dict | None = None) -> None:
+        self.folder, self.programs = folder, install()
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.key = ""
+        self._environment = environment or {}
+        self._processes: list[subprocess.Popen] = []
+
+    def __enter__(self) -> Galaxy:
+        """Start both processes and make the user."""
+        self._configure()
+        server = self._start("server", "galaxy-web", "-c", self.config, "-b", f"127.0.0.1:{self.port}")
+        self._wait(server, lambda: "Parsing the tool configuration" in self.log("server"))  # the database is there
+        worker = ("--app", "galaxy.celery", "worker", "--concurrency", "2", "--pool", "threads", "--loglevel", "INFO")
+        worker = self._start("worker", "celery", *worker)
+        self._wait(server, self._answers)
+        self._wait(worker, lambda: "ready." in self.log("worker"))
+        user = self.call("/api/users", {"username": "biologist", "email": EMAIL, "password": PASSWORD})
+        self.key = self.call(f"/api/users/{user['id']}/api_key", {})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End both processes, and what they started."""
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    @property
+    def config(self) -> Path:
+        """Galaxy's configuration."""
+        return self.folder / "galaxy.yml"
+
+    def log(self, name: str) -> str:
+        """Return what a process has said."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def call(self, path: str, data: dict | None = None) -> dict | str:
+        """Ask the API; with data, post them."""
+        body = None if data is None else json.dumps(data).encode()
+        headers = {"x-api-key": self.key or BOOTSTRAP, "Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers), timeout=60) as answer:
+            return json.load(answer)
+
+    def _start(self, name: str, program: str, *arguments: object) -> subprocess.Popen:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "GALAXY_CONFIG_FILE": str(self.config)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every job compiles Galaxy anew
+        environment.pop("PYTHONPATH", None)
+        with (self.folder / f"{name}.log").open("w") as log:
+            process = subprocess.Popen(
+                [str(part) for part in (self.programs / program, *arguments)],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def _wait(self, process: subprocess.Popen, ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + START
+        while not ready():
+            if process.poll() is not None or time.monotonic() > end:
+                last = "\n".join(self.log("server").splitlines()[-30:])
+                self.__exit__()
+                message = f"Galaxy did not start:\n{last}"
+                raise RuntimeError(message)
+            time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        try:
+            self.call("/api/version")
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+        return True
+
+    def _configure(self) -> None:
+        """Write the configuration: SQLite, jobs on this machine, the packages of .venv as their only dependency."""
+        for name in ("data", "broker", "control"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        version = _version()
+        package = self.folder / "packages" / "unmix" / version
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "env.sh").write_text(f'export PATH="{ROOT / "bin"}:{ROOT / ".venv" / "bin"}:$PATH"\n')
+        tools = sorted(TOOLS.glob("unmix_*.xml"), key=lambda path: (path.stem != "unmix_run", path.stem))
+        entries = "".join(f'<tool file="{path.name}"/>' for path in tools)
+        (self.folder / "tools.xml").write_text(
+            f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
+        )
+        (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\n")
+        broker = {name: str(self.folder / "broker") for name in ("data_folder_in", "data_folder_out")}
+        settings = {
+            "config_dir": str(self.folder),
+            "data_dir": str(self.folder / "data"),
+            "database_connection": f"sqlite:///{self.folder}/data/universe.sqlite?isolation_level=IMMEDIATE",
+            "tool_config_file": str(self.folder / "tools.xml"),
+            "tool_data_table_config_path": str(TOOLS / "tool_data_table_conf.xml.test"),
+            "tour_config_dir": str(TOOLS / "tours"),
+            "static_images_dir": str(self._images()),
+            "sanitize_allowlist_file": str(self.folder / "allowlist.txt"),
+            "admin_users": EMAIL,
+            "bootstrap_admin_api_key": BOOTSTRAP,
+            "id_secret": BOOTSTRAP,
+            "allow_local_account_creation": True,
+            "conda_auto_init": False,
+            "conda_auto_install": False,
+            "enable_mulled_containers": False,
+            "use_cached_dependency_manager": False,
+            "dependency_resolvers": [{"type": "galaxy_packages", "base_path": str(self.folder / "packages")}],
+            "container_resolvers": [{"type": "explicit"}],
+            "job_config": {
+                "runners": {"local": {"load": "galaxy.jobs.runners.local:LocalJobRunner", "workers": 2}},
+                "execution": {
+                    "default": "here",
+                    "environments": {"here": {"runner": "local", "local_slots": 1, **self._environment}},
+                },
+            },
+            "cleanup_job": "onsuccess",
+            "job_handler_monitor_sleep": 0.2,
+            "calculate_dataset_hash": "never",
+            "metadata_strategy": "directory_celery",
+            "enable_celery_tasks": True,
+            "celery_conf": {
+                "task_ignore_result": False,
+                "broker_url": "filesystem://",
+                "broker_transport_options": {
+                    **broker,
+                    "processed_folder": broker["data_folder_in"],
+                    "control_folder": str(self.folder / "control"),
+                    "polling_interval": 0.1,
+                },
+            },
+            "welcome_url": "/static/welcome.sample.html",
+        }
+        self.config.write_text(json.dumps({"galaxy": settings}, indent=1))  # JSON is YAML
+
+    def _images(self) -> Path:
+        """Return a folder with Galaxy's own images and those of the tools' help."""
+        images = self.folder / "images"
+        if not images.exists():
+            images.mkdir()
+            places = [
+                *HOME.glob("lib/python*/site-packages/galaxy/webapps/base/static/images"),
+                TOOLS / "static" / "images",
+            ]
+            for place in places:
+                for path in place.iterdir():
+                    (images / path.name).symlink_to(path)
+        return images
+
+
+def _version() -> str:
+    text = (ROOT / "src" / "unmix" / "__init__.py").read_text()
+    return text.split('__version__ = "')[1].split('"')[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8080
+    with tempfile.TemporaryDirectory(prefix="unmix-galaxy-") as made, Galaxy(Path(made), port) as galaxy:
+        sys.stdout.write(
+            f"Galaxy: {galaxy.url}\nlog in as {EMAIL}, password {PASSWORD}; API key {galaxy.key}\nCtrl-C ends it\n"
+        )
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+if __name__ == "__main__":
+    main()
