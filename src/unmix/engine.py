@@ -233,7 +233,6 @@ def predict(
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
         "unlike_reference": trust.unlike_reference(model, distances),
-        **method.reasons(model, expression, present, chosen, estimate),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)

@@ -218,12 +218,6 @@ class Method:
 
         return explain.explained(model, self.estimate(model, expression, present, device), present)
 
-    def reasons(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Return reasons of the method's own to distrust samples: for each flag a mask of the samples."""
-        return {}
-
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the expression of every type in every sample, samples x types x genes of the model, per million.
 

@@ -97,6 +97,11 @@ class BayesPrism(ClassicalMethod):
         "published": Recipe(update=True),
     }
 
+    @classmethod
+    def transductive_of(cls, recipe: Recipe) -> bool:
+        """Tell that the update learns from the samples of a bulk."""
+        return recipe.update
+
     def fit(self, task: Task) -> Fit:
         """Learn the profiles; update them by the bulk if the recipe says so."""
         fit, recipe = super().fit(task), task.recipe
