@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: benchmark help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
+.PHONY: benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -61,8 +61,12 @@ format: setup ## lay the Python code out
 
 sync: setup ## pages and files that are made from others
 	.venv/bin/python scripts/parameters.py
+	.venv/bin/python scripts/method_pages.py
 	.venv/bin/python galaxy_tools/make_macros.py
 	.venv/bin/python galaxy_tools/test-data/make_test_data.py
+
+results: setup ## accuracy of all methods on the real pairs beside the project, three seeds -> docs/results.md
+	.venv/bin/python benchmarks/accuracy.py
 
 benchmark: setup ## speed against the limits, on one core
 	.venv/bin/python benchmarks/speed.py

@@ -13,6 +13,7 @@ workflow {
         file(params.input, checkIfExists: true),
         groovy.json.JsonOutput.toJson(params),
         params.tracedir ?: "${outdir}/pipeline_info",
+        params.explain.toString() == 'true',
     )
 
     DECONVOLVE.out.reports.subscribe { meta, _report ->

@@ -5,6 +5,7 @@ include { REFERENCE } from '../modules/reference.nf'
 include { CHECK } from '../modules/check.nf'
 include { TRAIN } from '../modules/train.nf'
 include { PREDICT } from '../modules/predict.nf'
+include { EXPLAIN } from '../modules/explain.nf'
 include { EVALUATE } from '../modules/evaluate.nf'
 include { REPORT } from '../modules/report.nf'
 
@@ -25,6 +26,7 @@ workflow DECONVOLVE {
     samplesheet // file: the samplesheet as the user wrote it
     settings // string: all parameters as JSON
     tracedir // string: folder for the versions
+    explain // boolean: also attribute the fractions to genes
 
     main:
     SAMPLESHEET(
@@ -74,7 +76,7 @@ workflow DECONVOLVE {
                 malignant: method.needs_malignant == 'True' ? row.malignant : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method, control: method.control == 'True'], bulk)
         }
     TRAIN(
         ch_jobs
@@ -83,12 +85,12 @@ workflow DECONVOLVE {
             .combine(ch_references, by: 0)
             .map { _name, model, extra, reference -> [model, reference] + extra }
     )
-    PREDICT(
-        ch_jobs
-            .map { model, _extra, meta, bulk -> tuple(model, meta, bulk) }
-            .combine(TRAIN.out.model, by: 0)
-            .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
-    )
+    ch_trained = ch_jobs
+        .map { model, _extra, meta, bulk -> tuple(model, meta, bulk) }
+        .combine(TRAIN.out.model, by: 0)
+        .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
+    PREDICT(ch_trained)
+    EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EVALUATE(
         PREDICT.out.fractions
             .map { meta, fractions, fractions_long -> tuple(meta.id, meta, fractions, fractions_long) }
@@ -115,5 +117,6 @@ workflow DECONVOLVE {
     emit:
     fractions = PREDICT.out.fractions // channel: [ meta, fractions.tsv, fractions_long.tsv ]
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
+    attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

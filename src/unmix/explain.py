@@ -148,15 +148,15 @@ def attribute(
     Raises
     ------
     NotApplicable
-        If the method uses no genes.
+        If the method is a control.
     DataError
         If the bulk has less than half of the model's genes.
     """
     from unmix.errors import NotApplicable
 
     method = registry.get(model.method)
-    if not model.genes:
-        raise NotApplicable(f"{model.method} looks at no gene", "a method that does", "explain another model")
+    if method.info.family == "control":
+        raise NotApplicable(f"{model.method} is a control, which no gene drives", "a method", "explain another model")
     expression, present, device = align(method, model, bulk, device, say)
     found = method.attribute(model, expression, present, device)
     if found.error() > 2 * TOLERANCE:

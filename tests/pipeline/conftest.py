@@ -84,6 +84,6 @@ def data(demo, tmp_path_factory):
 def finished(data, tmp_path_factory):
     """Return the folder of a whole run on two rows, and what Nextflow printed."""
     folder = tmp_path_factory.mktemp("finished")
-    done = nextflow(folder, "run", ROOT, *QUICK, "--input", data / "sheet.csv")
+    done = nextflow(folder, "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv")
     assert done.returncode == 0, done.out
     return folder, done.out

@@ -14,7 +14,7 @@ from unmix import units
 
 from .conftest import ROOT, nextflow
 
-PROCESSES = {"SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EVALUATE", "REPORT"}
+PROCESSES = {"SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EXPLAIN", "EVALUATE", "REPORT"}
 
 
 def config(text):

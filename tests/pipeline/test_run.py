@@ -33,12 +33,14 @@ def test_results_are_laid_out_as_the_contract_says(finished):
     results = finished[0] / "results"
     tables = {"fractions.tsv", "fractions_long.tsv", "run.json"}
     evaluated = {"metrics.tsv", "metrics.run.json", "pairs.tsv"}
+    explained = {"attributions.tsv", "attributions.svg", "attributions.run.json"}
     for row, given, headline in (("first", tables | evaluated, tables | {"metrics.tsv"}), ("second", tables, tables)):
         assert {path.name for path in (results / row).iterdir()} == {
             *headline, "check", "report.html", "nnls", "scaden", "random",
         }  # fmt: skip
         for method in ("nnls", "scaden", "random"):
-            assert {path.name for path in (results / row / method).iterdir()} == given
+            found = {path.name for path in (results / row / method).iterdir()}
+            assert found == (given if method == "random" else given | explained)
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
     assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
     assert {path.name for path in (results / "models").glob("*.safetensors")} == {
@@ -68,8 +70,16 @@ def test_nextflow_names_the_report_of_every_row(finished):
         assert f"unmix: {row} is done, see results/{row}/report.html" in finished[1]
 
 
+def test_fractions_are_explained_where_asked_for(finished):
+    for method in ("nnls", "scaden"):
+        header, rows = table(finished[0] / "results" / "first" / method / "attributions.tsv")
+        assert header == ["sample", "cell_type", "gene", "attribution", "observed", "expected"]
+        assert {row[1] for row in rows} == set(TYPES)
+        assert (finished[0] / "results" / "first" / method / "attributions.svg").stat().st_size > 10_000
+
+
 def test_resume_runs_nothing_again(finished, data):
-    again = nextflow(finished[0], "run", ROOT, *QUICK, "--input", data / "sheet.csv", "-resume")
+    again = nextflow(finished[0], "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv", "-resume")
     assert again.returncode == 0, again.out
     assert {row["status"] for row in trace(finished[0])} == {"CACHED"}
 

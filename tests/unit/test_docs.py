@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -26,3 +27,11 @@ def test_tutorial(root, tmp_path):
     assert "undone" in done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert (tmp_path / "results" / "nnls" / "metrics.tsv").exists()
+
+
+def test_pages_of_methods_are_those_of_the_registry(root):
+    pages = runpy.run_path(str(root / "scripts" / "method_pages.py"))["pages"]()
+    found = set((root / "docs" / "methods").glob("*.md"))
+    assert found == {path for path in pages if path.parent.name == "methods"}
+    for path, text in pages.items():
+        assert path.read_text("utf-8") == text, f"{path.name} is old: make sync"

@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_said(trained, tmp_path):
     with pytest.raises(UsageError, match="svg"):
         explain.draw(pd.DataFrame(), tmp_path / "figure.txt")
     uniform = engine.train("uniform", toy()[0], device="cpu")
-    with pytest.raises(NotApplicable, match="looks at no gene"):
+    with pytest.raises(NotApplicable, match="which no gene drives"):
         explain.attribute(uniform, bulk)
 
 

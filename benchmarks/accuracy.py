@@ -1,0 +1,234 @@
+#!/usr/bin/env python
+"""Every method on real bulk with measured or designed fractions, three seeds: docs/results.tsv and docs/results.md.
+
+    .venv/bin/python benchmarks/accuracy.py [--only METHOD,...] [--pair NAME,...]
+
+Needs the data beside the project (UNMIX_SHARED). What stands in results.tsv for the same recipe is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from unmix import check, engine, io, metrics, registry, uncertainty
+from unmix.errors import NotApplicable
+from unmix.recipe import asdict
+from unmix.reference import prepare_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import anndata as ad
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
+DATA, TABLE, PAGE = SHARED / "data", ROOT / "docs" / "results.tsv", ROOT / "docs" / "results.md"
+SEEDS = (0, 1, 2)
+KEY = ("pair", "method", "recipe", "seed")
+#: Methods whose published settings are run too, beside what their originals gave on the first pair.
+PUBLISHED = ("scaden", "tape", "dissect")
+#: The originals at their defaults on the first pair, one run each: mean r per type, CCC, RMSE, CPU seconds.
+ORIGINALS = {
+    "Scaden 1.1.2": (0.754, 0.570, 0.096, 1005),
+    "DISSECT 0.1.1 (3 of 5 members)": (0.760, 0.671, 0.092, 1188),
+    "TAPE 1.1.2, adaptive": (0.615, 0.557, 0.101, 604),
+    "TAPE 1.1.2, not adaptive": (0.692, 0.579, 0.109, None),
+}
+PAIRS: dict[str, Pair] = {}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A reference, bulk samples and what is known of them."""
+
+    title: str
+    said: str
+    load: Callable[[], tuple[ad.AnnData, Path, str, pd.DataFrame]]
+    """Reference, bulk, its unit, truth (samples x types)."""
+    methods: tuple[str, ...] = ()
+    """Only these; all that need nothing more where empty."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """More for engine.train."""
+
+
+def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Put a pair into PAIRS."""
+
+    def put(load: Callable[[], Any]) -> Callable[[], Any]:
+        PAIRS[name] = Pair(title, said, load, **facts)
+        return load
+
+    return put
+
+
+@pair(
+    "pbmc",
+    "PBMC (Monaco et al. 2019)",
+    "12 samples of PBMC, RNA-seq (TPM), fractions by flow cytometry; reference of 1,303 cells of another laboratory "
+    "without donors (Newman et al. 2019), neutrophils left out. Five cell types, truth and estimates divided by their "
+    "sum over these.",
+)
+def pbmc() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+    """Return the pair of the demo-pbmc."""
+    source, folder = DATA / "sc_newman_nsclc_pbmc" / "counts.h5ad", DATA / "pbmc_monaco_gse107011"
+    reference = prepare_reference([source], "cell_type", "none", label_map={"Neutrophil": ""})
+    return reference, folder / "bulk.tsv.gz", "tpm", io.read_truth(folder / "truth.tsv")
+
+
+@pair(
+    "cell-lines",
+    "Cell lines (Tian et al. 2019)",
+    "55 designed mixes of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
+    "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells.",
+)
+def cell_lines() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+    """Return the designed mixtures."""
+    folder = DATA / "cellline_mixology_gse118767"
+    reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "none")
+    return reference, folder / "bulk.tsv.gz", "counts", io.read_truth(folder / "truth.tsv")
+
+
+@pair(
+    "purity",
+    "Purity (cell lines, H2228 called malignant)",
+    "The same samples; two of the lines count as normal cells. The protocol stands for the donor.",
+    methods=("deepdecon", "gbmpurity"),
+    options={"malignant": ["H2228"]},
+)
+def purity() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+    """Return the designed mixtures as samples of known purity."""
+    folder = DATA / "cellline_mixology_gse118767"
+    reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "batch")
+    truth = io.read_truth(folder / "truth.tsv")
+    malignant = truth["H2228"] / truth.sum(axis=1)
+    return reference, folder / "bulk.tsv.gz", "counts", pd.DataFrame({"malignant": malignant, "normal": 1 - malignant})
+
+
+def run(pair: Pair, loaded: Any, name: str, recipe: str, seed: int) -> dict[str, Any]:
+    """Train, predict and score once; `reason` says why a method cannot be applied."""
+    reference, path, unit, truth = loaded
+    bulk = check.read_bulk(path, unit, list(reference.var_names))
+    started = time.process_time()
+    try:
+        options = {"bulk": bulk} if registry.get(name).needs.bulk else {}
+        model = engine.train(name, reference, recipe=recipe, seed=seed, device="cpu", **options, **pair.options)
+        seconds = time.process_time() - started
+        found = engine.predict(model, bulk, device="cpu")
+    except NotApplicable as error:
+        return {"reason": error.found}
+    types = [t for t in found.values.columns if t in truth.columns]
+    samples = [s for s in found.values.index if s in truth.index]
+    known = truth.loc[samples, types].to_numpy()
+    known = known / known.sum(1, keepdims=True)
+    values = found.values.loc[samples, types].to_numpy()
+    if found.kind != "score":
+        values = uncertainty.normalised(values)
+    columns = metrics.agreement(known, values)
+    r = np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"]))
+    result = {"kind": found.kind, "r": float(r.mean()), "cpu": round(seconds, 1)}
+    if found.kind != "score":
+        pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
+        lower, upper = (part.loc[samples, types].to_numpy() for part in (found.lower, found.upper))
+        result |= {
+            "ccc": float(np.squeeze(pooled["ccc"])),
+            "rmse": float(np.sqrt(((values - known) ** 2).mean())),
+            "coverage": float(((lower <= known) & (known <= upper)).mean()),
+        }
+    return result
+
+
+def digest(name: str, recipe: str) -> str:
+    """Return what identifies the settings of a row."""
+    data = asdict(registry.get(name).recipes[recipe])
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def jobs(pair: Pair) -> list[tuple[str, str]]:
+    """Return methods and recipes of a pair."""
+    methods = registry.all_methods()
+    names = list(pair.methods)
+    if not names:
+        special = ("calibration", "malignant", "tissue", "weights")
+        names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
+    return [(name, "default") for name in names] + [(name, "published") for name in PUBLISHED if name in names]
+
+
+def page(table: pd.DataFrame) -> str:
+    """Return docs/results.md."""
+    lines = [
+        "# Accuracy on real bulk",
+        "",
+        "Made by `make results` from docs/results.tsv, which the same command fills. Mean over three seeds, standard "
+        "deviation behind the sign; CPU seconds of one training. A method that does not beat the controls in r per "
+        "type and CCC tells nothing about these samples. Nothing was tuned on them.",
+    ]
+    for name, pair in PAIRS.items():
+        rows = table[table["pair"] == name]
+        if rows.empty:
+            continue
+        lines += ["", f"## {pair.title}", "", pair.said, ""]
+        lines += ["| method | gives | r per type | CCC | RMSE | truth in 90 % interval | CPU s |", "|---" * 7 + "|"]
+        scored = rows[rows["r"].notna()]
+        groups = [part for _, part in scored.groupby(["method", "recipe"], sort=False)]
+        for part in sorted(groups, key=lambda part: -part["r"].mean()):
+            first = part.iloc[0]
+            shown = first["method"] + (" (published)" if first["recipe"] == "published" else "")
+            family = registry.get(first["method"]).info.family
+            shown = f"*{shown}* (control)" if family == "control" else shown
+            cells = [spread(part[c]) for c in ("r", "ccc", "rmse", "coverage")]
+            lines.append(f"| {shown} | {first['kind']} | {' | '.join(cells)} | {part['cpu'].mean():.0f} |")
+        if name == "pbmc":
+            for title, (r, ccc, rmse, cpu) in ORIGINALS.items():
+                lines.append(f"| original {title} | cell | {r:.2f} | {ccc:.2f} | {rmse:.3f} | | {cpu or ''} |")
+        refused = rows[rows["reason"].notna()].drop_duplicates("method")
+        if len(refused):
+            said = [f"{m} ({r})" for m, r in zip(refused["method"], refused["reason"], strict=True)]
+            lines += ["", f"Not applicable: {'; '.join(said)}."]
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: pd.Series) -> str:
+    """Return mean and standard deviation over the seeds."""
+    if values.isna().any():
+        return ""
+    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=0):.3f}" if values.std(ddof=0) >= 5e-4 else "")
+
+
+def main(only: list[str], pairs: list[str]) -> None:
+    """Run what is missing, write the table after every row, then the page."""
+    table = pd.read_csv(TABLE, sep="\t") if TABLE.exists() else pd.DataFrame()
+    rows = {tuple(row[name] for name in KEY): row for row in table.to_dict("records")}
+    for title in pairs or PAIRS:
+        pair, loaded = PAIRS[title], None
+        for name, recipe in jobs(pair):
+            if only and name not in only:
+                continue
+            for seed in SEEDS:
+                key, settings = (title, name, recipe, seed), digest(name, recipe)
+                if rows.get(key, {}).get("settings") == settings:
+                    continue
+                loaded = loaded or pair.load()
+                found = run(pair, loaded, name, recipe, seed)
+                rows[key] = dict(zip(KEY, key, strict=True)) | {"settings": settings} | found
+                print(*key, {k: v for k, v in found.items() if k != "kind"}, flush=True)
+                pd.DataFrame(rows.values()).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")
+    columns = [*KEY, "settings", "reason", "kind", "r", "ccc", "rmse", "coverage", "cpu"]
+    PAGE.write_text(page(pd.DataFrame(rows.values(), columns=columns)), "utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in ("--only", "--pair"):
+        parser.add_argument(option, default="", help="names between commas")
+    arguments = parser.parse_args()
+    main(*([name for name in text.split(",") if name] for text in (arguments.only, arguments.pair)))
