@@ -9,15 +9,23 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("model", type=cli.FILE)
 @click.argument("bulk", type=cli.FILE)
+@click.option(
+    "--also",
+    type=cli.FILE,
+    multiple=True,
+    metavar="MODEL",
+    help="Model of the same cell types from another reference; repeatable. Every sample weighs the models by how well "
+    "they rebuild it.",
+)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(
     "--level", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Coverage of the intervals."
 )
 @click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.common
-def main(model, bulk, unit, level, out_dir, **options):
+def main(model, bulk, also, unit, level, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
-        from unmix import check, engine
+        from unmix import check, engine, ensemble
         from unmix.fractions import write_fractions
         from unmix.io import write_table
         from unmix.model import Model
@@ -25,10 +33,17 @@ def main(model, bulk, unit, level, out_dir, **options):
         run.input("model", model)
         run.input("bulk", bulk)
         trained = Model.load(model)
-        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        for number, path in enumerate(also):
+            run.input(f"also_{number}", path)
+        models = [trained, *map(Model.load, also)]
+        samples = check.read_bulk(bulk, unit, list(dict.fromkeys(gene for one in models for gene in one.genes)) or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
-        fractions = engine.predict(trained, samples, level=level, device=options["device"], say=run.say)
+        estimated = {"level": level, "device": options["device"], "say": run.say}
+        if also:
+            fractions = ensemble.predict(models, samples, **estimated)
+        else:
+            fractions = engine.predict(trained, samples, **estimated)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
         run.facts["level"], run.facts["transductive"] = level, engine.transductive(trained)
         run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
