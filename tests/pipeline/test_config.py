@@ -86,7 +86,7 @@ def test_deep_methods_alone_get_a_gpu_in_docker(data, tmp_path):
     skip = '[ "$1" = run ] || exit 0\nwhile [[ "$1" != localhost/unmix:* ]]; do shift; done\nshift'
     docker.write_text(f'#!/usr/bin/env bash\n{skip}\nPATH={ROOT}/bin:{ROOT}/.venv/bin:$PATH exec "$@"\n')
     docker.chmod(0o755)
-    arguments = ("-profile", "test,docker,gpu", "--input", data / "sheet.csv", "-stub-run")
+    arguments = ("-profile", "test,docker,gpu", "--explain", "true", "--input", data / "sheet.csv", "-stub-run")
     done = nextflow(tmp_path, "run", ROOT, *arguments, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.out
     asked = {}
