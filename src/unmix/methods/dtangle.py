@@ -71,6 +71,8 @@ class Dtangle(ClassicalMethod):
         doi="10.1093/bioinformatics/bty926",
         year=2019,
         licence="GPL-3",
+        original="The closed form of the paper; the R package was not run.",
+        chosen="markers and their number by the rule of the signature builder.",
     )
     kind = "mrna"
     recipes = {

@@ -1,8 +1,9 @@
 """EPIC: constrained least squares that leaves room for cells the reference does not know (Racle et al. 2017).
 
 Written from the paper and the description of EPIC 1.1.7. The published reference profiles may not be passed on;
-profiles, their variability and the mRNA content of a cell come from the single-cell reference instead. The exact
-minimum is found where the original stops an approximate search.
+profiles, their variability and the mRNA content of a cell come from the single-cell reference, or from the user's own
+files: `--weights PROFILES [--weights VARIANCES] [--weights SIGNATURE_GENES] [--weights MRNA]`. The exact minimum is
+found where the original stops an approximate search.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from unmix.classical import ClassicalMethod
 from unmix.classical import Recipe as Base
-from unmix.method import Info
+from unmix.method import Fit, Info, Task
+from unmix.published import signature_of
 from unmix.registry import register
 from unmix.signature import Genes, choose, donor_profiles, filled
 from unmix.solvers import sum_constrained
@@ -72,12 +74,32 @@ class EPIC(ClassicalMethod):
         doi="10.7554/eLife.26476",
         year=2017,
         licence="academic use only, not redistributable (not contained)",
+        original="The solver follows the published description; EPIC itself was not run and its reference "
+        "profiles are not contained.",
+        chosen="profiles and their variability come from the user's reference; cell sizes from its mean total counts.",
     )
     kind = "cell"
     recipes = {
         "default": Recipe(weights="inverse", platform=0.5),
         "published": Recipe(),
     }
+
+    def fit(self, task: Task) -> Fit:
+        """Take the profiles of the user's files, or learn them."""
+        if not task.weights:
+            return super().fit(task)
+        own, recipe = signature_of(task.weights, task.recipe.fractions), task.recipe
+        genes, profile = own.signature.index.to_numpy(str), own.signature.to_numpy().T
+        variance = profile if own.variance is None else own.variance.fillna(np.inf).to_numpy().T
+        variance = variance + (recipe.platform * profile) ** 2
+        if own.genes:
+            variance[:, ~np.isin(genes, own.genes)] = np.inf
+        size = np.ones(len(profile)) if own.size is None else own.size.to_numpy()
+        own_kind = "mrna" if own.size is None else self.kind
+        kind = own_kind if recipe.fractions == "own" else recipe.fractions
+        learned = {"profile": profile, "variance": variance, "size": size}
+        learned |= {"rna": size} if kind != own_kind else {}
+        return Fit(genes, learned, {}, kind, tuple(own.signature.columns))
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.

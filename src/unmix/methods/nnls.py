@@ -30,6 +30,8 @@ class NNLS(LeastSquares):
         doi="10.1371/journal.pone.0006098",
         year=2009,
         licence="none needed (scipy)",
+        original="scipy's solver; no original to compare with.",
+        chosen="default weighs genes alike, chosen on simulated mixes.",
     )
     recipes = {
         "default": Classical(weights="mean"),

@@ -45,6 +45,8 @@ class OLS(LeastSquares):
         doi="10.1371/journal.pone.0006098",
         year=2009,
         licence="none needed (numpy)",
+        original="The stepwise removal of the paper; no original to compare with.",
+        chosen="default weighs genes alike, chosen on simulated mixes.",
     )
     recipes = {
         "default": Classical(weights="mean"),
