@@ -21,7 +21,12 @@ from unmix import cli
 @click.option(
     "--malignant", multiple=True, metavar="TYPE", help="A malignant cell type of the reference; repeatable, or T1,T2."
 )
-@click.option("--weights", type=cli.FILE, multiple=True, help="Published weights to start from; repeatable.")
+@click.option(
+    "--weights",
+    type=cli.FILE,
+    multiple=True,
+    help="Published weights, signature (genes x types) or gene sets (GMT) to take; repeatable.",
+)
 @click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
 @click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."

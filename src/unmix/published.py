@@ -34,6 +34,8 @@ class Published:
     ----------
     signature
         Genes x types, linear.
+    variance
+        Genes x types: a second table of the signature's types (EPIC).
     sets
         Genes of each set, by its name.
     genes
@@ -47,6 +49,7 @@ class Published:
     """
 
     signature: pd.DataFrame | None = None
+    variance: pd.DataFrame | None = None
     sets: dict[str, list[str]] = field(default_factory=dict)
     genes: list[str] = field(default_factory=list)
     size: pd.Series | None = None
@@ -61,7 +64,8 @@ def read(paths: Iterable[Path]) -> Published:
     ----------
     paths
         ``.gmt``: gene sets. TSV or CSV, plain or gzip: genes x types (a signature); type and one number (mRNA of a
-        cell); a column of sets and one of genes (gene sets); a column of genes (a list); xCell's two tables.
+        cell); a column of sets and one of genes (gene sets); a column of genes (a list); xCell's two tables. A second
+        table of the signature's types holds its variances.
 
     Raises
     ------
@@ -135,6 +139,8 @@ def _add(found: Published, path: Path) -> None:
         found.spillover = _numbers(table, path).loc[:, list(table.index)]
     elif table.shape[1] == 1:
         found.size = _numbers(table, path).iloc[:, 0]
+    elif found.signature is not None and set(found.signature) == set(table):
+        found.variance = _numbers(table, path).reindex(found.signature.index)[list(found.signature)]
     else:
         found.signature = _numbers(table, path)
 

@@ -74,16 +74,17 @@ class QuanTIseq(ClassicalMethod):
         recipe, cells = task.recipe, task.train
         if recipe.fractions == "mrna":
             raise UsageError("quantiseq divides by mRNA contents itself", "--set fractions=own or cell")
-        genes, types, learned = cells.genes, cells.cell_types, None
+        genes, types, learned, kind = cells.genes, cells.cell_types, None, self.kind
         if task.weights:
             own = signature_of(task.weights, "own")
             table = own.signature.drop(index=own.genes, errors="ignore")
             genes, types = np.union1d(cells.genes, table.index.to_numpy(str)), list(table.columns)
+            kind = self.kind if own.size is not None else "mrna"
             size = np.ones(len(types)) if own.size is None else own.size.fillna(own.size.mean()).to_numpy()
             learned = {"signature": table.reindex(genes, fill_value=0.0).to_numpy().T, "size": size}
         others = ["Other"] if recipe.other else []
         learned = learned or self.learn(cells, np.arange(len(genes)), recipe)
-        return Fit(genes, learned, {}, cell_types=(*types, *others))
+        return Fit(genes, learned, {}, kind, (*types, *others))
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million, zero but for the signature's genes, and the mRNA of a cell."""
