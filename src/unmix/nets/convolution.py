@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from unmix.recipe import Net
 
+#: Share of a batch in the running moments of :class:`Attention`, which has no original in Keras: right after few steps.
+MOMENTUM = 0.1
+
 
 class Convolutions(Ensemble):
     """Convolutions over the genes, each followed by ReLU and maximum pooling; dense layers on what is left (Autoptcr).
@@ -92,6 +95,8 @@ class Attention(Ensemble):
         self.kernel, self.stride, self.heads = kernel, stride, heads
         self.filter = nn.Parameter(convolution(1, filters, kernel, generator))
         self.norm = BatchNorm(1, filters)
+        for norm in (self.norm, *self.norms):
+            norm.momentum = MOMENTUM
         self.position = nn.Parameter(torch.empty(tokens, filters).normal_(0, 0.02, generator=generator))
         self.project = nn.Parameter(glorot(3, filters, filters, generator))
         self.join = nn.Parameter(glorot(1, filters, filters, generator)[0])
