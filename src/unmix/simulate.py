@@ -93,6 +93,10 @@ class Cells:
         sums = np.stack([self.counts[self.type_of == k].sum(0).A1 for k in range(len(self.cell_types))])
         return 1e6 * sums / np.maximum(sums.sum(1, keepdims=True), 1)
 
+    def mean_cells(self, genes: np.ndarray) -> np.ndarray:
+        """Return types x `genes` (indices): the mean counts of a cell of each type."""
+        return self.signature()[:, genes] * (self.rna_per_cell()[:, None] / 1e6)
+
     def rna_per_cell(self) -> np.ndarray:
         """Return the mean total count of a cell of each type."""
         totals = self.counts.sum(1).A1
