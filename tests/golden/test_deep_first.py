@@ -1,0 +1,91 @@
+"""Digitaldlsorter, Autoptcr, CONVdeconv and NNICE: what their sources say, and the numbers of our first version.
+
+No original can be run (no weights, no code, or TensorFlow 1 and ZINB-WaVE), so the numbers are ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import engine, registry
+from unmix.toy import toy
+
+#: RMSE on the toy bulk after a quick training with seed 0; uniform has 0.152.
+FIRST = {
+    ("digitaldlsorter", "default"): 0.070,
+    ("digitaldlsorter", "published"): 0.111,
+    ("digitaldlsorter", "published_r"): 0.070,
+    ("autoptcr", "default"): 0.046,
+    ("autoptcr", "published"): 0.135,
+    ("convdeconv", "default"): 0.047,
+    ("convdeconv", "published"): 0.058,
+    ("nnice", "default"): 0.043,
+    ("nnice", "published"): 0.147,
+}
+#: Other draws of the same training move the RMSE by about this much.
+TOLERANCE = 0.02
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy()
+
+
+@pytest.mark.parametrize(("name", "recipe"), FIRST)
+def test_accuracy_of_the_first_version(data, name, recipe):
+    settings = ["simulation.samples=500"] if recipe == "published" and name != "digitaldlsorter" else []
+    model = engine.train(name, data[0], recipe=recipe, settings=settings, quick=True, device="cpu")
+    truth = data[1].obsm["cell_fractions"]
+    found = engine.predict(model, data[1], device="cpu").values[truth.columns]
+    assert np.sqrt(((found - truth) ** 2).to_numpy().mean()) == pytest.approx(FIRST[name, recipe], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(("recipe", "single"), [("published", 9), ("published_r", 0)])
+def test_digitaldlsorter_learns_from_single_cells_too(data, monkeypatch, recipe, single):
+    method, seen = type(registry.get("digitaldlsorter")), []
+    batch = method.batch
+    monkeypatch.setattr(method, "batch", lambda *given: seen.append(batch(*given)) or seen[-1])
+    engine.train("digitaldlsorter", data[0], recipe=recipe, settings=["train.steps=1"], quick=True, device="cpu")
+    inputs, truth = (part.numpy() for part in seen[0])
+    assert len(inputs) == len(truth) == method.recipes[recipe].train.batch
+    assert np.allclose(truth.sum(1), 1, atol=1e-6)
+    if single:  # the last of the batch: 1 in 11.5
+        assert (truth[-single:].max(1) == 1).all()
+        assert (truth[:-single].max(1) == 1).mean() < 0.1
+        lowest = np.isclose(inputs, inputs.min(1, keepdims=True)).mean(1)
+        assert lowest[-single:].min() > 2 * lowest[:-single].max()  # a cell shows few of the genes
+
+
+def test_digitaldlsorter_loss_is_the_divergence():
+    import torch
+    from scipy.stats import entropy
+
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(size=(1, 7, 4)))
+    truth = rng.dirichlet(np.ones(4), 7)
+    batch = torch.zeros(7, 2), torch.from_numpy(truth)
+    found = registry.get("digitaldlsorter").loss(lambda _: logits, batch, None).item()
+    assert found == pytest.approx(entropy(truth, logits.softmax(-1).numpy()[0], axis=1).mean(), abs=1e-6)
+
+
+def test_autoptcr_keeps_the_order_of_its_genes(data):
+    def genes(order: str) -> list[str]:
+        settings = [f"prep.order={order}", "train.steps=1"]
+        return engine.train("autoptcr", data[0], settings=settings, quick=True, device="cpu").genes
+
+    by_name, by_correlation = genes("name"), genes("correlation")
+    assert by_name == sorted(by_name) != by_correlation
+    assert sorted(by_correlation) == by_name
+
+
+def test_nnice_bounds_are_its_outer_quantiles(data):
+    model = engine.train("nnice", data[0], quick=True, device="cpu")
+    method, bulk = registry.get("nnice"), data[1].to_df()[model.genes].to_numpy()
+    present = np.ones(len(model.genes), bool)
+    estimate = method.estimate(model, bulk, present, "cpu")
+    lower, upper = method.bounds(model, bulk, present, "cpu", estimate)
+    truth = data[1].obsm["cell_fractions"][model.cell_types].to_numpy()
+    assert (lower < upper).all()
+    assert 0.5 < ((lower <= truth) & (truth <= upper)).mean() <= 1
+    assert (upper - lower).mean() < 0.5
