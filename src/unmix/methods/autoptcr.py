@@ -11,7 +11,8 @@ reference does not hold the positions of its genes.
 
 `published` takes Adam's rate, steps and batch of the paper, and Scaden's simulation and preprocessing, which the
 history of the repository holds; genes by name. `default` takes markers, pseudocount and platform noise of `scaden`'s
-default.
+default, the order by correlation and a higher rate for fewer steps, chosen by held-out cells of a PBMC reference
+(mixes with platform noise 0.5, 300 steps): RMSE .051; at the paper's rate .057, and .065 with genes by name.
 """
 
 from __future__ import annotations

