@@ -130,7 +130,8 @@ class NuSVRegression(SignatureMethod):
         original="CIBERSORTx's fractions (Docker, no batch mode) on omnideconv's small data: within 1e-6 with "
         "solver=libsvm; B- and S-mode were not compared, as the original is closed.",
         chosen="`default`: nu 0.75 alone and genes weighing by the root of their mean, by held-out mixes; signature by "
-        "Welch's t-test; p-values permute the sample's own genes; S-mode mixes 100 samples of 500 cells; absolute "
+        "Welch's t-test; p-values permute the sample's own genes; S-mode mixes 100 samples of 500 cells, ComBat "
+        "without a reference batch (full correction towards either set was worse: compositions differ too); absolute "
         "scores take all genes of the reference.",
     )
     recipes = {
