@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -80,10 +81,12 @@ class Galaxy:
         self.key = ""
         self._environment = environment or {}
         self._processes: list[subprocess.Popen] = []
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Galaxy:
         """Start both processes and make the user."""
         self._configure()
+        threading.Thread(target=self._carry, daemon=True).start()
         server = self._start("server", "galaxy-web", "-c", self.config, "-b", f"127.0.0.1:{self.port}")
         self._wait(server, lambda: "Parsing the tool configuration" in self.log("server"))  # the database is there
         worker = ("--app", "galaxy.celery", "worker", "--concurrency", "2", "--pool", "threads", "--loglevel", "INFO")
@@ -96,6 +99,7 @@ class Galaxy:
 
     def __exit__(self, *_: object) -> None:
         """End both processes, and what they started."""
+        self._stopped.set()
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
@@ -148,6 +152,18 @@ class Galaxy:
                 raise RuntimeError(message)
             time.sleep(0.3)
 
+    def _carry(self) -> None:
+        """Carry messages between server and worker, whole.
+
+        Celery's file broker reads a message that is still being written, which ends the worker. Each is written by one
+        call, so a file that is not empty is complete.
+        """
+        sent, arrived = self.folder / "sent", self.folder / "arrived"
+        while not self._stopped.wait(0.03):
+            for message in sorted(sent.iterdir()):
+                if message.stat().st_size:
+                    message.rename(arrived / message.name)
+
     def _answers(self) -> bool:
         try:
             self.call("/api/version")
@@ -157,7 +173,7 @@ class Galaxy:
 
     def _configure(self) -> None:
         """Write the configuration: SQLite, jobs on this machine, the packages of .venv as their only dependency."""
-        for name in ("data", "broker", "control"):
+        for name in ("data", "sent", "arrived", "control"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         version = _version()
         package = self.folder / "packages" / "unmix" / version
@@ -169,7 +185,6 @@ class Galaxy:
             f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
         )
         (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\n")
-        broker = {name: str(self.folder / "broker") for name in ("data_folder_in", "data_folder_out")}
         settings = {
             "config_dir": str(self.folder),
             "data_dir": str(self.folder / "data"),
@@ -205,8 +220,8 @@ class Galaxy:
                 "task_ignore_result": False,
                 "broker_url": "filesystem://",
                 "broker_transport_options": {
-                    **broker,
-                    "processed_folder": broker["data_folder_in"],
+                    "data_folder_in": str(self.folder / "arrived"),
+                    "data_folder_out": str(self.folder / "sent"),
                     "control_folder": str(self.folder / "control"),
                     "polling_interval": 0.1,
                 },

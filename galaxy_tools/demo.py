@@ -1,0 +1,112 @@
+#!/usr/bin/env python
+"""Do in a browser what a user does: log in, fill the form of unmix, run it on the demo's data, open the report.
+
+``make galaxy-demo`` runs it; screenshots go to results/galaxy-demo/. It needs Chromium on PATH and the demo's data
+(``make demo`` brings them). Run by the Python of .cache/galaxy, which has playwright and bioblend.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import serve
+from bioblend.galaxy import GalaxyInstance
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+DEMO, LABELS = serve.ROOT / ".cache" / "demo", serve.ROOT / "assets" / "demo" / "labels.tsv"
+FILES = {
+    DEMO / "bulk.tsv": "tabular",
+    DEMO / "pbmc68k_reduced.h5ad": "h5ad",
+    DEMO / "truth.tsv": "tabular",
+    LABELS: "tabular",
+}
+OUT = serve.ROOT / "results" / "galaxy-demo"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+WAIT = 600_000  # milliseconds: training takes its time
+
+
+def upload(galaxy: serve.Galaxy) -> str:
+    """Put the demo's files into a history and return it."""
+    api = GalaxyInstance(galaxy.url, key=galaxy.key)
+    history = api.histories.create_history("Blood, 20 samples")["id"]
+    for path, kind in FILES.items():
+        made = api.tools.upload_file(str(path), history, file_type=kind)["outputs"][0]["id"]
+        api.datasets.wait_for_dataset(made, maxwait=300, interval=0.5)
+    return history
+
+
+def choose(page: Page, field: str, text: str) -> None:
+    """Choose an entry of a menu of the form by a part of its text."""
+    menu = page.locator(f'[id="form-element-{field}"] .multiselect').first
+    menu.scroll_into_view_if_needed()
+    menu.click()
+    menu.locator("input").first.press_sequentially(text, delay=20)
+    menu.locator(".multiselect__element", has_text=text).first.click()
+    page.wait_for_timeout(1500)  # the form asks the server for what depends on the choice
+
+
+def walk(page: Page, galaxy: serve.Galaxy, history: str) -> None:
+    """Go through the pages, and take a screenshot of each."""
+    page.goto(f"{galaxy.url}/login/start")
+    page.fill('input[name="login"]', serve.EMAIL)
+    page.fill('input[name="password"]', serve.PASSWORD)
+    with page.expect_response(lambda answer: "/user/login" in answer.url and answer.request.method == "POST"):
+        page.press('input[name="password"]', "Enter")
+    page.wait_for_timeout(2000)
+    page.goto(f"{galaxy.url}/history/set_as_current?id={history}")
+    page.goto(f"{galaxy.url}/?tool_id=unmix_run&version=latest")
+    page.wait_for_selector("#execute")
+    page.wait_for_timeout(3000)
+    page.screenshot(path=OUT / "1-form.png")
+    choose(page, "bulk", "bulk.tsv")
+    choose(page, "source|cells", "pbmc68k")
+    choose(page, "source|cell_type_key", "bulk_labels")
+    choose(page, "source|label_map", "labels.tsv")
+    choose(page, "truth", "truth.tsv")
+    page.evaluate("document.querySelector('.center-panel, #center').scrollTo(0, 0)")
+    page.screenshot(path=OUT / "2-filled.png")
+    page.set_viewport_size({"width": 1400, "height": 3600})
+    page.wait_for_timeout(1000)
+    page.screenshot(path=OUT / "3-whole-form.png")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.locator("#execute").click()
+    page.wait_for_timeout(5000)
+    page.screenshot(path=OUT / "4-started.png")
+    report = page.locator(".content-item", has_text="report").filter(has_not_text="PDF").first
+    report.wait_for()
+    page.wait_for_function("document.querySelectorAll('.content-item[data-state=ok]').length >= 10", timeout=WAIT)
+    page.wait_for_timeout(2000)
+    report.click()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=OUT / "5-done.png")
+    report.locator(".display-btn").first.click()
+    page.wait_for_timeout(6000)
+    page.screenshot(path=OUT / "6-report.png")
+
+
+def main() -> None:
+    """Run the demo."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("galaxy-demo: no Chromium on PATH; install it (Debian: apt-get install chromium)")
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="unmix-galaxy-") as made, serve.Galaxy(Path(made)) as galaxy:
+        history = upload(galaxy)
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page.set_default_timeout(120_000)
+            walk(page, galaxy, history)
+            browser.close()
+    sys.stdout.write(f"galaxy-demo: look at {OUT}\n")
+
+
+if __name__ == "__main__":
+    main()
