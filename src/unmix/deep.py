@@ -106,9 +106,9 @@ class DeepMethod(Method):
 
         return Ensemble(recipe.nets, inputs, outputs, generator)
 
-    def prepare(self, recipe: Any, mixer: Mixer, rng: np.random.Generator) -> Transform:
-        """Fit the preprocessing on training mixes."""
-        return Transform.fit(recipe.prep, mixer.draw(PROBE, rng).expression)
+    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
+        """Fit the preprocessing on training mixes, which have the model's `genes`."""
+        return Transform.fit(task.recipe.prep, mixer.draw(PROBE, task.rng).expression)
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what a recipe with stored mixes keeps of them, and their truth; by default network inputs."""
@@ -122,7 +122,7 @@ class DeepMethod(Method):
         genes = _choose_genes(task)
         cells = task.train.take(genes=genes)
         mixer = Mixer(cells, recipe.simulation, task.rng)
-        transform = self.prepare(recipe, mixer, task.rng)
+        transform = self.prepare(task, genes, mixer)
         held_out = _validation_mixer(task, recipe, genes)
         session = Session(task, recipe, mixer, transform, None, task.device, genes, held_out)
         if recipe.simulation.samples:
@@ -264,6 +264,8 @@ def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:
 def _learning_rate(plan: Train, step: int) -> float:
     if plan.schedule == "cosine":
         return plan.lr * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
+    if plan.schedule == "decay":
+        return plan.lr * max(0.1, 0.9 ** (step // plan.validate_every))
     return plan.lr
 
 

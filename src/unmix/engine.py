@@ -161,8 +161,11 @@ def train(
     errors, mixes = [], (held_out_mixes.QUICK_MIXES if quick else held_out_mixes.MIXES) // len(folds)
     for learned, held in folds:
         fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
-        model = _model(method, fold, method.fit(fold), seed)
-        if model.kind != "score":
+        fit = method.fit(fold)
+        model = _model(method, fold, fit, seed)
+        if fit.scores is not None:
+            errors.append(fit.scores)
+        elif model.kind != "score":
             errors.append(held_out_mixes.scores(method, model, fold.held_out, mixes, rng, task.device))
     if method.refit:
         model = _model(method, task, method.fit(task), seed)
@@ -173,7 +176,7 @@ def train(
         "quick": quick,
         "trust_genes": cells.genes.tolist(),
         "calibration": {
-            "held_out": "donors" if by_donor else "cells",
+            "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
             "folds": len(folds),
             "mixes": len(scores),
             "unknown_from": trust.detection_limit(model),

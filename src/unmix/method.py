@@ -120,6 +120,8 @@ class Fit:
     `kind` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
     the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
+    `scores` are scaled errors (:func:`unmix.uncertainty.scores`) on calibration samples that were left out; where a
+    method has them, its intervals follow these and not mixes of held-out cells.
     """
 
     genes: np.ndarray
@@ -128,6 +130,7 @@ class Fit:
     kind: str = ""
     cell_types: tuple[str, ...] = ()
     recipe: Any = None
+    scores: np.ndarray | None = None
 
 
 class Method:

@@ -111,6 +111,8 @@ class Net:
     activation: Literal["relu", "relu6", "celu"] = "relu"
     norm: Literal["none", "hidden", "all"] = "none"
     """Batch normalisation of the hidden layers, or of the output (before the softmax) too."""
+    normed: tuple[int, ...] = ()
+    """If given: of these hidden layers only (the first is 0)."""
     input_dropout: float = 0.0
     """Share of the genes dropped in training, the same for all members (that of the first one counts)."""
 
@@ -122,7 +124,8 @@ class Train:
     steps: int = 2000
     batch: int = 128
     lr: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "decay"] = "constant"
+    """``decay``: times 0.9 after every validation, down to a tenth."""
     eps: float = 1e-7
     """Adam's epsilon; 1e-7 is the Keras default that the originals ran with."""
     weight_decay: float = 0.0

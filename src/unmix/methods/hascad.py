@@ -93,9 +93,9 @@ class Hascad(DeepMethod):
         """Train, or take the authors' weights where they are given."""
         return official(task) if task.weights else super().fit(task)
 
-    def prepare(self, recipe: Recipe, mixer: Mixer, rng: np.random.Generator) -> Transform | Corrected:
+    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform | Corrected:
         """Fit the transform on training mixes, and the correction on mixes of each donor."""
-        transform = super().prepare(recipe, mixer, rng)
+        transform, recipe, rng = super().prepare(task, genes, mixer), task.recipe, task.rng
         if recipe.correction == "none":
             return transform
         cells, parts = mixer.cells, []

@@ -49,7 +49,7 @@ class Ensemble(nn.Module):
             for before, after in pairwise(widths):
                 self.weights.append(glorot(members, before, after, generator))
                 self.biases.append(torch.zeros(members, 1, after))
-            self.norms.extend(BatchNorm(members, width) for width in _normed(net, outputs))
+            self.norms.extend(BatchNorm(members, widths[depth]) for depth in _normed(net))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits, members x batch x types.
@@ -72,7 +72,7 @@ class Ensemble(nn.Module):
             values = hidden[:, start : start + members * width].unflatten(1, (members, width)).transpose(0, 1)
             start += members * width
             for depth in range(len(net.hidden)):
-                if net.norm != "none":
+                if depth in _normed(net):
                     values = next(norms)(values)
                 values = ACTIVATIONS[net.activation](values)
                 if net.dropout:
@@ -119,6 +119,7 @@ def glorot(members: int, inputs: int, outputs: int, generator: torch.Generator) 
     return torch.empty(members, inputs, outputs).uniform_(-bound, bound, generator=generator)
 
 
-def _normed(net: Net, outputs: int) -> list[int]:
-    """Return the widths of the layers that batch normalisation follows."""
-    return {"none": [], "hidden": list(net.hidden), "all": [*net.hidden, outputs]}[net.norm]
+def _normed(net: Net) -> range | tuple[int, ...]:
+    """Return the layers that batch normalisation follows; the output is the one after the last hidden layer."""
+    layers = {"none": 0, "hidden": len(net.hidden), "all": len(net.hidden) + 1}[net.norm]
+    return net.normed or range(layers)
