@@ -47,14 +47,20 @@ def huber(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarr
     recipe
         `k`, `iterations`, `change`.
     """
-    weights = np.linalg.lstsq(signature, sample, rcond=None)[0]
+    norm = np.maximum(np.sqrt((signature**2).sum(0)), 1e-300)
+    design = signature / norm  # columns of one length: the normal equations of a few types are exact enough and fast
+
+    def least_squares(gene_weights: np.ndarray) -> np.ndarray:
+        weighted = design.T * gene_weights
+        return np.linalg.pinv(weighted @ design, hermitian=True) @ (weighted @ sample) / norm
+
+    weights = least_squares(np.ones(len(sample)))
     residual = sample - signature @ weights
     for _ in range(recipe.iterations):
         deviation = np.median(np.abs(residual)) / 0.6745
         if deviation <= 1e-12 * np.abs(sample).max():
             break
-        root = np.sqrt(np.minimum(1, recipe.k * deviation / np.maximum(np.abs(residual), 1e-300)))
-        weights = np.linalg.lstsq(signature * root[:, None], sample * root, rcond=None)[0]
+        weights = least_squares(np.minimum(1, recipe.k * deviation / np.maximum(np.abs(residual), 1e-300)))
         last, residual = residual, sample - signature @ weights
         if np.sqrt(((residual - last) ** 2).sum() / max((last**2).sum(), 1e-300)) < recipe.change:
             break
