@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy format sync lock clean
+.PHONY: benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy galaxy-demo format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -52,8 +52,12 @@ test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real inpu
 test-containers: setup ## the image
 	$(PYTEST) tests/containers
 
-test-galaxy: setup ## the Galaxy tools
+test-galaxy: prerequisites setup ## the Galaxy tools, in a real Galaxy
 	$(PYTEST) tests/galaxy
+
+galaxy-demo: setup .cache/demo/ready ## the form of unmix filled in a browser -> results/galaxy-demo/
+	@.venv/bin/python -c 'import sys; sys.path.insert(0, "galaxy_tools"); import serve; serve.install()'
+	@.cache/galaxy/bin/python galaxy_tools/demo.py
 
 format: setup ## lay the Python code out
 	.venv/bin/ruff check --fix-only .

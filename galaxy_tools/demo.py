@@ -76,7 +76,7 @@ def walk(page: Page, galaxy: serve.Galaxy, history: str) -> None:
     page.wait_for_timeout(1000)
     page.screenshot(path=OUT / "3-whole-form.png")
     page.set_viewport_size({"width": 1400, "height": 900})
-    page.locator("#execute").click()
+    page.locator("#execute").first.click()
     page.wait_for_timeout(5000)
     page.screenshot(path=OUT / "4-started.png")
     report = page.locator(".content-item", has_text="report").filter(has_not_text="PDF").first

@@ -76,7 +76,7 @@ def unit_label(unit: str) -> str:
 def help_line(method: type[Method]) -> str:
     """Return the method as an entry of the help, in reStructuredText."""
     source = f" {method.info.citation}" if method.info.citation else ""
-    licence = f" The original is under {method.info.licence}." if method.info.licence else ""
+    licence = f" Licence of the original: {method.info.licence}." if method.info.licence else ""
     name = f"**{method.info.title}** (``{method.name}``, {method.info.family})"
     return f"- {name}: {method.info.summary}{source}{licence}"
 

@@ -192,7 +192,7 @@ class Galaxy:
             "tool_config_file": str(self.folder / "tools.xml"),
             "tool_data_table_config_path": str(TOOLS / "tool_data_table_conf.xml.test"),
             "tour_config_dir": str(TOOLS / "tours"),
-            "static_images_dir": str(self._images()),
+            "static_dir": str(self._static()),
             "sanitize_allowlist_file": str(self.folder / "allowlist.txt"),
             "admin_users": EMAIL,
             "bootstrap_admin_api_key": BOOTSTRAP,
@@ -230,19 +230,13 @@ class Galaxy:
         }
         self.config.write_text(json.dumps({"galaxy": settings}, indent=1))  # JSON is YAML
 
-    def _images(self) -> Path:
-        """Return a folder with Galaxy's own images and those of the tools' help."""
-        images = self.folder / "images"
-        if not images.exists():
-            images.mkdir()
-            places = [
-                *HOME.glob("lib/python*/site-packages/galaxy/webapps/base/static/images"),
-                TOOLS / "static" / "images",
-            ]
-            for place in places:
-                for path in place.iterdir():
-                    (images / path.name).symlink_to(path)
-        return images
+    def _static(self) -> Path:
+        """Return a folder with Galaxy's own pages and images, and the images of the tools' help."""
+        static = self.folder / "static"
+        own = next(HOME.glob("lib/python*/site-packages/galaxy/webapps/base/static"))
+        for source, target in ((own, static), (TOOLS / "static" / "images", static / "images")):
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py"))
+        return static
 
 
 def _version() -> str:
