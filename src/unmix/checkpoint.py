@@ -20,7 +20,8 @@ def identity(task: Any) -> str:
     """Return a digest of all that a training starts from; a checkpoint of another one is not used."""
     digest = hashlib.sha256(repr(task.recipe).encode())
     digest.update(json.dumps(task.rng.bit_generator.state, sort_keys=True).encode())
-    for array in (task.train.counts.data, task.train.counts.indices, task.train.type_of, task.bulk):
+    known = None if task.calibration is None else task.calibration.fractions
+    for array in (task.train.counts.data, task.train.counts.indices, task.train.type_of, task.bulk, known):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
