@@ -14,6 +14,7 @@ workflow {
         groovy.json.JsonOutput.toJson(params),
         params.tracedir ?: "${outdir}/pipeline_info",
         params.explain.toString() == 'true',
+        params.express.toString() == 'true',
     )
 
     DECONVOLVE.out.reports.subscribe { meta, _report ->

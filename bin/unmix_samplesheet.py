@@ -31,6 +31,7 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
                     "method": name,
                     "deep": known[name].info.family == "deep",
                     "control": known[name].info.family == "control",
+                    "expresses": known[name].expresses,
                     "needs_bulk": known[name].needs.bulk,
                     "needs_calibration": known[name].needs.calibration,
                     "needs_malignant": known[name].needs.malignant,

@@ -6,6 +6,7 @@ include { CHECK } from '../modules/check.nf'
 include { TRAIN } from '../modules/train.nf'
 include { PREDICT } from '../modules/predict.nf'
 include { EXPLAIN } from '../modules/explain.nf'
+include { EXPRESS } from '../modules/express.nf'
 include { EVALUATE } from '../modules/evaluate.nf'
 include { REPORT } from '../modules/report.nf'
 
@@ -27,6 +28,7 @@ workflow DECONVOLVE {
     settings // string: all parameters as JSON
     tracedir // string: folder for the versions
     explain // boolean: also attribute the fractions to genes
+    express // boolean: also estimate the expression of every cell type, for the methods that can
 
     main:
     SAMPLESHEET(
@@ -76,7 +78,7 @@ workflow DECONVOLVE {
                 malignant: method.needs_malignant == 'True' ? row.malignant : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method, control: method.control == 'True'], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
         }
     TRAIN(
         ch_jobs
@@ -91,6 +93,7 @@ workflow DECONVOLVE {
         .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
     PREDICT(ch_trained)
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
+    EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })
     EVALUATE(
         PREDICT.out.fractions
             .map { meta, fractions, fractions_long -> tuple(meta.id, meta, fractions, fractions_long) }
@@ -118,5 +121,6 @@ workflow DECONVOLVE {
     fractions = PREDICT.out.fractions // channel: [ meta, fractions.tsv, fractions_long.tsv ]
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
+    expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

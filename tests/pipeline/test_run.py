@@ -126,10 +126,13 @@ def test_another_seed_gives_other_numbers(finished, data, tmp_path):
 
 
 def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
-    done = nextflow(tmp_path, "run", ROOT, *QUICK, "--input", data / "sheet.csv", "-stub-run")
+    """And only methods that can are asked for expression."""
+    arguments = ("-profile", "test", "--methods", "nnls,tape", "--controls", "random", "--express", "true")
+    done = nextflow(tmp_path, "run", ROOT, *arguments, "--input", data / "sheet.csv", "-stub-run")
     assert done.returncode == 0, done.out
+    assert sorted(tasks(tmp_path, "EXPRESS")) == ["(first:tape)", "(second:tape)"]
     assert {row["process"] for row in trace(tmp_path)} == {
-        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EVALUATE", "REPORT",
+        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EXPRESS", "EVALUATE", "REPORT",
     }  # fmt: skip
 
 

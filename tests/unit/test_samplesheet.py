@@ -186,6 +186,7 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
                 "method": "nnls",
                 "deep": "False",
                 "control": "False",
+                "expresses": "False",
                 "needs_bulk": "False",
                 "needs_calibration": "False",
                 "needs_malignant": "False",

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Estimate the expression of every cell type in every bulk sample, with a trained model of a method that can."""
+
+import click
+
+from unmix import cli
+
+
+@click.command(help=__doc__)
+@click.argument("model", type=cli.FILE)
+@click.argument("bulk", type=cli.FILE)
+@click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
+@click.option("--out", type=cli.FILE, default="expression.h5ad", show_default=True, help="One layer per cell type.")
+@cli.common
+def main(model, bulk, unit, out, **options):
+    with cli.run("express", cli.record_beside(out), **options) as run:
+        from unmix import check, engine
+        from unmix.express import express
+        from unmix.model import Model
+
+        run.input("model", model)
+        run.input("bulk", bulk)
+        trained = Model.load(model)
+        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        for sentence in samples.uns["unmix"]["messages"]:
+            run.say(sentence)
+        found = express(trained, samples, device=options["device"], say=run.say)
+        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+        run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
+        found.write_h5ad(run.output(out))
+
+
+if __name__ == "__main__":
+    main()
