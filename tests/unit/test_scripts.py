@@ -106,7 +106,9 @@ def test_same_seed_same_bytes_through_the_scripts(folder, model):
         (["unmix_predict.py", "bulk.tsv", "bulk.tsv"], 65, ["not a safetensors file", "unmix_train.py"]),
         (["unmix_predict.py", "model.safetensors", "none.tsv"], 65, ["none.tsv"]),
         (["unmix_simulate.py", "reference.h5ad", "--scenario", "nonsense"], 2, ["one of standard"]),
-        (["unmix_methods.py", "nonsense"], 2, ["one of scaden"]),
+        (["unmix_methods.py", "nonsense"], 2, ["no method 'nonsense'", "scaden"]),
+        (["unmix_download.py", "signatures", "lm22"], 2, ["one of abis", "docs/signatures.md"]),
+        (["unmix_predict.py", "model.safetensors", "bulk.tsv", "--also", "bulk.tsv"], 65, ["bulk.tsv", "safetensors"]),
     ],
 )
 def test_a_mistake_gets_a_sentence_and_leaves_nothing(folder, model, arguments, code, words, tmp_path):
