@@ -20,8 +20,8 @@ do in the code; `default` trains all its steps.
 `default` had the least left-out error on 20 real PBMC samples (fractions that sum to 1; no test sample was looked at):
 RMSE .060, type by type r .28-.63, against .069 of their mean and .056 of ridge regression that leaves out one sample
 and not a quarter. It takes 60 markers a type, a pseudocount of 500 per million and z per sample as scaden does, a
-softmax (linear: .061), no batch normalisation (with it, in as few steps: .065), and a fifth of the mixes are calibration
-samples as they are (half of them: .061; hardly any: .089, with batch normalisation).
+softmax (linear: .061), no batch normalisation (with it, in as few steps: .065), and a fifth of the mixes are
+calibration samples as they are (half of them: .061; hardly any: .089, with batch normalisation).
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ class Daism(DeepMethod):
         doi="10.1016/j.patter.2022.100440",
         year=2022,
         licence="MIT",
-        original="The original's code (2.0.5, fewer epochs) gave RMSE .065 on the package's 20 + 20 PBMC samples with a "
-        "reference of 1,200 cells; ours gives .055 there (mean of the calibration samples .079, ridge on them .065; ours "
+        original="The original's code (2.0.5, fewer epochs) gave RMSE .065 on the package's 20 + 20 PBMC samples with "
+        "a reference of 1,200 cells; ours .055 there (mean of the calibration samples .079, ridge on them .065; all "
         "with fractions scaled to sum 1).",
         chosen="Both parts of a blend at the same depth; new mixes in every step; four members that each leave out a "
         "quarter of the calibration samples, whose errors set the intervals; learning rate by schedule; estimates sum "
-        "to 1; default: markers, z per sample, softmax, no batch normalisation, a fifth of the mixes untouched samples.",
+        "to 1; default: markers, z per sample, softmax, no batch normalisation, a fifth of the mixes are the samples.",
     )
     recipes = {
         "default": Recipe(
