@@ -109,11 +109,12 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
 
 def _add(found: Published, path: Path) -> None:
     """Put what a file holds into its place."""
-    if path.name.removesuffix(".gz").endswith(".gmt"):
-        rows = [line.split("\t") for line in text.lines(path, [])]
+    lines = text.lines(path, [])
+    rows = [line.split("\t") for line in lines]
+    widths = {len(row) for row in rows}
+    if path.name.removesuffix(".gz").endswith(".gmt") or (len(widths) > 2 and min(widths) > 2):  # ragged: no table
         found.sets |= {row[0]: [gene for gene in row[2:] if gene] for row in rows}
         return
-    lines = text.lines(path, [])
     if not any(separator in lines[-1] for separator in "\t,;"):
         found.genes += [line.strip().strip('"') for line in lines if line.strip().strip('"') not in GENE_COLUMNS]
         return

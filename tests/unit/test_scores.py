@@ -61,6 +61,7 @@ def test_genes_that_are_equal_share_their_rank():
 def test_files_are_told_by_what_they_hold(tmp_path):
     files = [
         write(tmp_path / "sets.gmt", ["T cell\t\tCD3D\tCD3E", "B cell\tfrom\tCD19"]),
+        write(tmp_path / "no_name", ["a\t\tCD1", "b\t\tCD2\tCD4", "c\t\tCD5\tCD6\tCD7"]),
         write(tmp_path / "more.tsv", ["HUGO symbols\tCell population", "NCAM1\tNK"]),
         write(tmp_path / "s.csv", ["gene,T,B", "CD3D,9.5,0", "CD19,0,8"]),
         write(tmp_path / "v.tsv", ["gene\tB\tT", "CD3D\t1\t2", "CD19\t3\t4"]),
@@ -70,7 +71,11 @@ def test_files_are_told_by_what_they_hold(tmp_path):
         write(tmp_path / "spill.tsv", ["\tT\tB", "B\t0.1\t1", "T\t1\t0"]),
     ]
     found = published.read(files)
-    assert found.sets == {"T cell": ["CD3D", "CD3E"], "B cell": ["CD19"], "NK": ["NCAM1"]}
+    assert found.sets.pop("c") == ["CD5", "CD6", "CD7"]
+    assert found.sets == {
+        **{"T cell": ["CD3D", "CD3E"], "B cell": ["CD19"], "NK": ["NCAM1"]},
+        **{"a": ["CD1"], "b": ["CD2", "CD4"]},
+    }
     assert found.signature.loc["CD3D", "T"] == 9.5
     assert found.variance.loc["CD19"].to_dict() == {"T": 4, "B": 3}
     assert found.size["B"] == 0.5
