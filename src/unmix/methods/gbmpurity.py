@@ -102,7 +102,8 @@ class GBMPurity(DeepMethod):
             task.say("No gene lengths were given: counts are scaled to a common depth, not divided by length.")
             return super().fit(task)
         if tensors:
-            task.say("The weights are published ones: the reference gives the intervals and the trust flag only.")
+            share = np.isin(list(lengths), task.train.genes).mean()
+            task.say(f"Published weights; the reference ({share:.0%} of their genes) gives intervals and flags only.")
             return _official(tensors, lengths)
         known = np.flatnonzero(np.isin(task.train.genes, list(lengths)))
         of_gene = np.array([lengths[gene] for gene in task.train.genes[known]])
