@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.errors import UsageError
 from unmix.method import Fit, Method, Task
-from unmix.published import signature_of
+from unmix.published import refuse, signature_of
 from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
@@ -48,11 +47,7 @@ class ClassicalMethod(Method):
 
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""
-        if task.weights:
-            raise UsageError(
-                f"{self.name} learns from single cells and takes no --weights",
-                "none, or a method over a signature (nnls, ols, ridge, nusvr, dwls, abis, quantiseq, epic)",
-            )
+        refuse(self.name, task.weights)
         genes = choose(task.recipe.genes, task.train)
         learned = self.learn(task.train, genes, task.recipe)
         kind = self.kind if task.recipe.fractions == "own" else task.recipe.fractions

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix import metrics
-from unmix.errors import DataError
+from unmix.errors import DataError, NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -126,6 +126,8 @@ def pair(
     ------
     DataError
         Without a shared sample, or with fewer shared types than there must be: 2, or 1 for scores and purity.
+    NotApplicable
+        The same for scores, which a benchmark can go on without.
     """
     notes: list[str] = []
     lower, upper = _intervals(estimate, long)
@@ -248,7 +250,8 @@ def _shared_types(estimate: pd.Index, truth: pd.Index, kind: str, notes: list[st
     shared = truth[truth.isin(estimate)]
     needed = 2 if kind in COMPOSITIONS else 1
     if len(shared) < needed:
-        raise DataError(
+        error = NotApplicable if kind == "score" else DataError  # scores may be of no cell type at all (ESTIMATE)
+        raise error(
             f"the estimate and the truth share {len(shared)} cell types; the estimate has "
             f"{_names(estimate, most=12)}, the truth has {_names(truth, most=12)}",
             f"at least {needed} cell types with the same name in both",

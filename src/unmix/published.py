@@ -15,7 +15,7 @@ from unmix import io, text
 from unmix.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import pandas as pd
 
@@ -105,6 +105,15 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
             "add --weights SIZES, or take fractions=own",
         )
     return found
+
+
+def refuse(method: str, paths: Collection[Path]) -> None:
+    """Raise UsageError if files are given to a method that learns from single cells alone."""
+    if paths:
+        raise UsageError(
+            f"{method} learns from single cells and takes no --weights",
+            "none, or a method over a signature (nnls, ols, ridge, nusvr, dwls, abis, quantiseq, epic)",
+        )
 
 
 def _add(found: Published, path: Path) -> None:

@@ -120,8 +120,9 @@ def test_sizes_turn_mrna_into_cells_and_their_lack_is_said(data, profiles, tmp_p
     options = {"quick": True, "device": "cpu"}
     with pytest.raises(UsageError, match="how much mRNA"):
         engine.train("nnls", data[0], weights=files[:1], settings=["fractions=cell"], **options)
-    with pytest.raises(UsageError, match="learns from single cells"):
-        engine.train("music", data[0], weights=files[:1], **options)
+    for name in ("music", "bisque", "nmf"):
+        with pytest.raises(UsageError, match=f"{name} learns from single cells"):
+            engine.train(name, data[0], weights=files[:1], **options)
     truth = data[1].obsm["cell_fractions"]
     for name, settings in (("nnls", ["fractions=cell"]), ("quantiseq", []), ("epic", [])):
         model = engine.train(name, data[0], weights=files, settings=settings, **options)
@@ -158,6 +159,8 @@ def test_estimate_needs_its_sets_and_tells_purity(data, tmp_path):
     assert list(found) == ["StromalScore", "ImmuneScore", "ESTIMATEScore", "TumorPurity"]
     total = found["StromalScore"] + found["ImmuneScore"]
     assert np.allclose(found["ESTIMATEScore"], total)
+    with pytest.raises(NotApplicable, match="share 0 cell types"):  # a benchmark goes on without it
+        evaluate.pair(found, data[1].obsm["cell_fractions"], kind="score")
     assert np.allclose(found["TumorPurity"], np.clip(np.cos(0.6049872018 + 0.0001467884 * total), 0, 1))
     wrong = write(tmp_path / "w.gmt", ["T cell\t\t" + "\t".join(genes[:9])])
     with pytest.raises(DataError, match="gene sets are T cell"):
