@@ -26,13 +26,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 TOOLS = Path(__file__).resolve().parent
 ROOT = TOOLS.parent
 HOME = ROOT / ".cache" / "galaxy"
 LOCK = ROOT / "requirements" / "galaxy.lock"
 EMAIL, PASSWORD, BOOTSTRAP = "biologist@example.org", "unmix-demo", "only-for-this-machine"
+CONTAINED = {
+    "docker_enabled": True,
+    "docker_cmd": str(ROOT / "containers" / "ci" / "docker"),
+    "docker_sudo": False,
+    "docker_net": "none",
+    "docker_set_user": "1000:1000",
+    "require_container": True,
+    "tmp_dir": True,
+}
 START, STOP = 300, 20  # seconds that Galaxy may take
 
 
@@ -65,8 +74,8 @@ class Galaxy:
         For its configuration, database, datasets and logs.
     port
         On 127.0.0.1; 0 takes a free one.
-    environment
-        Of every job, in Galaxy's terms (``docker_enabled`` and so on).
+    contained
+        Tools whose jobs run in the image ``unmix:VERSION`` as an ordinary user, by the engine of containers/ci/docker.
 
     Attributes
     ----------
@@ -74,12 +83,12 @@ class Galaxy:
         Address, and the API key of its one user, who is the administrator.
     """
 
-    def __init__(self, folder: Path, port: int = 0, environment: dict | None = None) -> None:
+    def __init__(self, folder: Path, port: int = 0, contained: Sequence[str] = ()) -> None:
         self.folder, self.programs = folder, install()
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = ""
-        self._environment = environment or {}
+        self._contained = contained
         self._processes: list[subprocess.Popen] = []
         self._stopped = threading.Event()
 
@@ -138,6 +147,7 @@ class Galaxy:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0,  # users of containers write where the server made folders
             )
         self._processes.append(process)
         return process
@@ -185,6 +195,7 @@ class Galaxy:
             f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
         )
         (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\n")
+        here = {"runner": "local", "local_slots": 1}
         settings = {
             "config_dir": str(self.folder),
             "data_dir": str(self.folder / "data"),
@@ -208,8 +219,9 @@ class Galaxy:
                 "runners": {"local": {"load": "galaxy.jobs.runners.local:LocalJobRunner", "workers": 2}},
                 "execution": {
                     "default": "here",
-                    "environments": {"here": {"runner": "local", "local_slots": 1, **self._environment}},
+                    "environments": {"here": here, "contained": here | CONTAINED},
                 },
+                "tools": [{"id": tool, "environment": "contained"} for tool in self._contained],
             },
             "cleanup_job": "onsuccess",
             "job_handler_monitor_sleep": 0.2,

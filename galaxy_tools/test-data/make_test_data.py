@@ -2,7 +2,8 @@
 """Make the inputs of the wrappers' tests: ``python galaxy_tools/test-data/make_test_data.py [FOLDER]``.
 
 Made up, tiny and the same on every run: single cells of four types from four donors, prepared and as a user has them,
-bulk samples mixed from other cells of the same laws, their true fractions, and what nnls makes of them.
+bulk samples mixed from other cells of the same laws, their true fractions, and what nnls makes of them; a
+model of BayesPrism, which tells expression.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def main(folder: Path) -> None:
 
     model, table = folder / "nnls.safetensors", folder / "fractions.tsv"
     run("train", folder / "reference.h5ad", "--method", "nnls", "--out", model)
+    run("train", folder / "reference.h5ad", "--method", "bayesprism", "--out", folder / "bayesprism.safetensors")
     run("predict", model, folder / "bulk.tsv", "--out-dir", folder)
     comparison = ("--long", folder / "fractions_long.tsv", "--pairs", folder / "pairs.tsv")
     run("evaluate", table, folder / "truth.tsv", *comparison, "--out", folder / "metrics.tsv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import unmix
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
 sys.path.insert(0, str(TOOLS))
 
 import serve  # noqa: E402 - the script that starts Galaxy lies beside the tools
 
+CANNOT = 69  # build.sh: this machine cannot run containers
 EXPAND = """
 import sys
 from galaxy.util import xml_macros, xml_to_string
@@ -42,7 +46,21 @@ def wrapper(programs):
 
 
 @pytest.fixture(scope="session")
-def galaxy(tmp_path_factory):
-    """Return a running Galaxy with the tools of this checkout."""
-    with serve.Galaxy(tmp_path_factory.mktemp("galaxy")) as running:
+def image():
+    """Return the image of this checkout, named as in the wrappers; None where this machine cannot run containers."""
+    tools = ROOT / "containers" / "ci"
+    done = subprocess.run([tools / "build.sh"], capture_output=True, text=True, timeout=1500)
+    if done.returncode:
+        assert done.returncode == CANNOT, done.stderr
+        assert not os.environ.get("CI"), done.stderr
+        return None
+    name = f"unmix:{unmix.__version__}"
+    subprocess.run([tools / "docker", "tag", done.stdout.strip(), name], check=True)
+    return name
+
+
+@pytest.fixture(scope="session")
+def galaxy(tmp_path_factory, image):
+    """Return a running Galaxy with the tools of this checkout; where there is an image, unmix simulate runs in it."""
+    with serve.Galaxy(tmp_path_factory.mktemp("galaxy"), contained=["unmix_simulate"] if image else []) as running:
         yield running

@@ -53,6 +53,17 @@ def test_every_test_of_the_tool_passes(galaxy, tool, tmp_path):
     assert set(rows) == expected
 
 
+def test_a_job_runs_in_the_image_as_an_ordinary_user(galaxy, image):
+    """What :func:`test_every_test_of_the_tool_passes` did for unmix simulate, the one tool that is sent there."""
+    if image is None:
+        pytest.skip("containers cannot be run here")
+    started = [line for line in galaxy.log("server").splitlines() if " run -e " in line and "unmix_simulate" in line]
+    assert started
+    for line in started:
+        assert f"--user 1000:1000 {image} " in line
+        assert "--net none" in line
+
+
 def test_the_workflow_passes_its_test(galaxy, tmp_path):
     command = [galaxy.programs / "planemo", "test", "--engine", "external_galaxy", "--galaxy_url", galaxy.url]
     command += ["--galaxy_user_key", galaxy.key, "--galaxy_admin_key", galaxy.key, "--no_shed_install"]
