@@ -2,8 +2,11 @@
 
 Each network gives one quantile (.1, .25, .5, .75, .9) of one type by the pinball loss; all train side by side. After
 training the quantiles of a type are put in order, so that they never cross. The medians, divided by their sum, are
-the estimate; the outer quantiles are the bounds, which held-out mixes widen until they hold what the level says (they
-are too narrow by themselves: the 80 % between them hold half of the truths of held-out donors).
+the estimate; the outer quantiles are the bounds, which held-out mixes correct until they hold what the level says. By
+themselves they do not: between them, where 80 % should be, lie 57 % of the fractions of held-out PBMC cells, mostly
+because a type that is absent gets a lower bound just above 0; and they are wide, because networks trained apart err
+apart. Corrected, they hold 92 % at a nominal 90 % with a mean width of .14; the same correction around the medians
+alone would have one of .08.
 
 The loss is the proper pinball loss. In the code one of two versions drops the tilt, so that all quantiles learn the
 same, and the other trains every network for the .9 quantile by late binding. `published` is the code otherwise:
@@ -59,7 +62,7 @@ class Nnice(DeepMethod):
     info = Info(
         title="NNICE",
         family="deep",
-        summary="Quantiles of every fraction by a network per cell type; take it for its intervals.",
+        summary="Networks for quantiles of every fraction; accurate, but its own bounds are wider than calibrated ones.",
         citation="Jin YW et al. NNICE: a deep quantile neural network algorithm for expression deconvolution. "
         "Scientific Reports 14, 14040 (2024).",
         doi="10.1038/s41598-024-65053-w",
