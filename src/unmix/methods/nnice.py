@@ -62,7 +62,7 @@ class Nnice(DeepMethod):
     info = Info(
         title="NNICE",
         family="deep",
-        summary="Networks for quantiles of every fraction; accurate, but its own bounds are wider than calibrated ones.",
+        summary="Networks for quantiles of every fraction; accurate, but its own bounds are wide.",
         citation="Jin YW et al. NNICE: a deep quantile neural network algorithm for expression deconvolution. "
         "Scientific Reports 14, 14040 (2024).",
         doi="10.1038/s41598-024-65053-w",
