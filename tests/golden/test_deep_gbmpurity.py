@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from unmix import engine, explain, registry
-from unmix.errors import DataError
+from unmix.errors import DataError, NotApplicable
 from unmix.methods.gbmpurity import contributions
 from unmix.toy import toy
 
@@ -29,8 +29,12 @@ def reference(folder):
     return reference
 
 
+def train_on(reference, malignant, *weights):
+    return engine.train("gbmpurity", reference, malignant=[malignant], weights=weights, device="cpu", quick=True)
+
+
 def train(reference, *weights):
-    return engine.train("gbmpurity", reference, malignant=["tumour"], weights=weights, device="cpu", quick=True)
+    return train_on(reference, "tumour", *weights)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +99,21 @@ def test_the_authors_model_can_be_explained(model, folder):
     found = explain.attribute(model, few, device="cpu")
     assert found.error() < 0.01
     assert len(explain.table(found, model, few, 5)) == 3 * 2 * 5
+
+
+def test_a_table_of_lengths_alone_trains_on_expression_per_base(tmp_path):
+    reference, counts = toy()
+    lengths = pd.Series(np.random.default_rng(0).integers(500, 5000, 500), reference.var_names[:500], name="length")
+    lengths.to_csv(tmp_path / "lengths.csv", index_label="gene")
+    model = train_on(reference, "NK", tmp_path / "lengths.csv")
+    assert set(model.genes) <= set(lengths.index)
+    truth = counts.obsm["cell_fractions"]["NK"]
+    assert np.abs(engine.predict(model, counts, device="cpu").values["malignant"] - truth).mean() < 0.08
+
+
+def test_donors_without_malignant_cells_are_survived():
+    reference = toy(donors=6)[0]
+    healthy = reference.obs["donor"].isin(["donor1", "donor2", "donor3", "donor4"])
+    train_on(reference[~(healthy & (reference.obs["cell_type"] == "NK"))].copy(), "NK")
+    with pytest.raises(NotApplicable, match="donor"):
+        train_on(reference[healthy ^ (reference.obs["cell_type"] == "NK")].copy(), "NK")
