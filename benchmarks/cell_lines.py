@@ -22,7 +22,7 @@ DATA = SHARED / "data" / "cellline_mixology_gse118767"
 
 def main() -> None:
     """Fit every method on the cells and estimate the mixtures."""
-    from unmix import check, engine, io, metrics, registry, uncertainty
+    from unmix import check, engine, inputs, io, metrics, registry, uncertainty
     from unmix.errors import NotApplicable
     from unmix.method import Task
     from unmix.reference import read_reference
@@ -38,7 +38,7 @@ def main() -> None:
     cells = Cells.from_reference(reference)
     bulk = check.read_bulk(DATA / "bulk.tsv.gz", "counts", list(cells.genes))
     truth = io.read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[list(bulk.obs_names), cells.cell_types]
-    values, known = engine._aligned(bulk, cells.genes), truth.to_numpy()
+    values, known = inputs.aligned(bulk, cells.genes), truth.to_numpy()
     print(f"{len(values)} samples\n{'method':<12}{'recipe':<12}{'kind':<7}{'RMSE':>8}{'CCC':>8}{'type r':>8}")
     for name, method in registry.all_methods().items():
         if method.info.family != "classical" or method.needs.weights or method.kind == "score":
@@ -49,7 +49,7 @@ def main() -> None:
             none = cells.take(np.array([], int))
             task = Task(cells, none, own, np.random.default_rng(0), "cpu", engine.silent, engine.silent, bulk=values)
             try:
-                model = engine._model(method(), task, method().fit(task), 0)
+                model = engine.put_together(method(), task, method().fit(task), 0)
                 place = {gene: i for i, gene in enumerate(cells.genes)}
                 seen = values[:, [place[gene] for gene in model.genes]]
                 present = ~np.isnan(seen).any(0)

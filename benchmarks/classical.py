@@ -87,7 +87,7 @@ def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as c
     task = Task(cells, none, recipe, rng, "cpu", engine.silent, engine.silent, bulk=values)
     before = time.process_time()
     try:
-        model = engine._model(method, task, method.fit(task), 0)
+        model = engine.put_together(method, task, method.fit(task), 0)
     except NotApplicable as error:
         print(f"{name:<14}not applicable: {error.found}")
         return

@@ -25,7 +25,7 @@ from unmix import cli
 @cli.common
 def main(model, bulk, also, unit, level, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
-        from unmix import check, engine, ensemble
+        from unmix import check, engine, ensemble, inputs
         from unmix.fractions import write_fractions
         from unmix.io import write_table
         from unmix.model import Model
@@ -45,7 +45,7 @@ def main(model, bulk, also, unit, level, out_dir, **options):
         else:
             fractions = engine.predict(trained, samples, **estimated)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        run.facts["level"], run.facts["transductive"] = level, engine.transductive(trained)
+        run.facts["level"], run.facts["transductive"] = level, inputs.transductive(trained)
         run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
         write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
         for name, table in fractions.tables.items():

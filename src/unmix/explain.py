@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix import registry, uncertainty
-from unmix.engine import align
+from unmix.inputs import align
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import engine, registry, uncertainty
+from unmix import engine, inputs, registry, uncertainty
 from unmix.errors import NotApplicable
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def express(
             f"a model of {', '.join(able)}",
             f"unmix_train.py REFERENCE --method {able[0]}, then unmix_express.py with that model",
         )
-    expression, present, chosen = engine.align(method, model, bulk, device, say)
+    expression, present, chosen = inputs.align(method, model, bulk, device, say)
     fractions = uncertainty.normalised(method.estimate(model, expression, present, chosen))
     profiles = method.express(model, expression, present, chosen).astype(np.float32)
     obs, var = pd.DataFrame(index=bulk.obs_names.astype(str)), pd.DataFrame(index=pd.Index(model.genes, dtype=str))
@@ -109,6 +109,6 @@ def express(
         "method": model.method,
         "fractions": model.kind,
         "unit": "per million over the genes of the model",
-        "transductive": engine.transductive(model),
+        "transductive": inputs.transductive(model),
     }
     return out

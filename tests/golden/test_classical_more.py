@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import check, download, engine, io, metrics, registry, uncertainty
+from unmix import check, download, engine, inputs, io, metrics, registry, uncertainty
 from unmix.method import Task
 from unmix.reference import read_reference
 from unmix.simulate import Cells
@@ -39,11 +39,11 @@ def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
     none = cells.take(np.zeros(0, int))
     rng = np.random.default_rng(0)
     task = Task(cells, none, chosen, rng, "cpu", engine.silent, engine.silent, bulk=bulk, weights=tuple(weights))
-    return engine._model(method, task, method.fit(task), 0)
+    return engine.put_together(method, task, method.fit(task), 0)
 
 
 def estimated(model, bulk):
-    values = engine._aligned(bulk, np.array(model.genes))
+    values = inputs.aligned(bulk, np.array(model.genes))
     present = ~np.isnan(values).any(0)
     found = registry.get(model.method).estimate(model, np.where(present, values, 0), present, "cpu")
     return pd.DataFrame(found, bulk.obs_names, model.cell_types)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from unmix import engine, ensemble
+from unmix import engine, ensemble, inputs
 from unmix.batch import combat
 from unmix.errors import DataError, NotApplicable
 from unmix.methods.abis import Recipe as ABIS
@@ -164,7 +164,7 @@ def test_batch_correction_meets_a_platform(data):
     for mode, weights in (("none", "root"), ("cells", "root"), ("none", "none"), ("bulk", "none")):
         model = engine.train("nusvr", data[0], bulk=bulk, settings=[f"batch={mode}", f"weights={weights}"], **QUICK)
         errors[mode, weights] = rmse(engine.predict(model, bulk, device="cpu").values, truth)
-        assert engine.transductive(model) == (mode != "none")
+        assert inputs.transductive(model) == (mode != "none")
     assert errors["cells", "root"] < errors["none", "root"]
     assert errors["bulk", "none"] < errors["none", "none"]
 
