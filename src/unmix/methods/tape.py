@@ -1,10 +1,10 @@
 """TAPE: an autoencoder whose middle is the fractions and whose decoder is a signature (Chen et al. 2022).
 
 `published` keeps the settings of the code (scTAPE 1.1.2) without the adaptive stage; `published_adaptive` has it for
-all samples of a file at once, which makes their results depend on each other. `adaptive=high_resolution` adapts a copy of
-the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
-original drops the same units in all 1,800 steps. The lowest 2 % of genes by variance, which the original leaves out,
-stay: they are hardly expressed.
+all samples of a file at once, which makes their results depend on each other. `adaptive=high_resolution` adapts a copy
+of the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
+original drops the same units in all 1,800 steps. Training stops by held-out mixes. The lowest 2 % of genes by variance,
+which the original leaves out, stay: they are hardly expressed.
 
 `default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
 of the weight on rebuilding: with the weight of the code noise that the decoder cannot know pulls at the fractions (RMSE
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.deep import Deep, DeepMethod
+from unmix.express import attributed, per_million
 from unmix.method import Info
 from unmix.prep import Transform
 from unmix.recipe import Net, Prep, Simulation, Train
@@ -133,8 +134,6 @@ class TAPE(DeepMethod):
 
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the profiles of every sample on its own."""
-        from unmix.express import attributed, per_million
-
         recipe = self.recipe_of(model)
         if recipe.expression == "attributed":
             fractions = self.estimate(model, expression, present, device)

@@ -1,0 +1,162 @@
+"""DISSECT: networks that agree with themselves on mixtures of real and simulated samples (Khatri et al. 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from unmix.deep import Deep, DeepMethod
+from unmix.express import attributed
+from unmix.method import Info, Needs
+from unmix.recipe import Net, Prep, Simulation, Train
+from unmix.registry import register
+
+if TYPE_CHECKING:
+    import torch
+
+    from unmix.deep import Session
+    from unmix.method import Fit, Task
+    from unmix.model import Model
+
+NETS = (Net(hidden=(512, 256, 128, 64), activation="relu6"),) * 5  # code: members differ in their seed only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Deep):
+    """Recipe of DISSECT."""
+
+    consistency: tuple[float, ...] = (0.0, 15.0, 10.0)
+    until: tuple[float, ...] = (0.4, 0.8)
+    """Code: weight of the consistency before 2000 of 5000 steps, before 4000, and after."""
+    low: float = 0.1
+    high: float = 0.9
+    """Code: range of the real sample's share of a mixture, the same for a whole batch."""
+    real: Literal["all", "first"] = "all"
+    """Samples of the bulk that take part (code as shipped: the first one only; its help: all)."""
+    expression: int = 0
+    """Steps of the expression network, at most a quarter of those for fractions; 0 trains none, and the reference's
+    profiles fitted to the sample stand for it."""
+    hidden: tuple[int, ...] = (200, 200)
+    latent: int = 128
+    expression_lr: float = 1e-3
+    expression_batch: int = 128
+    divergence: float = 0.01
+    """Code: of the expression network; the weight of its latent's divergence from a normal."""
+    start: Literal["zero", "attributed"] = "zero"
+    """What the expression network adds to: nothing (code), or the reference's profiles fitted to the sample."""
+
+
+@register
+class DISSECT(DeepMethod):
+    """Kullback-Leibler divergence of simulated fractions, and squared inconsistency of the mixtures'."""
+
+    name = "dissect"
+    info = Info(
+        title="DISSECT",
+        family="deep",
+        summary="Five networks trained on simulated and on the real samples together; take it when the bulk differs "
+        "from the reference in platform or state.",
+        citation="Khatri R, Machart P, Bonn S. DISSECT: deep semi-supervised consistency regularization for accurate "
+        "cell type fraction and gene expression estimation. Genome Biology 25, 112 (2024).",
+        doi="10.1186/s13059-024-03251-5",
+        year=2024,
+        licence="MIT",
+    )
+    needs = Needs(bulk=True)
+    transductive = True
+    expresses = True
+    recipes = {
+        "default": Recipe(
+            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
+            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            nets=NETS,
+            train=Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100),
+            consistency=(0.0, 0.15, 0.1),
+            expression=200,
+            start="attributed",
+        ),
+        "published": Recipe(
+            prep=Prep(genes="variance", min_variance=0.1, sample="minmax"),
+            simulation=Simulation(sparse=0.5, cells=500, rounding="round", samples=1000),
+            nets=NETS,
+            train=Train(steps=5000, batch=64, lr=1e-5),
+            real="first",
+        ),
+    }
+
+    def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the expression of stored mixes, `number` for each cell type; real samples are mixed into it."""
+        drawn = session.mixer.draw(number * len(session.mixer.cells.cell_types), session.task.rng)
+        return drawn.expression, drawn.truth(session.recipe.simulation.target).astype(np.float32)
+
+    def fit(self, task: Task) -> Fit:
+        """Train the networks for fractions, then, where the recipe asks, the one for expression."""
+        fit = super().fit(task)
+        cells = task.train.take(genes=fit.genes)
+        arrays = {**fit.arrays, "cells": cells.mean_cells(np.arange(len(fit.genes))).astype(np.float32)}
+        if task.recipe.expression:
+            from unmix.nets import expression
+
+            arrays |= expression.learn(task, cells, arrays["cells"])
+        return replace(fit, arrays=arrays)
+
+    def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Return the profiles of every sample, by the fractions of all five networks."""
+        recipe, fractions = self.recipe_of(model), self.estimate(model, expression, present, device)
+        if not recipe.expression:
+            return attributed(fractions, model.arrays["cells"], expression, present)
+        from unmix.nets import expression as network
+
+        return network.express(recipe, model.arrays, expression, fractions, present, device)
+
+    def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
+        """Return simulated samples, their fractions and, once consistency counts, mixtures, real samples and shares."""
+        recipe, rng, number = session.recipe, session.task.rng, session.recipe.train.batch
+        if session.pool is None:
+            drawn = session.mixer.draw(number, rng)
+            simulated, truth = drawn.expression, drawn.truth(recipe.simulation.target).astype(np.float32)
+        else:
+            simulated, truth = session.mixes(number)
+        if not weight(session):
+            return session.tensor(session.transform(simulated)), session.tensor(truth)
+        bulk = session.task.bulk
+        chosen = rng.integers(0, len(bulk), number) if recipe.real == "all" else np.zeros(number, int)
+        real = bulk[chosen][:, session.genes]
+        share = rng.uniform(recipe.low, recipe.high)
+        mixed = share * shares(real) + (1 - share) * shares(simulated)
+        parts = [session.transform(simulated), truth, session.transform(mixed), session.transform(real)]
+        return *map(session.tensor, parts), session.tensor(np.full((number, 1), share, np.float32))
+
+    def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
+        """Return the divergence and, weighted, the inconsistency, summed over the members."""
+        simulated, truth, *others = batch
+        if not others:
+            return divergence(net(simulated), truth)
+        import torch
+
+        mixed, real, share = others
+        if session.recipe.real == "first":
+            real = real[:1]
+        scores = net(torch.cat([simulated, mixed, real]))
+        ours, both, theirs = (part.softmax(-1) for part in scores.split([len(simulated), len(mixed), len(real)], 1))
+        wrong = (share * theirs + (1 - share) * ours - both) ** 2
+        return divergence(scores[:, : len(simulated)], truth) + weight(session) * wrong.mean((1, 2)).sum()
+
+
+def weight(session: Session) -> float:
+    """Return the weight of the consistency at this step."""
+    recipe, done = session.recipe, session.step / session.recipe.train.steps
+    return recipe.consistency[sum(done >= end for end in recipe.until)]
+
+
+def divergence(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Return the Kullback-Leibler divergence of fractions (batch x types) from scores (members x batch x types)."""
+    known = truth.clamp(min=1e-7)
+    return (known * (known.log() - scores.log_softmax(-1))).sum(-1).mean(-1).sum()
+
+
+def shares(expression: np.ndarray) -> np.ndarray:
+    """Return samples x genes that sum to 1."""
+    return (expression / np.maximum(expression.sum(1, keepdims=True), 1e-12)).astype(np.float32)
