@@ -96,7 +96,7 @@ class Daism(DeepMethod):
             prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
             simulation=Simulation(),
             nets=(Net(hidden=NET.hidden),) * 4,
-            train=Train(steps=300, batch=64, lr=1e-3, schedule="cosine", validate_every=50),
+            train=Train(steps=300, batch=32, lr=1e-3, schedule="cosine", validate_every=50),
             untouched=0.2,
             head="softmax",
         ),
