@@ -166,7 +166,7 @@ class Mixer:
         return Mixes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def layers(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make `number` mixes; return what each type contributes to them (mixes x types x genes), and the cells of each.
+        """Make `number` mixes; return what each type contributes (mixes x types x genes), and the cells of each.
 
         The layers of a mix sum to its expression: what a platform does to the sum, it does to each of them. The
         numbers of cells are mixes x types.
