@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.errors import NotApplicable, UsageError
+from unmix.errors import NotApplicable
 
 if TYPE_CHECKING:
     from unmix.prep import Transform
@@ -85,8 +85,6 @@ class Correction:
         ------
         NotApplicable
             If there is one donor only.
-        UsageError
-            If harmonypy is not installed.
         """
         if len(np.unique(donors)) < 2:
             raise NotApplicable(
@@ -94,15 +92,8 @@ class Correction:
                 "cells of two donors or more",
                 "name the column of donors (unmix_reference.py ... --donor-key KEY), or --set correction=none",
             )
-        try:
-            from harmonypy import run_harmony
-        except ImportError as error:
-            raise UsageError(
-                "the Harmony correction needs the Python package harmonypy, which is not installed",
-                "unmix with its extra harmony",
-                "pip install 'unmix[harmony]', or --set correction=none",
-            ) from error
         import pandas as pd
+        from harmonypy import run_harmony
 
         mean, deviation = values.mean(0), values.std(0)
         deviation = np.where(deviation > 0, deviation, np.inf).astype(np.float32)  # a constant gene tells nothing

@@ -10,7 +10,6 @@ from unmix.harmony import Correction, Harmony
 from unmix.model import Model
 from unmix.toy import toy
 
-harmonypy = pytest.importorskip("harmonypy")
 RNG = np.random.default_rng(0)
 DONORS = np.repeat([0, 1, 2], 60)
 SIGNAL, SHIFTS = RNG.normal(size=(180, 12)) @ RNG.normal(size=(12, 80)), RNG.normal(size=(3, 80))
