@@ -67,7 +67,7 @@ def page(method: type[Method]) -> str:
     if wanted := needs(method):
         facts.append(f"- Needs {wanted}, beside the reference.")
     if info.citation:
-        facts.append(f"- {info.citation} doi:{info.doi}")
+        facts.append(f"- {info.citation}{f' doi:{info.doi}' if info.doi else ''}")
     if info.licence:
         facts.append(f"- Licence of the original code, which unmix does not contain: {info.licence}.")
     if info.original:
