@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Every method on real bulk with measured or designed fractions, three seeds: docs/results.tsv and docs/results.md.
 
-    .venv/bin/python benchmarks/accuracy.py [--only METHOD,...] [--pair NAME,...]
+    .venv/bin/python benchmarks/accuracy.py [--only METHOD,...] [--pair NAME,...] [--recipe default|published]
 
 Needs the data beside the project (UNMIX_SHARED). What stands in results.tsv for the same recipe is not run again.
 """
@@ -169,8 +169,9 @@ def page(table: pd.DataFrame) -> str:
         "# Accuracy on real bulk",
         "",
         "Made by `make results` from docs/results.tsv, which the same command fills. Mean over three seeds (one for "
-        "published settings), standard deviation behind the sign; CPU seconds of one training on one thread. A method that does not beat the controls in r per "
-        "type and CCC tells nothing about these samples. Nothing was tuned on them.",
+        "published settings), standard deviation behind the sign; CPU seconds of one training on one thread. A method "
+        "that does not beat the controls in r per type and CCC tells nothing about these samples. Nothing was tuned on "
+        "them.",
     ]
     for name, pair in PAIRS.items():
         rows = table[table["pair"] == name]
@@ -204,14 +205,14 @@ def spread(values: pd.Series) -> str:
     return f"{values.mean():.3f}" + (f" ± {values.std(ddof=0):.3f}" if values.std(ddof=0) >= 5e-4 else "")
 
 
-def main(only: list[str], pairs: list[str]) -> None:
+def main(only: list[str], pairs: list[str], recipes: list[str]) -> None:
     """Run what is missing, write the table after every row, then the page."""
     table = pd.read_csv(TABLE, sep="\t") if TABLE.exists() else pd.DataFrame()
     rows = {tuple(row[name] for name in KEY): row for row in table.to_dict("records")}
     for title in pairs or PAIRS:
         pair, loaded = PAIRS[title], None
         for name, recipe in jobs(pair):
-            if only and name not in only:
+            if (only and name not in only) or (recipes and recipe not in recipes):
                 continue
             for seed in SEEDS if recipe == "default" else SEEDS[:1]:
                 key, settings = (title, name, recipe, seed), digest(name, recipe)
@@ -228,7 +229,7 @@ def main(only: list[str], pairs: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option in ("--only", "--pair"):
+    for option in ("--only", "--pair", "--recipe"):
         parser.add_argument(option, default="", help="names between commas")
     arguments = parser.parse_args()
-    main(*([name for name in text.split(",") if name] for text in (arguments.only, arguments.pair)))
+    main(*([name for name in text.split(",") if name] for text in (arguments.only, arguments.pair, arguments.recipe)))
