@@ -12,8 +12,8 @@ the subject that it then tests; ours takes both from the reference (held-out don
 The code rounds both ends of a range down to a tenth, so that ranges lie half a tenth too low; `published` does so,
 `default` rounds the upper end up. `default` also takes logarithm and z per sample (an option of the code's own grid)
 over markers instead of TF-IDF over all genes, noise of a platform, networks of half the width, and 400 larger steps.
-On purities of two donors held out altogether (8 simulated types, CD4 T cells malignant) the mean error is .026, and
-.035 with platform noise; of the network of the whole range alone .030 and .038; rounded down .036 and .045. Narrowing
+On purities of two donors held out altogether (8 simulated types, CD4 T cells malignant) the mean error is .025, and
+.033 with platform noise; of the network of the whole range alone .029 and .037; rounded down .034 and .043. Narrowing
 down corrects a network that learnt from few mixes; one that sees new mixes at every step (gbmpurity) is as good.
 """
 
