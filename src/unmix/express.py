@@ -10,7 +10,7 @@ from unmix import engine, inputs, registry, uncertainty
 from unmix.errors import NotApplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import anndata as ad
 
@@ -102,13 +102,27 @@ def express(
     obs, var = pd.DataFrame(index=bulk.obs_names.astype(str)), pd.DataFrame(index=pd.Index(model.genes, dtype=str))
     var["in_bulk"] = present
     out = ad.AnnData(per_million(expression).astype(np.float32), obs, var)
-    out.layers.update({name: profiles[:, k] for k, name in enumerate(model.cell_types)})
-    out.obsm["fractions"] = pd.DataFrame(fractions, obs.index, model.cell_types)
+    layers = layer_names(model.cell_types)
+    out.layers.update({name: profiles[:, k] for k, name in enumerate(layers)})
+    out.obsm["fractions"] = fractions
     out.uns["unmix"] = {
         "kind": "expression",
         "method": model.method,
+        "cell_types": np.array(model.cell_types, dtype=str),
+        "layers": np.array(layers, dtype=str),
         "fractions": model.kind,
         "unit": "per million over the genes of the model",
         "transductive": inputs.transductive(model),
     }
     return out
+
+
+def layer_names(cell_types: Sequence[str]) -> list[str]:
+    """Return the names of the layers: those of the types, but _ for /, which h5ad takes for a folder; all different."""
+    names: list[str] = []
+    for cell_type in cell_types:
+        name = cell_type.replace("/", "_")
+        while name in names or (name != cell_type and name in cell_types):
+            name += "_"
+        names.append(name)
+    return names
