@@ -188,7 +188,7 @@ def macros() -> str:
     }
     tokens = {
         "@METHODS_HELP@": [help_line(method) for method in methods],
-        "@EXPRESSING_HELP@": [", ".join(method.info.title for method in methods if method.expresses)],
+        "@EXPRESSING_HELP@": [f"- {method.info.title} (``{method.name}``)" for method in methods if method.expresses],
         "@WITH_BULK@": ["#set $learn_from_bulk = " + repr([m.name for m in methods if m.needs.bulk])],
         "@PUBLISHED@": ["#set $published = " + repr([m.name for m in methods if "published" in m.recipes])],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -28,8 +29,10 @@ def test_planemo_accepts_the_workflow(programs):
 
 def test_the_exported_workflow_is_the_one_in_readable_form(programs, tmp_path):
     call(programs / "gxwf-to-native", TOOLS / "workflow" / "unmix.gxwf.yml", tmp_path / "unmix.ga")
-    made, kept = ((folder / "unmix.ga").read_text() for folder in (tmp_path, TOOLS / "workflow"))
-    assert made == kept, "run: .cache/galaxy/bin/gxwf-to-native galaxy_tools/workflow/unmix.gxwf.yml (in its folder)"
+    made, kept = (json.loads((folder / "unmix.ga").read_text()) for folder in (tmp_path, TOOLS / "workflow"))
+    assert made | {"uuid": ""} == kept | {"uuid": ""}, (
+        "run: .cache/galaxy/bin/gxwf-to-native galaxy_tools/workflow/unmix.gxwf.yml (in its folder)"
+    )
 
 
 def test_the_tour_is_one(programs):
@@ -37,13 +40,7 @@ def test_the_tour_is_one(programs):
 
 
 @pytest.mark.parametrize(
-    ("tool", "size", "destination"),
-    [
-        ("unmix_train", 1, "unmix_gpu"),
-        ("unmix_run", 1, "unmix_gpu"),
-        ("unmix_predict", 1, "unmix_cpu"),
-        ("unmix_report", 0, "unmix_cpu"),
-    ],
+    ("tool", "size", "destination"), [("unmix_train", 1, "unmix_gpu"), ("unmix_predict", 0, "unmix_cpu")]
 )
 def test_tpv_sends_training_to_the_gpu_and_the_rest_elsewhere(programs, tmp_path, tool, size, destination):
     rules = TOOLS / "tpv"
@@ -57,4 +54,4 @@ def test_tpv_sends_training_to_the_gpu_and_the_rest_elsewhere(programs, tmp_path
         *(programs / "tpv", "dry-run", "--job-conf", tmp_path / "job_conf.yml", "--tool", tool),
         *("--input-size", size, rules / "tools.yml", rules / "destinations.yml"),
     )
-    assert f"id: {destination}" in said or destination in said
+    assert f"\nid: {destination}\n" in said
