@@ -1,10 +1,11 @@
 """HASCAD: the mean of three dense networks on logarithms, with an optional correction of platform and donor.
 
 The authors' repository holds the networks and trained weights, not the training. `published` has the networks and the
-input of the code: log2, not scaled, 1158 genes (whose choice is not told: the most variable ones here). The paper's 20
-epochs are 5,000 steps of 128 new mixes; squared error, Adam at 1e-4, batch 128, mixes of 500 cells with Dirichlet(1)
-fractions are our choice, since none is told. `default` keeps the networks and takes the input and simulation that
-hold-out measurements chose for scaden (60 markers a type, pseudocount 500 per million, z per sample, platform noise).
+input of the code: log2 of 1158 genes (whose choice is not told: the most variable ones here) that sum to 10,000, about
+as the authors' example does. The paper's 20 epochs are 5,000 steps of 128 new mixes; squared error, Adam at 1e-4, batch
+128, mixes of 500 cells with Dirichlet(1) fractions are our choice, since none is told. `default` keeps the networks and
+takes the input and simulation that hold-out measurements chose for scaden (60 markers a type, pseudocount 500 per
+million, z per sample, platform noise).
 
 `--set correction=harmony` corrects the input by Harmony and Symphony (see :mod:`unmix.harmony`), fitted on mixes of
 single donors and frozen in the model, as the paper does with R; the original's second logarithm and its genes in
@@ -82,8 +83,9 @@ class Hascad(DeepMethod):
             train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
         ),
         "published": Recipe(
-            prep=Prep(genes="variance", top=1158, depth=0),  # original code: log2, 1158 genes; the rule is ours
-            simulation=Simulation(cells=500, aggregate="mean"),  # our choice; the mean of CPM has the depth of CPM
+            # original code: log2, 1158 genes; the rule is ours; their example sums to 12,689 before the logarithm
+            prep=Prep(genes="variance", top=1158, depth=1e4),
+            simulation=Simulation(cells=500),  # our choice
             nets=NETS,
             train=Train(steps=5000, batch=128, lr=1e-4),  # paper: 20 epochs; the rest is our choice
         ),
@@ -142,7 +144,8 @@ def official(task: Task) -> Fit:
     names = _gene_names(tables[0], networks[0][0][0].shape[1])
     published = Hascad.recipes["published"]
     nets = tuple(Net(hidden=tuple(len(bias) for _, bias in layers[:-1])) for layers in networks)
-    recipe = replace(task.recipe, prep=published.prep, nets=nets, correction="none")
+    prep = replace(published.prep, depth=0)  # the authors' values as they are
+    recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
     net = Hascad().network(recipe, len(names), len(OFFICIAL_TYPES), torch.Generator().manual_seed(0))
     state = {name: torch.from_numpy(value) for name, value in _state(networks).items()}
     net.load_state_dict(state)
