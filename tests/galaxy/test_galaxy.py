@@ -57,7 +57,7 @@ def test_a_job_runs_in_the_image_as_an_ordinary_user(galaxy, image):
     """What :func:`test_every_test_of_the_tool_passes` did for unmix simulate, the one tool that is sent there."""
     if image is None:
         pytest.skip("containers cannot be run here")
-    started = [line for line in galaxy.log("server").splitlines() if " run -e " in line and "unmix_simulate" in line]
+    started = [line for line in galaxy.log("server").splitlines() if " run -e " in line]
     assert started
     for line in started:
         assert f"--user 1000:1000 {image} " in line
