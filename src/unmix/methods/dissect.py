@@ -1,11 +1,12 @@
 """DISSECT: networks that agree with themselves on mixtures of real and simulated samples (Khatri et al. 2024).
 
 The model learns from the bulk, so that a sample's result depends on which others were given at training. `published`
-keeps the settings of the code (0.1.1), the first sample of the bulk as the only real one included; its members are relu6
-as configured (in the code all but the first fall back to ReLU), and the weight decay that the code declares but never
-adds is left out. `default` takes all samples, the preprocessing and simulation that suit every network here, larger
-steps, and the lesser consistency that the code has for signature matrices: on held-out donors of a small PBMC reference,
-with the bulk of another platform, RMSE is .045 with it, .047 without consistency and .052 with the weights 15 and 10.
+keeps the settings of the code (0.1.1), among them the first sample of the bulk as the only real one; its members are
+relu6 as configured (in the code all but the first fall back to ReLU), and the weight decay that the code declares but
+never adds is left out. `default` takes all samples, the preprocessing and simulation that suit every network here,
+larger steps, and the lesser consistency that the code has for signature matrices: on held-out donors of a small PBMC
+reference, with the bulk of another platform, RMSE is .045 with it, .047 without consistency and .052 with the weights
+15 and 10.
 
 Expression: a conditional variational autoencoder, whose latent is its mean when it estimates (the original draws it
 anew) and whose fractions are those of all five networks (the original takes the first one's). It is trained where the
