@@ -43,8 +43,9 @@ lint: setup ## style of the Python code
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-test-unit: setup ## the library
-	$(PYTEST) tests/unit tests/contract tests/golden
+# Two at a time, each on one thread; tests of one method go together, since they share its training
+test-unit: setup .cache/demo/ready ## the library
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup tests/unit tests/contract tests/golden
 
 test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
 	$(PYTEST) tests/pipeline

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import torch
 
     from unmix.deep import Session
+    from unmix.explain import Attributions
+    from unmix.model import Model
 
 NETS = (Net(hidden=(32, 16), input_dropout=0.4),)  # original code: MLP2h
 PUBLISHED = Deep(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
@@ -113,6 +115,25 @@ class GBMPurity(DeepMethod):
         fit = super().fit(replace(task, train=parts[0], held_out=parts[1], bulk=bulk))
         return replace(fit, genes=known[fit.genes], arrays=fit.arrays | {"lengths": of_gene[fit.genes]})
 
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Attribute exactly: between the bends of its units the network is linear in its inputs.
+
+        The output (before it is cut off at 0 and 1) is the sum over genes of slope times input, and a constant of the
+        piece in which the sample lies, which is its baseline.
+        """
+        import torch
+
+        from unmix.explain import Attributions
+
+        net, transform = self.restore(model, device)
+        rows = np.concatenate([transform(row[None], present) for row in expression])
+        inputs = torch.from_numpy(rows).to(device).requires_grad_()
+        output = net(inputs)[0, :, 0]
+        (slope,) = torch.autograd.grad(output.sum(), inputs)
+        parts, purity = ((part.detach().cpu().numpy()) for part in (slope * inputs, output))
+        values, estimate = np.stack([parts, -parts], 1), np.stack([purity, 1 - purity], 1)
+        return Attributions(values, estimate, estimate - values.sum(2))
+
 
 def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the tensors and the gene lengths that files hold; either may be empty.
@@ -159,18 +180,3 @@ def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
         "lengths": np.array(list(lengths.values())),
     }
     return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=replace(PUBLISHED, nets=nets))
-
-
-def contributions(net: Any, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what every gene adds to the output (samples x genes) and the rest (samples).
-
-    Exact: between the bends of its units the network is linear, so its output is the sum over genes of slope times
-    input, and a constant of that piece. (Before the output is cut off at 0 and 1.)
-    """
-    import torch
-
-    inputs = inputs.detach().requires_grad_()
-    output = net.eval()(inputs)[0, :, 0]
-    (slope,) = torch.autograd.grad(output.sum(), inputs)
-    parts = slope * inputs.detach()
-    return parts, output.detach() - parts.sum(1)
