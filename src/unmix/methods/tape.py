@@ -3,8 +3,9 @@
 `published` keeps the settings of the code (scTAPE 1.1.2) without the adaptive stage; `published_adaptive` has it for
 all samples of a file at once, which makes their results depend on each other. `adaptive=high_resolution` adapts a copy
 of the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
-original drops the same units in all 1,800 steps. Training stops by held-out mixes. The lowest 2 % of genes by variance,
-which the original leaves out, stay: they are hardly expressed.
+original drops the same units in all 1,800 steps. Training takes a third of the code's steps at three times its rate
+(RMSE on held-out mixes .113; .118 at the code's rate after 3,500 steps). The lowest 2 % of genes by variance, which the
+original leaves out, stay: they are hardly expressed.
 
 `default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
 of the weight on rebuilding: with the weight of the code noise that the decoder cannot know pulls at the fractions (RMSE
@@ -71,6 +72,12 @@ class TAPE(DeepMethod):
         doi="10.1038/s41467-022-34550-9",
         year=2022,
         licence="GPL-3",
+        original="scTAPE 1.1.2 ran beside it without its adaptive stage. Common case: RMSE .089 and mean r per type .888 "
+        "there, .095 and .892 here in 188 of 569 CPU seconds.",
+        chosen="1,700 steps with three times the rate for 5,120 (less error on held-out mixes); no dropout while "
+        "adapting; every sample adapts from the trained network; a sample of which nothing is positive gets no missing "
+        "values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount 500 per million, "
+        "platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the reference's profiles.",
     )
     expresses = True
     recipes = {
@@ -87,8 +94,9 @@ class TAPE(DeepMethod):
                 prep=Prep(genes="variance", depth=0, log="ln", sample="minmax"),
                 simulation=Simulation(sparse=0.5, cells=500, rounding="floor", samples=5000),
                 nets=(Net(hidden=HIDDEN, activation="celu", input_dropout=0.5, dropout=(0.5, 0.5, 0.5, 0.0)),),
-                # code: all 128 epochs; torch's Adam. Ours: stops when held-out mixes have not improved in 1,000 steps
-                train=Train(steps=5120, batch=128, lr=1e-4, eps=1e-8, patience=4),
+                # code: 128 epochs (5120 steps) at 1e-4, and torch's Adam; this is as good on held-out mixes in a third
+                # of the time
+                train=Train(steps=1700, batch=128, lr=3e-4, schedule="cosine", eps=1e-8),
             )
         ),
         "published_adaptive": dataclasses.replace(published, adaptive="overall"),
@@ -104,6 +112,15 @@ class TAPE(DeepMethod):
         from unmix.nets.autoencoder import AutoEncoder
 
         return AutoEncoder(recipe.nets[0], inputs, outputs, generator)
+
+    def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return stored mixes as the code makes them: in the first half, half of the types are absent."""
+        rng, types = session.task.rng, len(session.mixer.cells.cell_types)
+        fractions = rng.dirichlet(np.ones(types), number)
+        sparse = fractions[: number // 2]
+        sparse *= rng.random(sparse.shape).argsort(1).argsort(1) >= types // 2
+        drawn = session.mixer.draw(number, rng, fractions / fractions.sum(1, keepdims=True))
+        return session.transform(drawn.expression), drawn.cell_fractions.astype(np.float32)
 
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return both absolute errors; fractions enter as the encoder gives them."""
