@@ -112,6 +112,8 @@ def test_declares_itself(name):
     assert "default" in described["recipes"]
     assert described["summary"].endswith(".")
     if METHODS[name].info.family != "control":
+        assert described["original"]
+        assert described["chosen"]
         assert described["citation"]
         assert described["doi"].startswith("10.") or "DOI not found" in described["citation"]
 
