@@ -40,7 +40,7 @@ class Scaden(DeepMethod):
         original="The network, loss and simulation of scaden 1.1.2, read in its code; its figures on real PBMC "
         "and on the common case stand beside ours in results and benchmarks.",
         chosen="genes in the reference's order (the original's changes between runs); default: a common depth before "
-        "the logarithm, 60 markers a type, pseudocount 500 per million, z per sample, platform noise, 800 steps of 1e-3.",
+        "the logarithm, 60 markers a type, pseudocount 500 per million, z per sample, platform noise, 800 steps.",
     )
     recipes = {
         "default": Deep(
