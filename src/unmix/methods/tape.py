@@ -8,12 +8,14 @@ original drops the same units in all 1,800 steps. Training takes a third of the 
 original leaves out, stay: they are hardly expressed.
 
 `default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
-of the weight on rebuilding: with the weight of the code noise that the decoder cannot know pulls at the fractions (RMSE
-on held-out donors of a small PBMC reference .081; .054 with a tenth, .052 without; with the code's dropout .095).
+of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on mixes of held-out donors
+of a small PBMC reference: .056; .060 with the weight of the code, .056 without rebuilding, .073 with dropout.
 
-Expression: on held-out donors the signature adapted as in the code is further from the truth than the reference's mean
-profile (RMSE in log2 .84 and .70), because absolute errors give what a sample has too much to its most frequent type.
-`default` therefore attributes it to the types by their share of each gene (:func:`unmix.express.attributed`: .61).
+Expression: on held-out donors of the toy data the signature adapted as in the code is further from the truth than the
+reference's mean profile (RMSE in log2 1.6 and .70, where adapting is one round of 60 steps), because the decoder learns
+a poor profile and absolute errors give all that a sample has too much to its most frequent type. `default` therefore
+starts from the reference's profiles and attributes the rest to the types by their share of each gene
+(:func:`unmix.express.attributed`: .62).
 """
 
 from __future__ import annotations
@@ -72,12 +74,13 @@ class TAPE(DeepMethod):
         doi="10.1038/s41467-022-34550-9",
         year=2022,
         licence="GPL-3",
-        original="scTAPE 1.1.2 ran beside it without its adaptive stage. Common case: RMSE .089 and mean r per type .888 "
-        "there, .095 and .892 here in 188 of 569 CPU seconds.",
+        original="Figures of scTAPE 1.1.2 without its adaptive stage on the common case: RMSE .089, mean r per type "
+        ".888; ours (published) .095 and .892, in 188 CPU seconds (the original's 569 include adapting).",
         chosen="1,700 steps with three times the rate for 5,120 (less error on held-out mixes); no dropout while "
-        "adapting; every sample adapts from the trained network; a sample of which nothing is positive gets no missing "
-        "values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount 500 per million, "
-        "platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the reference's profiles.",
+        "adapting; every sample adapts from the trained network; a sample of which nothing is positive gets no "
+        "missing values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount 500 "
+        "per million, platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the "
+        "reference's profiles.",
     )
     expresses = True
     recipes = {
