@@ -82,9 +82,9 @@ class DISSECT(DeepMethod):
         "per type of .978.",
         chosen="relu6 in all members (code: in the first); no weight decay (code: declared, never added); 1,700 "
         "steps at three times the rate for 5,000; all members see the same batches; expression: mean latent, "
-        "fractions of all members, steps as the recipe says, error by share, consistency left out; default: markers, common depth, "
-        "pseudocount 500 per million, platform noise 0.5, all real samples, Adam 1e-3 over 800 steps, consistency .15 "
-        "and .1, expression added to fitted profiles of the reference.",
+        "fractions of all members, steps as the recipe says, error by share, consistency left out; default: markers, "
+        "common depth, pseudocount 500 per million, platform noise 0.5, all real samples, Adam 1e-3 over 800 steps, "
+        "consistency .15 and .1, expression added to fitted profiles of the reference.",
     )
     needs = Needs(bulk=True)
     transductive = True
