@@ -41,6 +41,12 @@ def trace(folder):
     return rows
 
 
+def table(path):
+    """Return the header of a TSV and its rows."""
+    header, *rows = [line.split("\t") for line in path.read_text().splitlines()]
+    return header, rows
+
+
 @pytest.fixture(scope="session")
 def demo():
     """Return the folder of the demo's input, fetched where it is not there yet."""

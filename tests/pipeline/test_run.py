@@ -7,16 +7,11 @@ import json
 
 import pytest
 
-from .conftest import QUICK, ROOT, TYPES, nextflow, trace
+from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
 
 
 def tasks(folder, process):
     return [row["tag"] for row in trace(folder) if row["process"] == process]
-
-
-def table(path):
-    header, *rows = [line.split("\t") for line in path.read_text().splitlines()]
-    return header, rows
 
 
 def test_fractions_of_every_sample_sum_to_one(finished):
