@@ -28,8 +28,9 @@ def run(asked, tmp_path_factory):
     reference.write_h5ad(folder / "cells.h5ad")
     bulk.to_df().T.to_csv(folder / "bulk.tsv", sep="\t")
     bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
-    for name in ("weights.bin", "types.obo"):
-        (folder / name).touch()
+    signature = reference.to_df().groupby(reference.obs["cell_type"].astype(str)).mean().T  # nnls reads it
+    signature.to_csv(folder / "weights.tsv", sep="\t")
+    (folder / "types.obo").touch()
     (folder / "bin").mkdir()
     (folder / "bin" / "unmix_train.py").write_text(
         f'#!/usr/bin/env bash\nreal="{ROOT}/bin/unmix_train.py"\ncase "$*" in *--version*) exec $real "$@";; esac\n'
@@ -43,7 +44,7 @@ def run(asked, tmp_path_factory):
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
         "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,weights,ontology\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",weights.bin,types.obo\n'
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",weights.tsv,types.obo\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "nnls"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -75,7 +76,7 @@ def test_a_method_gets_what_it_asks_for(asked, run):
 
 def test_weights_and_ontology_reach_every_method(run):
     for words in run[1].values():
-        assert {"there: weights/weights.bin", "there: ontology/types.obo"} <= set(words)
+        assert {"there: weights/weights.tsv", "there: ontology/types.obo"} <= set(words)
 
 
 def test_methods_that_cannot_be_applied_are_left_out_and_the_others_are_reported(asked, run):
