@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix import io, text
-from unmix.errors import DataError, UsageError
+from unmix.errors import DataError, NotApplicable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -108,11 +108,12 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
 
 
 def refuse(method: str, paths: Collection[Path]) -> None:
-    """Raise UsageError if files are given to a method that learns from single cells alone."""
+    """Raise NotApplicable if files are given to a method that learns from single cells alone."""
     if paths:
-        raise UsageError(
+        raise NotApplicable(
             f"{method} learns from single cells and takes no --weights",
             "none, or a method over a signature (nnls, ols, ridge, nusvr, dwls, abis, quantiseq, epic)",
+            "leave --weights out, or take one of these methods",
         )
 
 
