@@ -9,6 +9,7 @@ import numpy as np
 from unmix.errors import NotApplicable
 from unmix.recipe import Simulation
 from unmix.solvers import nonnegative
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.method import Task
@@ -33,7 +34,7 @@ def combat(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     import pandas as pd
     import scanpy as sc
 
-    logs = np.log2(_per_million(np.vstack([first, second])) + 1)
+    logs = np.log2(per_million(np.vstack([first, second])) + 1)
     varying = (logs[: len(first)].std(0) > 1e-9) & (logs[len(first) :].std(0) > 1e-9)
     if varying.sum() > 1:
         names = [str(i) for i in range(len(logs))]
@@ -41,10 +42,6 @@ def combat(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
         logs[:, varying] = sc.pp.combat(ad.AnnData(logs[:, varying], sets), key="set", inplace=False)
     corrected = np.clip(2.0**logs - 1, 0, None)
     return corrected[: len(first)], corrected[len(first) :]
-
-
-def _per_million(values: np.ndarray) -> np.ndarray:
-    return 1e6 * values / np.maximum(values.sum(1, keepdims=True), 1e-300)
 
 
 def adapted(task: Task, genes: np.ndarray, signature: np.ndarray, mixes: int) -> np.ndarray:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix import trust, uncertainty
+from unmix.inputs import per_base
 from unmix.recipe import Simulation
 from unmix.simulate import Cells, Mixer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from unmix.method import Method
     from unmix.model import Model
 
@@ -34,21 +33,17 @@ def scores(
 
     Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
     """
-    genes, types = _places(held_out.genes, model.genes), _places(held_out.cell_types, model.cell_types)
+    import pandas as pd
+
+    genes = pd.Index(held_out.genes).get_indexer(model.genes)
+    types = pd.Index(held_out.cell_types).get_indexer(model.cell_types)
     drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
     present = genes >= 0
     seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
-    if "lengths" in model.arrays:
-        seen = seen / model.arrays["lengths"]  # as the engine does with counts
+    seen = per_base(model, seen)
     truth = np.where(types >= 0, drawn.truth(model.kind)[:, types], np.nan)
     estimate = uncertainty.normalised(method.estimate(model, seen, present, device))
     return uncertainty.scores(*method.bounds(model, seen, present, device, estimate), truth)
-
-
-def _places(names: Iterable[str], wanted: Iterable[str]) -> np.ndarray:
-    """Return the index of each wanted name, -1 where it is not among the names."""
-    position = {name: i for i, name in enumerate(names)}
-    return np.array([position.get(name, -1) for name in wanted], dtype=int)
 
 
 def split(cells: Cells, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:

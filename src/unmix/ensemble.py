@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import engine
+from unmix import engine, trust
 from unmix.errors import DataError
 from unmix.fractions import Fractions
 from unmix.solvers import sum_constrained
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,12 +102,11 @@ def rebuilt(
     shared = sorted(genes)
     parts = []
     for model, estimate in zip(models, fractions, strict=True):
-        place = {gene: i for i, gene in enumerate(model.facts["trust_genes"])}
-        profiles = model.arrays["trust.signature"][:, [place[gene] for gene in shared]].astype(np.float64)
+        profiles = trust.profiles(model, shared)
         rows = [row @ profiles for row in estimate[model.cell_types].to_numpy()]  # one by one: the same bytes alone
-        parts.append(_per_million(np.stack(rows)))
+        parts.append(per_million(np.stack(rows)))
     real = np.asarray(bulk[:, shared].X, dtype=np.float64)
-    return np.stack(parts, axis=1), _per_million(real)
+    return np.stack(parts, axis=1), per_million(real)
 
 
 def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
@@ -122,7 +122,3 @@ def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
     low, high = np.quantile(sample, [LOW, HIGH])
     kept = (sample >= low) & (sample <= high)
     return sum_constrained(rows[:, kept].T, sample[kept], exactly=True)
-
-
-def _per_million(values: np.ndarray) -> np.ndarray:
-    return 1e6 * values / np.maximum(values.sum(-1, keepdims=True), 1e-300)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import registry, uncertainty
-from unmix.inputs import align
+from unmix import registry, trust, uncertainty
+from unmix.engine import silent
+from unmix.inputs import align, aligned
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,13 +126,11 @@ def profiles_of(model: Model) -> np.ndarray:
     if "signature" in model.arrays:
         signature = model.arrays["signature"]
         return np.pad(signature, [(0, len(model.cell_types) - len(signature)), (0, 0)])  # a type "other" has no profile
-    place = {gene: i for i, gene in enumerate(model.facts["trust_genes"])}
-    places = np.array([place.get(gene, -1) for gene in model.genes])  # published weights may bring genes of their own
-    return np.where(places >= 0, model.arrays["trust.signature"][:, places], 0).astype(np.float64)
+    return trust.profiles(model, model.genes)
 
 
 def attribute(
-    model: Model, bulk: ad.AnnData, *, device: str = "cpu", say: Callable[[str], None] = lambda _: None
+    model: Model, bulk: ad.AnnData, *, device: str = "cpu", say: Callable[[str], None] = silent
 ) -> Attributions:
     """Attribute the estimates of bulk samples to genes.
 
@@ -184,12 +184,12 @@ def table(found: Attributions, model: Model, bulk: ad.AnnData, top: int) -> pd.D
     """
     import pandas as pd
 
-    places = bulk.var_names.get_indexer(model.genes)
-    observed = np.where(places >= 0, np.asarray(bulk.X, dtype=np.float64)[:, places], np.nan)
-    fractions = np.clip(found.estimate, 0, None)
-    expected = np.where(places >= 0, fractions @ profiles_of(model), np.nan)
-    observed, expected = _per_million(observed), _per_million(expected)
     genes, parts = np.array(model.genes), []
+    observed, expected = aligned(bulk, genes), np.clip(found.estimate, 0, None) @ profiles_of(model)
+    missing = np.isnan(observed)
+    observed, expected = (
+        np.where(missing, np.nan, per_million(np.where(missing, 0, values))) for values in (observed, expected)
+    )
     everything = [(ALL, found.values.mean(0), observed.mean(0), expected.mean(0))]
     everything += list(zip(bulk.obs_names.astype(str), found.values, observed, expected, strict=True))
     for sample, values, seen, fitted in everything:
@@ -303,7 +303,3 @@ def draw(rows: pd.DataFrame, path: Path, number: int = 10) -> None:
 def _fractions(model: Model, estimate: np.ndarray) -> np.ndarray:
     """Return what predict gives: fractions, or scores as they are."""
     return estimate if model.kind == "score" else uncertainty.normalised(estimate)
-
-
-def _per_million(values: np.ndarray) -> np.ndarray:
-    return values * (1e6 / np.maximum(np.nansum(values, axis=-1, keepdims=True), 1e-12))

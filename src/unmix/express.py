@@ -8,6 +8,7 @@ import numpy as np
 
 from unmix import engine, inputs, registry, uncertainty
 from unmix.errors import NotApplicable
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,11 +56,6 @@ def attributed(fractions: np.ndarray, cells: np.ndarray, expression: np.ndarray,
         change = (SHARED + OWN * weights) * residual / (SHARED + OWN * (weights**2).sum(0) + NOISE)
         profiles.append(per_million(cells * np.exp(change)))
     return np.stack(profiles)
-
-
-def per_million(profiles: np.ndarray) -> np.ndarray:
-    """Scale the last axis to sum to one million; a profile of zeros stays."""
-    return profiles * (1e6 / np.maximum(profiles.sum(-1, keepdims=True), 1e-12))
 
 
 def express(

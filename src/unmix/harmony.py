@@ -5,7 +5,7 @@ which every donor takes part. Symphony (Kang et al. 2021) maps a new sample into
 reference's, project, find its clusters, move it towards what the reference is there. With one sample as its own batch
 that last step is a closed form, so a sample's result depends on that sample and the model only, and predicting needs
 numpy alone; symphonypy, which maps all samples of a file as one batch, gives the same numbers for a file of one sample
-(tests/unit/test_harmony.py). Only fitting needs the package harmonypy (the extra ``harmony``).
+(tests/unit/test_harmony.py). Only fitting needs the package harmonypy.
 
 The original (HASCAD's HS_main.R) maps bulk onto single cells, takes the logarithm of the query twice and puts its rows
 in another order than the genes of the reference. Here the reference is made of mixes of single donors, since what is

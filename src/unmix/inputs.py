@@ -43,9 +43,14 @@ def align(
     if transductive(model):
         say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
     expression = np.where(present, found, 0.0)
-    if "lengths" in model.arrays and bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):
-        expression = expression / model.arrays["lengths"]  # TPM and FPKM are per base already
+    if bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):  # TPM and FPKM are per base already
+        expression = per_base(model, expression)
     return expression, present, device_of(method, device)
+
+
+def per_base(model: Model, counts: np.ndarray) -> np.ndarray:
+    """Return counts (samples x genes of the model) divided by the genes' lengths, where the model knows these."""
+    return counts / model.arrays["lengths"] if "lengths" in model.arrays else counts
 
 
 def transductive(model: Model) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.errors import DataError
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.recipe import Prep
@@ -100,7 +101,7 @@ def arranged(order: str, chosen: np.ndarray, names: np.ndarray, mixes: np.ndarra
     if order == "correlation" and len(chosen) > 2:
         from scipy.cluster.hierarchy import leaves_list, linkage
 
-        logs = np.log2(1e6 * mixes / np.maximum(mixes.sum(1, keepdims=True), 1e-12) + MARKER_OFFSET)[:, chosen].T
+        logs = np.log2(per_million(mixes) + MARKER_OFFSET)[:, chosen].T
         logs -= logs.mean(1, keepdims=True)
         logs /= np.maximum(np.linalg.norm(logs, axis=1, keepdims=True), 1e-12)
         return chosen[leaves_list(linkage(logs, "average"))]

@@ -18,8 +18,11 @@ import numpy as np
 
 from unmix.recipe import Simulation
 from unmix.simulate import Cells, Mixer
+from unmix.units import per_million
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import anndata as ad
 
     from unmix.model import Model
@@ -50,8 +53,8 @@ def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
     weight = 1 / np.sqrt(signature.mean(0) + OFFSET)
     distances = np.zeros(len(expression))
     for i, sample in enumerate(expression):
-        scaled = _per_million(sample)
-        mix = _per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
+        scaled = per_million(sample)
+        mix = per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
         expressed = (scaled > OFFSET) | (mix > OFFSET)
         distances[i] = np.log((scaled + OFFSET) / (mix + OFFSET))[expressed].std() if expressed.any() else np.inf
     return distances
@@ -69,11 +72,13 @@ def fit(cells: Cells, held_out: Cells, rng: np.random.Generator) -> dict[str, np
         "trust.signature": signature.astype(np.float32),
         "trust.threshold": threshold,
         "trust.typical": np.median(distances[CALIBRATED], keepdims=True),
-        "trust.detected": detected(cells, held_out, threshold[0], rng),
+        "trust.detected": detected(cells, held_out, signature, threshold[0], rng),
     }
 
 
-def detected(cells: Cells, held_out: Cells, threshold: float, rng: np.random.Generator) -> np.ndarray:
+def detected(
+    cells: Cells, held_out: Cells, signature: np.ndarray, threshold: float, rng: np.random.Generator
+) -> np.ndarray:
     """Return, for every share of `UNKNOWN`, the share of mixes flagged when that much is of a type left out.
 
     Measured on the user's own reference: types are left out of the signature in turn, held-out cells of them are mixed
@@ -82,7 +87,6 @@ def detected(cells: Cells, held_out: Cells, threshold: float, rng: np.random.Gen
     types = len(cells.cell_types)
     left_out = rng.permutation(np.flatnonzero(np.bincount(held_out.type_of, minlength=types)))[:TRIED_TYPES]
     flagged = np.zeros((len(UNKNOWN), len(left_out)))
-    signature = cells.signature()
     for column, k in enumerate(left_out):
         for row, share in enumerate(UNKNOWN):
             recipe = Simulation(cells=500, platform=FAR, unknown=share, hidden=(cells.cell_types[k],))
@@ -100,10 +104,21 @@ def detection_limit(model: Model) -> float | None:
 
 def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
     """Return the distance of each sample of a bulk, over the genes of the reference that it has."""
-    places = bulk.var_names.get_indexer(model.facts["trust_genes"])
+    genes = np.array(model.facts["trust_genes"])
+    places = bulk.var_names.get_indexer(genes)
     found = places >= 0
-    signature = model.arrays["trust.signature"][:, found].astype(np.float64)
-    return distance(np.asarray(bulk.X)[:, places[found]], signature)
+    return distance(np.asarray(bulk.X)[:, places[found]], profiles(model, genes[found]))
+
+
+def profiles(model: Model, genes: Iterable[str]) -> np.ndarray:
+    """Return the mean profile of every type of a model's reference over some genes (types x genes, per million).
+
+    Zeros where the reference lacks a gene.
+    """
+    import pandas as pd
+
+    places = pd.Index(model.facts["trust_genes"]).get_indexer(list(genes))
+    return np.where(places >= 0, model.arrays["trust.signature"][:, places], 0).astype(np.float64)
 
 
 def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:
@@ -119,7 +134,3 @@ def widening(model: Model, values: np.ndarray) -> np.ndarray:
     distance tells by how much without a truth).
     """
     return np.maximum(1.0, np.minimum(values, 1e6) / max(model.arrays["trust.typical"][0], 1e-6))
-
-
-def _per_million(values: np.ndarray) -> np.ndarray:
-    return values * (1e6 / max(values.sum(), 1e-12))

@@ -17,6 +17,11 @@ UNITS = ("auto", *LINEAR, *(prefix + unit for prefix in PREFIX for unit in LINEA
 LOG_MAX, LOG_LIMIT = 30.0, 40.0
 
 
+def per_million(values: np.ndarray) -> np.ndarray:
+    """Scale the last axis (genes) to sum to one million; zeros stay."""
+    return values * (1e6 / np.maximum(values.sum(-1, keepdims=True), 1e-12))
+
+
 class Unit(NamedTuple):
     """Unit of a matrix: ``log`` is the base to undo or ``none``; x = base**value - offset."""
 

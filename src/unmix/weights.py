@@ -9,6 +9,7 @@ import numpy as np
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 READABLE = (".pt", ".pth", ".npz", ".safetensors")
@@ -43,6 +44,24 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # the readers of three libraries, each with its own errors
         found = f"{path.name}: cannot be read as weights ({str(error).splitlines()[0][:120]})"
         raise DataError(found, "an undamaged file", do) from error
+
+
+def ensemble(networks: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> dict[str, np.ndarray]:
+    """Return published dense networks as the arrays that a model keeps of one :class:`unmix.nets.dense.Ensemble`.
+
+    Parameters
+    ----------
+    networks
+        Of each network weight (outputs x inputs, as torch has it) and bias of every layer, all over the same genes;
+        equal ones must not stand together, since those are stacked.
+    """
+    arrays = {
+        "net.first": np.concatenate([layers[0][0] for layers in networks]),
+        "net.first_bias": np.concatenate([layers[0][1] for layers in networks]),
+    }
+    for i, (weight, bias) in enumerate(layer for layers in networks for layer in layers[1:]):
+        arrays |= {f"net.weights.{i}": np.ascontiguousarray(weight.T[None]), f"net.biases.{i}": bias[None, None]}
+    return arrays
 
 
 class Inert:

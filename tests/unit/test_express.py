@@ -13,10 +13,11 @@ import pytest
 
 from unmix import engine, io
 from unmix.errors import NotApplicable
-from unmix.express import attributed, express, per_million
+from unmix.express import attributed, express
 from unmix.recipe import Simulation
 from unmix.simulate import Cells, Mixer
 from unmix.toy import toy
+from unmix.units import per_million
 
 SAMPLES = 16
 #: Share of a sample below which a type's profile is not judged, and what is added per million before logarithms.

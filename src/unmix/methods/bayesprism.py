@@ -24,6 +24,7 @@ from unmix.method import Fit, Info, Task
 from unmix.registry import register
 from unmix.signature import Genes
 from unmix.solvers import em, gibbs, softmax_map
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.model import Model
@@ -146,7 +147,7 @@ class BayesPrism(ClassicalMethod):
             profiles = own_profiles(learned, sample, recipe)
             reads = sample_fractions(sample, profiles, recipe)[1] if sample.any() else np.zeros(profiles.shape)
             result[np.ix_([i], known, np.flatnonzero(present))] = reads + 1e-6 * profiles
-        return 1e6 * result / np.maximum(result.sum(2, keepdims=True), 1e-300)
+        return per_million(result)
 
 
 def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:

@@ -19,6 +19,7 @@ from unmix.published import refuse
 from unmix.registry import register
 from unmix.signature import Genes, choose, mean_per_million
 from unmix.solvers import sum_constrained
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.model import Model
@@ -39,11 +40,6 @@ class Recipe:
     profile: Literal["cells", "pooled"] = "pooled"
     """Mean over cells of their counts per million (code), or pooled counts per million: what a bulk of these cells
     would show."""
-
-
-def per_million(values: np.ndarray) -> np.ndarray:
-    """Scale every row to a million."""
-    return 1e6 * values / np.maximum(values.sum(1, keepdims=True), 1e-300)
 
 
 def transform(samples: np.ndarray, expected: np.ndarray) -> np.ndarray:

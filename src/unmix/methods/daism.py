@@ -39,6 +39,7 @@ from unmix.model import Model
 from unmix.prep import Transform
 from unmix.recipe import Net, Prep, Simulation, Train, asdict
 from unmix.registry import register
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     import torch
@@ -163,11 +164,7 @@ def _head(net: Any, outputs: torch.Tensor) -> torch.Tensor:
 
 def _samples(task: Task, genes: np.ndarray) -> np.ndarray:
     """Return the calibration samples over the model's genes, at the depth that cells are mixed to."""
-    return _per_million(task.calibration.expression[:, genes])
-
-
-def _per_million(values: np.ndarray) -> np.ndarray:
-    return values * (1e6 / np.maximum(values.sum(1, keepdims=True), 1e-12))
+    return per_million(task.calibration.expression[:, genes])
 
 
 def _blends(task: Task, genes: np.ndarray, mixer: Mixer, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +174,7 @@ def _blends(task: Task, genes: np.ndarray, mixer: Mixer, number: int) -> tuple[n
     left_out = np.arange(len(samples)) % members  # by which member
     chosen = np.stack([rng.choice(np.flatnonzero(left_out != member), number) for member in range(members)])
     pure = mixer.draw(number, rng)
-    cells = _per_million(pure.expression)
+    cells = per_million(pure.expression)
     share = rng.uniform(*recipe.blend, (members, number, 1))
     share[rng.random(share.shape) < recipe.untouched] = 1.0
     expression = share * samples[chosen] + (1 - share) * cells

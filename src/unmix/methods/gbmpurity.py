@@ -31,6 +31,7 @@ from unmix.errors import DataError
 from unmix.method import Fit, Info, Needs, Task
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
+from unmix.weights import READABLE, ensemble, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,7 +145,6 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
         If a file cannot be read, or if there are weights without the table of their genes and lengths.
     """
     from unmix.io import read_table
-    from unmix.weights import READABLE, read_weights
 
     tensors, lengths = {}, {}
     for path in paths:
@@ -170,10 +170,7 @@ def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
     nets = (replace(NETS[0], hidden=hidden),)
     genes = len(lengths)
     arrays = {
-        "net.first": tensors["fc1.weight"],
-        "net.first_bias": tensors["fc1.bias"],
-        **{f"net.weights.{i}": tensors[f"{layer}.weight"].T[None] for i, layer in enumerate(("fc2", "out"))},
-        **{f"net.biases.{i}": tensors[f"{layer}.bias"][None, None] for i, layer in enumerate(("fc2", "out"))},
+        **ensemble([[(tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in ("fc1", "fc2", "out")]]),
         **{f"prep.{name}": np.zeros(genes, np.float32) for name in ("neutral", "mean")},
         **{f"prep.{name}": np.ones(genes, np.float32) for name in ("deviation", "idf")},
         "prep.share": np.full(genes, 1 / genes, np.float32),

@@ -33,7 +33,7 @@ from unmix.prep import Transform
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
 from unmix.simulate import Mixer
-from unmix.weights import READABLE, read_weights
+from unmix.weights import READABLE, ensemble, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,8 +131,6 @@ def official(task: Task) -> Fit:
     DataError
         If a file does not hold what it should.
     """
-    import torch
-
     networks = [_layers(path) for path in task.weights if path.suffix in READABLE]
     tables = [path for path in task.weights if path.suffix not in READABLE]
     if not networks or len(tables) != 1:
@@ -146,10 +144,7 @@ def official(task: Task) -> Fit:
     nets = tuple(Net(hidden=tuple(len(bias) for _, bias in layers[:-1])) for layers in networks)
     prep = replace(published.prep, depth=0)  # the authors' values as they are
     recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
-    net = Hascad().network(recipe, len(names), len(OFFICIAL_TYPES), torch.Generator().manual_seed(0))
-    state = {name: torch.from_numpy(value) for name, value in _state(networks).items()}
-    net.load_state_dict(state)
-    arrays = {f"net.{name}": value.numpy() for name, value in net.state_dict().items()}
+    arrays = ensemble(networks)
     place = {gene: i for i, gene in enumerate(task.train.genes)}
     drawn = Mixer(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression
     mixes = np.stack([drawn[:, place[name]] if name in place else np.zeros(PROBE) for name in names], axis=1)
@@ -168,15 +163,6 @@ def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
             "take Model/model_pt of the HASCAD repository",
         )
     return layers
-
-
-def _state(networks: list[list[tuple[np.ndarray, np.ndarray]]]) -> dict[str, np.ndarray]:
-    """Return the weights of different networks as the state of one Ensemble."""
-    state = {"first": np.concatenate([layers[0][0] for layers in networks])}
-    state["first_bias"] = np.concatenate([layers[0][1] for layers in networks])
-    for i, (weight, bias) in enumerate(layer for layers in networks for layer in layers[1:]):
-        state[f"weights.{i}"], state[f"biases.{i}"] = np.ascontiguousarray(weight.T[None]), bias[None, None]
-    return state
 
 
 def _gene_names(path: Path, number: int) -> list[str]:

@@ -19,6 +19,7 @@ from unmix.published import refuse
 from unmix.registry import register
 from unmix.signature import Genes, choose
 from unmix.solvers import nonnegative
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.model import Model
@@ -92,7 +93,7 @@ def matched(profiles: np.ndarray, reference: np.ndarray) -> np.ndarray:
     from scipy.optimize import linear_sum_assignment
 
     def particular(values: np.ndarray) -> np.ndarray:
-        logs = np.log2(1e6 * values / np.maximum(values.sum(1, keepdims=True), 1e-300) + 1)
+        logs = np.log2(per_million(values) + 1)
         logs -= logs.mean(0)
         logs -= logs.mean(1, keepdims=True)
         return logs / np.maximum(np.linalg.norm(logs, axis=1, keepdims=True), 1e-300)
@@ -142,8 +143,7 @@ class NMF(Method):
                 f"at least {least} samples of one cohort, because it learns the profiles from how samples differ",
                 "add samples of the same cohort, or take a method that estimates samples one by one (nnls, music)",
             )
-        samples = expression[:, present].astype(np.float64)
-        samples = 1e6 * samples / np.maximum(samples.sum(1, keepdims=True), 1e-300)
+        samples = per_million(expression[:, present].astype(np.float64))
         used = samples.any(0) & reference.any(0)
         samples, reference = samples[:, used], reference[:, used]
         mean = samples.mean(0)
@@ -152,6 +152,6 @@ class NMF(Method):
             size, order = (profiles * mean).sum(1), matched(profiles * mean, reference)
             return (weights * size)[:, order]
         floor = 1e-3 * reference.mean(0)  # a zero would stay one
-        start = (1e6 * reference / np.maximum(reference.sum(1, keepdims=True), 1e-300) + floor) / mean
+        start = (per_million(reference) + floor) / mean
         weights, profiles = factorise(samples / mean, solve_all(start, samples / mean) + 1e-6, start, recipe.iterations)
         return weights * (profiles * mean).sum(1)

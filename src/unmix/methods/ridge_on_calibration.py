@@ -10,6 +10,7 @@ from unmix import uncertainty
 from unmix.controls import Nothing
 from unmix.method import Fit, Info, Method, Needs
 from unmix.registry import register
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from unmix.method import Task
@@ -66,7 +67,7 @@ class RidgeOnCalibration(Method):
 
 def _logs(values: np.ndarray) -> np.ndarray:
     """Return log2 of counts per million over the genes there are, around the mean of each sample."""
-    logs = np.log2(values * (1e6 / np.maximum(values.sum(1, keepdims=True), 1e-12)) + OFFSET)
+    logs = np.log2(per_million(values) + OFFSET)
     return logs - logs.mean(1, keepdims=True)
 
 

@@ -27,11 +27,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.deep import Deep, DeepMethod
-from unmix.express import attributed, per_million
+from unmix.express import attributed
 from unmix.method import Info
 from unmix.prep import Transform
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     import torch

@@ -82,10 +82,11 @@ class UCDSelect(ucdbase.UCDBase):
 
     def learn(self, task: Task) -> Fit:
         """Take or train the embedding, then describe the types of the reference by it."""
+        import pandas as pd
+
         base = _base(task)
         recipe = replace(task.recipe, prep=base.recipe.prep, nets=base.recipe.nets)
-        place = {gene: i for i, gene in enumerate(task.train.genes)}
-        places = np.array([place.get(gene, -1) for gene in base.genes])
+        places = pd.Index(task.train.genes).get_indexer(base.genes)
         present = places >= 0
         profiles = np.where(present, task.train.signature()[:, places], 0)
         mean = profiles.mean(0)

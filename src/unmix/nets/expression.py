@@ -10,9 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unmix.express import attributed, per_million
+from unmix.express import attributed
 from unmix.nets.dense import glorot
 from unmix.simulate import Mixer
+from unmix.units import per_million
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
