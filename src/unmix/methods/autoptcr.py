@@ -17,10 +17,10 @@ default, the order by correlation and a higher rate for fewer steps, chosen by h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.method import Info
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -64,10 +64,10 @@ class Autoptcr(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, order="correlation", pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=replace(PREP, order="correlation"),
+            simulation=SIMULATION,
             nets=(Net(hidden=(128,)),),
-            train=Train(steps=800, batch=128, lr=3e-3, schedule="cosine", validate_every=100, patience=3),
+            train=replace(TRAIN, lr=3e-3),
         ),
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, order="name", depth=0, sample="minmax"),

@@ -16,10 +16,10 @@ and no learning at all without batch normalisation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.method import Info
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -63,10 +63,10 @@ class Convdeconv(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, order="correlation", pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=replace(PREP, order="correlation"),
+            simulation=SIMULATION,
             nets=(Net(hidden=(128,), norm="hidden"),),
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": Recipe(
             prep=Prep(genes="variance", top=1999, order="correlation", log="ln", sample="minmax"),

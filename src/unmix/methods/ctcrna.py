@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from unmix.deep import Deep, DeepMethod, Session
+from unmix.deep import PREP, TRAIN, Deep, DeepMethod, Session
 from unmix.method import Info, Needs
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -61,10 +61,10 @@ class Ctcrna(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
+            prep=PREP,
             simulation=replace(MIXES, platform=0.5),
             nets=(NET,),
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": Recipe(
             prep=Prep(genes="all", log="ln", sample="minmax"),

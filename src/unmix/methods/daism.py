@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix import uncertainty
-from unmix.deep import PROBE, Deep, DeepMethod, Session
+from unmix.deep import PREP, PROBE, Deep, DeepMethod, Session
 from unmix.errors import UsageError
 from unmix.method import Fit, Info, Needs, Task
 from unmix.model import Model
@@ -94,7 +94,7 @@ class Daism(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
+            prep=PREP,
             simulation=Simulation(),
             nets=(Net(hidden=NET.hidden),) * 4,
             train=Train(steps=300, batch=32, lr=1e-3, schedule="cosine", validate_every=50),

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, TRAIN, Deep, DeepMethod
 from unmix.method import Info
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -84,10 +84,10 @@ class Digitaldlsorter(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
+            prep=PREP,
             simulation=Simulation(laws=SETS, cells=200, platform=0.5),
             nets=NETS,
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
             cells=1 / 11.5,
         ),
         "published": Recipe(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, Deep, DeepMethod
 from unmix.express import attributed
 from unmix.method import Info, Needs
 from unmix.recipe import Net, Prep, Simulation, Train
@@ -91,8 +91,8 @@ class DISSECT(DeepMethod):
     expresses = True
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=PREP,
+            simulation=SIMULATION,
             nets=NETS,
             train=Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100),
             consistency=(0.0, 0.15, 0.1),

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix import text
-from unmix.deep import PROBE, Deep, DeepMethod
+from unmix.deep import PREP, PROBE, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.errors import DataError, UsageError
 from unmix.harmony import Corrected, Correction, Harmony
 from unmix.method import Fit, Info, Task
@@ -77,10 +77,10 @@ class Hascad(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=PREP,
+            simulation=SIMULATION,
             nets=NETS,
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": Recipe(
             # original code: log2, 1158 genes; the rule is ours; their example sums to 12,689 before the logarithm

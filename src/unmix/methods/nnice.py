@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.method import Info
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -77,10 +77,10 @@ class Nnice(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=PREP,
+            simulation=SIMULATION,
             nets=(Net(hidden=(64, 32)),),
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": Recipe(
             prep=Prep(genes="variance", top=3000, log="ln", sample="minmax"),

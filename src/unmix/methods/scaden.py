@@ -11,7 +11,7 @@ a million, which quiets the genes of hardly any counts).
 
 from __future__ import annotations
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.method import Info
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
@@ -44,10 +44,10 @@ class Scaden(DeepMethod):
     )
     recipes = {
         "default": Deep(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=PREP,
+            simulation=SIMULATION,
             nets=NETS,
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": Deep(
             prep=Prep(genes="variance", min_variance=0.1, depth=0, sample="minmax"),

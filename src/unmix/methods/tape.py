@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
 from unmix.express import attributed
 from unmix.method import Info
 from unmix.prep import Transform
@@ -87,10 +87,10 @@ class TAPE(DeepMethod):
     expresses = True
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="minmax"),
-            simulation=Simulation(sparse=0.5, cells=200, platform=0.5),
+            prep=dataclasses.replace(PREP, sample="minmax"),
+            simulation=SIMULATION,
             nets=(Net(hidden=HIDDEN, activation="celu"),),
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
             weight=0.1,
             expression="attributed",
         ),

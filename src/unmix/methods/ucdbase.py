@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import Deep, DeepMethod
+from unmix.deep import PREP, TRAIN, Deep, DeepMethod
 from unmix.errors import DataError
 from unmix.method import Fit, Info, Task
 from unmix.recipe import Net, Prep, Simulation, Train
@@ -74,10 +74,10 @@ class UCDBase(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=Prep(genes="markers", per_type=60, pseudocount=500, sample="z"),
+            prep=PREP,
             simulation=Simulation(law="integer_weights", cells=200, platform=0.5),
             nets=(Net(hidden=(1024, 512, 256, 128)),),
-            train=Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3),
+            train=TRAIN,
         ),
         "published": PUBLISHED,
     }
