@@ -40,6 +40,9 @@ class Classical(Recipe):
     weights: Literal["none", "root", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
     factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
+    cap: float = 0.0
+    """If above 0: a gene counts at most so many times its highest type, since no mix of the types explains more; a
+    single gene of another platform otherwise rules the squares."""
 
 
 class ClassicalMethod(Method):
@@ -179,6 +182,9 @@ class LeastSquares(SignatureMethod):
 def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
     """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
     signature, sample = signature / signature.mean(), sample / sample.mean()
+    if recipe.cap:
+        sample = np.minimum(sample, recipe.cap * signature.max(0))
+        sample = sample / max(sample.mean(), 1e-12)
     weights = gene_weights(signature, recipe)
     return (signature * weights).T, sample * weights
 

@@ -228,9 +228,9 @@ def predict(
     if model.kind != "score":
         estimate = uncertainty.normalised(estimate)
     distances = trust.distances(model, bulk)
-    widening = trust.widening(model, distances)[:, None]
+    farther = (part(model, distances)[:, None] for part in (trust.widening, trust.elsewhere))
     bounds = method.bounds(model, expression, present, chosen, estimate)
-    lower, upper = uncertainty.interval(*bounds, model.arrays["calibration.scores"], level, widening)
+    lower, upper = uncertainty.interval(*bounds, model.arrays["calibration.scores"], level, *farther)
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     reasons = {
         "no_expression": silent_samples,

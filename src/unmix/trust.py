@@ -32,6 +32,9 @@ OFFSET = 10.0
 #: Platform noise of the held-out mixes that set the threshold, and of those by which intervals are calibrated.
 FAR, CALIBRATED = 1.0, 0.5
 NUMBER, QUANTILE = 100, 0.99
+#: What another laboratory adds to the errors (standard deviation, in units of `uncertainty`'s scale), in full for
+#: samples so much further than the typical distance; by benchmarks/laboratories.py.
+ELSEWHERE, CERTAIN = 0.18, 0.2
 #: Shares of cells of a type that the reference lacks at which the flag is tried, on so many mixes of so many types.
 UNKNOWN, TRIED_MIXES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
 #: Share of samples in which the flag must be raised to say that it detects.
@@ -134,3 +137,16 @@ def widening(model: Model, values: np.ndarray) -> np.ndarray:
     distance tells by how much without a truth).
     """
     return np.maximum(1.0, np.minimum(values, 1e6) / max(model.arrays["trust.typical"][0], 1e-6))
+
+
+def elsewhere(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the scaled errors that samples of these distances have from another laboratory.
+
+    The level of a type is off by what its cells or their markers yield there, whatever the distance (our choice; see
+    benchmarks/laboratories.py). Samples as near as mixes of the reference's own donors have none of it, nor have
+    methods whose intervals were set on real samples.
+    """
+    if model.facts["calibration"]["held_out"] == "calibration samples":
+        return np.zeros(len(values))
+    excess = values / max(model.arrays["trust.typical"][0], 1e-6) - 1
+    return ELSEWHERE * np.clip(excess / CERTAIN, 0, 1)

@@ -25,7 +25,12 @@ def scores(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarra
 
 
 def interval(
-    lower: np.ndarray, upper: np.ndarray, calibration: np.ndarray, level: float, widening: np.ndarray | float = 1.0
+    lower: np.ndarray,
+    upper: np.ndarray,
+    calibration: np.ndarray,
+    level: float,
+    widening: np.ndarray | float = 1.0,
+    elsewhere: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals around the bounds (samples x types) within [0, 1].
 
@@ -39,14 +44,21 @@ def interval(
         Nominal coverage: the finite-sample quantile (n + 1) level of the calibration errors.
     widening
         Factor of each sample (samples x 1) for being further from the reference than the calibration's mixes.
+    elsewhere
+        Standard deviation of the scaled errors that come from another laboratory (samples x 1), independent of those
+        of the calibration.
     """
+    from scipy.stats import norm
+
     number = len(calibration)
     if number == 0:  # scores have no truth to be off from
         return np.full_like(lower, np.nan), np.full_like(upper, np.nan)
     rank = min(int(np.ceil((number + 1) * level)), number) - 1
-    middle = (lower + upper) / 2
-    low = middle - widening * (middle - lower + calibration[rank] * _scale(lower))
-    high = middle + widening * (upper - middle + calibration[rank] * _scale(upper))
+    middle, more = (lower + upper) / 2, elsewhere * norm.ppf((1 + level) / 2)
+    below = widening * (middle - lower + calibration[rank] * _scale(lower))
+    above = widening * (upper - middle + calibration[rank] * _scale(upper))
+    low = middle - np.hypot(np.maximum(below, 0), more * _scale(lower))
+    high = middle + np.hypot(np.maximum(above, 0), more * _scale(upper))
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 

@@ -127,12 +127,12 @@ class DWLS(SignatureMethod):
         licence="none stated (GPL in omnideconv)",
         original="DWLS on the small set of omnideconv, by ols, svr and dwls with its own signature: its fractions "
         "within 1e-6.",
-        chosen="genes by scanpy-like rank tests where the original uses MAST; default takes markers, chosen on "
-        "simulated mixes.",
+        chosen="genes by scanpy-like rank tests where the original uses MAST; default takes markers and "
+        "caps a gene at three times its highest type, chosen on simulated mixes.",
     )
     kind = "cell"
     recipes = {
-        "default": Recipe(genes=GENES),
+        "default": Recipe(genes=GENES, cap=3),
         "published": Recipe(genes=GENES, change=0.01),
     }
 
