@@ -70,7 +70,7 @@ sync: setup ## pages and files that are made from others
 	.venv/bin/python galaxy_tools/make_macros.py
 	.venv/bin/python galaxy_tools/test-data/make_test_data.py
 
-results: setup ## accuracy of all methods on the real pairs beside the project, three seeds -> docs/results.md
+results: setup .cache/demo/ready ## accuracy of all methods on the real pairs beside the project, three seeds -> docs/results.md
 	.venv/bin/python benchmarks/accuracy.py
 
 benchmark: setup ## speed against the limits, on one core

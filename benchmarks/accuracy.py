@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
-DATA, TABLE, PAGE = SHARED / "data", ROOT / "docs" / "results.tsv", ROOT / "docs" / "results.md"
+DATA, DEMO = SHARED / "data", ROOT / ".cache" / "demo"
+TABLE, PAGE = ROOT / "docs" / "results.tsv", ROOT / "docs" / "results.md"
 SEEDS = (0, 1, 2)
 KEY = ("pair", "method", "recipe", "seed")
 #: Methods whose published settings are run too, beside what their originals gave on the first pair.
@@ -48,23 +49,39 @@ PAIRS: dict[str, Pair] = {}
 
 
 @dataclass(frozen=True)
-class Pair:
+class Loaded:
     """A reference, bulk samples and what is known of them."""
 
-    title: str
-    said: str
-    load: Callable[[], tuple[ad.AnnData, Path, str, pd.DataFrame]]
-    """Reference, bulk, its unit, truth (samples x types)."""
-    methods: tuple[str, ...] = ()
-    """Only these; all that need nothing more where empty."""
+    reference: ad.AnnData
+    bulk: Path
+    unit: str
+    truth: pd.DataFrame
+    """Samples x types."""
     options: dict[str, Any] = field(default_factory=dict)
     """More for engine.train."""
 
+    def samples(self, path: Path, unit: str) -> ad.AnnData:
+        """Return bulk samples as the steps read them."""
+        return check.read_bulk(path, unit, list(self.reference.var_names))
 
-def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+
+@dataclass(frozen=True)
+class Pair:
+    """A reference and bulk samples, and what is run on them."""
+
+    title: str
+    said: str
+    load: Callable[[], Loaded]
+    methods: tuple[str, ...] = ()
+    """Only these; all that need no more than `gives` where empty."""
+    gives: tuple[str, ...] = ()
+    """Of :class:`unmix.method.Needs`: what there is beside a reference of single cells and the bulk."""
+
+
+def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[], Loaded]], Callable[[], Loaded]]:
     """Put a pair into PAIRS."""
 
-    def put(load: Callable[[], Any]) -> Callable[[], Any]:
+    def put(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
         PAIRS[name] = Pair(title, said, load, **facts)
         return load
 
@@ -78,11 +95,31 @@ def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[
     "without donors (Newman et al. 2019), neutrophils left out. Five cell types, truth and estimates divided by their "
     "sum over these.",
 )
-def pbmc() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+def pbmc() -> Loaded:
     """Return the pair of the demo-pbmc."""
     source, folder = DATA / "sc_newman_nsclc_pbmc" / "counts.h5ad", DATA / "pbmc_monaco_gse107011"
     reference = prepare_reference([source], "cell_type", "none", label_map={"Neutrophil": ""})
-    return reference, folder / "bulk.tsv.gz", "tpm", io.read_truth(folder / "truth.tsv")
+    return Loaded(reference, folder / "bulk.tsv.gz", "tpm", io.read_truth(folder / "truth.tsv"))
+
+
+@pair(
+    "calibration",
+    "PBMC with calibration samples (package daism 2.0.5)",
+    "20 samples of PBMC, RNA-seq (TPM), fractions by flow cytometry, and 20 more of the same study whose fractions "
+    "daism and its two controls may learn from; reference of 1,200 cells x 1,767 genes of three donors of another "
+    "laboratory (Symphony's example). Five cell types, truth and estimates divided by their sum over these.",
+    gives=("calibration",),
+)
+def calibration() -> Loaded:
+    """Return the pair of DAISM's own example."""
+    types = {"T_CD4": "CD4.T.cells", "T_CD8": "CD8.T.cells", "B": "B.cells", "NK": "NK.cells"}
+    types |= dict.fromkeys(("Mono_CD14", "Mono_CD16"), "monocytic.lineage") | dict.fromkeys(("DC", "MK", "HSC"), "")
+    source = DATA / "sc_pbmc_symphony_3donor" / "lognorm.h5ad"
+    reference = prepare_reference([source], "cell_type", "donor", label_map=types, preset="none")
+    loaded = Loaded(reference, DEMO / "bulk.tsv", "tpm", io.read_truth(DEMO / "truth.tsv"))
+    samples = loaded.samples(DEMO / "calibration.tsv", "tpm")
+    known = io.read_truth(DEMO / "calibration_truth.tsv", samples=list(samples.obs_names))
+    return replace(loaded, options={"calibration": (samples, known)})
 
 
 @pair(
@@ -91,11 +128,11 @@ def pbmc() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
     "55 designed mixes of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
     "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells.",
 )
-def cell_lines() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+def cell_lines() -> Loaded:
     """Return the designed mixtures."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "none")
-    return reference, folder / "bulk.tsv.gz", "counts", io.read_truth(folder / "truth.tsv")
+    return Loaded(reference, folder / "bulk.tsv.gz", "counts", io.read_truth(folder / "truth.tsv"))
 
 
 @pair(
@@ -103,25 +140,37 @@ def cell_lines() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
     "Purity (cell lines, H2228 called malignant)",
     "The same samples; two of the lines count as normal cells. The protocol stands for the donor.",
     methods=("deepdecon", "gbmpurity"),
-    options={"malignant": ["H2228"]},
 )
-def purity() -> tuple[ad.AnnData, Path, str, pd.DataFrame]:
+def purity() -> Loaded:
     """Return the designed mixtures as samples of known purity."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "batch")
     truth = io.read_truth(folder / "truth.tsv")
     malignant = truth["H2228"] / truth.sum(axis=1)
-    return reference, folder / "bulk.tsv.gz", "counts", pd.DataFrame({"malignant": malignant, "normal": 1 - malignant})
+    known = pd.DataFrame({"malignant": malignant, "normal": 1 - malignant})
+    return Loaded(reference, folder / "bulk.tsv.gz", "counts", known, {"malignant": ["H2228"]})
 
 
-def run(pair: Pair, loaded: Any, name: str, recipe: str, seed: int) -> dict[str, Any]:
+@pair(
+    "tissues",
+    "Tissues (Shen-Orr et al. 2010)",
+    "21 designed mixes of the RNA of rat liver, brain and lung, microarray; reference of one pure profile of each.",
+    methods=("ctcrna", "uniform", "reference_mean", "random"),
+)
+def tissues() -> Loaded:
+    """Return the designed mixtures of tissues."""
+    folder = DATA / "rat_shenorr_gse19830"
+    reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="tissue")
+    return Loaded(reference, folder / "bulk.tsv.gz", "microarray", io.read_truth(folder / "truth.tsv"))
+
+
+def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
     """Train, predict and score once; `reason` says why a method cannot be applied."""
-    reference, path, unit, truth = loaded
-    bulk = check.read_bulk(path, unit, list(reference.var_names))
+    bulk, truth = loaded.samples(loaded.bulk, loaded.unit), loaded.truth
+    options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk else {})
     started = time.process_time()
     try:
-        options = {"bulk": bulk} if registry.get(name).needs.bulk else {}
-        model = engine.train(name, reference, recipe=recipe, seed=seed, device="cpu", **options, **pair.options)
+        model = engine.train(name, loaded.reference, recipe=recipe, seed=seed, device="cpu", **options)
         seconds = time.process_time() - started
         found = engine.predict(model, bulk, device="cpu")
     except NotApplicable as error:
@@ -158,7 +207,7 @@ def jobs(pair: Pair) -> list[tuple[str, str]]:
     methods = registry.all_methods()
     names = list(pair.methods)
     if not names:
-        special = ("calibration", "malignant", "tissue", "weights")
+        special = {"calibration", "malignant", "tissue", "weights"} - set(pair.gives)
         names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
     return [(name, "default") for name in names] + [(name, "published") for name in PUBLISHED if name in names]
 
@@ -219,7 +268,7 @@ def main(only: list[str], pairs: list[str], recipes: list[str]) -> None:
                 if rows.get(key, {}).get("settings") == settings:
                     continue
                 loaded = loaded or pair.load()
-                found = run(pair, loaded, name, recipe, seed)
+                found = run(loaded, name, recipe, seed)
                 rows[key] = dict(zip(KEY, key, strict=True)) | {"settings": settings} | found
                 print(*key, {k: v for k, v in found.items() if k != "kind"}, flush=True)
                 pd.DataFrame(rows.values()).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")

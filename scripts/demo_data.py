@@ -2,7 +2,8 @@
 
 pbmc68k_reduced.h5ad is the file of PBMC single cells in the installed scanpy; bulk.tsv and truth.tsv are 20 PBMC bulk
 samples and their measured fractions in the source archive of daism (requirements/demo.lock pins its checksum; nothing
-of it is installed).
+of it is installed); calibration.tsv and calibration_truth.tsv are 20 more of the same study, for methods that learn
+from such samples.
 """
 
 import importlib.util
@@ -14,7 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".cache" / "demo"
-MEMBERS = {"example/testexp.txt": "bulk.tsv", "example/testfra.txt": "truth.tsv"}
+MEMBERS = {
+    "example/testexp.txt": "bulk.tsv",
+    "example/testfra.txt": "truth.tsv",
+    "example/caliexp.txt": "calibration.tsv",
+    "example/califra.txt": "calibration_truth.tsv",
+}
 
 
 def archive() -> Path:

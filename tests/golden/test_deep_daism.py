@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
-
 import numpy as np
 import pytest
 
@@ -24,22 +22,11 @@ TYPES = {
 }
 
 
-@pytest.fixture(scope="module")
-def samples(root, tmp_path_factory):
-    """Return the folder of the package's example: caliexp, califra, testexp, testfra."""
-    archive = next((root / ".cache" / "demo").glob("daism-*.tar.gz"), None)
-    if archive is None:
-        pytest.skip("the samples of daism are not there (make demo fetches them)")
-    folder = tmp_path_factory.mktemp("daism")
-    with tarfile.open(archive) as tar:
-        for name in ("caliexp", "califra", "testexp", "testfra"):
-            member = next(path for path in tar.getnames() if path.endswith(f"example/{name}.txt"))
-            (folder / f"{name}.txt").write_bytes(tar.extractfile(member).read())
-    return folder
-
-
 @pytest.mark.shared
-def test_real_samples_better_than_both_controls(samples, shared):
+def test_real_samples_better_than_both_controls(root, shared):
+    demo = root / ".cache" / "demo"
+    if not (demo / "calibration.tsv").exists():
+        pytest.skip("the samples of daism are not there (make demo fetches them)")
     reference = prepare_reference(
         [shared / "data" / "sc_pbmc_symphony_3donor" / "lognorm.h5ad"],
         "cell_type",
@@ -49,11 +36,12 @@ def test_real_samples_better_than_both_controls(samples, shared):
     )
     genes = list(reference.var_names)
 
-    def pair(name: str):
-        bulk = check.read_bulk(samples / f"{name}exp.txt", genes=genes)
-        return bulk, io.read_truth(samples / f"{name}fra.txt", samples=list(bulk.obs_names))
+    def pair(samples: str, fractions: str):
+        bulk = check.read_bulk(demo / samples, genes=genes)
+        return bulk, io.read_truth(demo / fractions, samples=list(bulk.obs_names))
 
-    calibration, (bulk, truth) = pair("cali"), pair("test")
+    calibration = pair("calibration.tsv", "calibration_truth.tsv")
+    bulk, truth = pair("bulk.tsv", "truth.tsv")
     error, inside = {}, {}
     for name in ("daism", "constant_of_calibration", "ridge_on_calibration"):
         model = engine.train(name, reference, calibration=calibration, device="cpu")
