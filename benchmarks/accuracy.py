@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +59,6 @@ class Loaded:
     """Samples x types."""
     options: dict[str, Any] = field(default_factory=dict)
     """More for engine.train."""
-
-    def samples(self, path: Path, unit: str) -> ad.AnnData:
-        """Return bulk samples as the steps read them."""
-        return check.read_bulk(path, unit, list(self.reference.var_names))
 
 
 @dataclass(frozen=True)
@@ -116,10 +112,15 @@ def calibration() -> Loaded:
     types |= dict.fromkeys(("Mono_CD14", "Mono_CD16"), "monocytic.lineage") | dict.fromkeys(("DC", "MK", "HSC"), "")
     source = DATA / "sc_pbmc_symphony_3donor" / "lognorm.h5ad"
     reference = prepare_reference([source], "cell_type", "donor", label_map=types, preset="none")
-    loaded = Loaded(reference, DEMO / "bulk.tsv", "tpm", io.read_truth(DEMO / "truth.tsv"))
-    samples = loaded.samples(DEMO / "calibration.tsv", "tpm")
-    known = io.read_truth(DEMO / "calibration_truth.tsv", samples=list(samples.obs_names))
-    return replace(loaded, options={"calibration": (samples, known)})
+    genes = list(reference.var_names)
+
+    def known(samples: str, fractions: str) -> tuple[ad.AnnData, pd.DataFrame]:
+        bulk = check.read_bulk(DEMO / samples, "tpm", genes)
+        return bulk, io.read_truth(DEMO / fractions, samples=list(bulk.obs_names))
+
+    _, truth = known("bulk.tsv", "truth.tsv")
+    options = {"calibration": known("calibration.tsv", "calibration_truth.tsv")}
+    return Loaded(reference, DEMO / "bulk.tsv", "tpm", truth, options)
 
 
 @pair(
@@ -166,7 +167,7 @@ def tissues() -> Loaded:
 
 def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
     """Train, predict and score once; `reason` says why a method cannot be applied."""
-    bulk, truth = loaded.samples(loaded.bulk, loaded.unit), loaded.truth
+    truth, bulk = loaded.truth, check.read_bulk(loaded.bulk, loaded.unit, list(loaded.reference.var_names))
     options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk else {})
     started = time.process_time()
     try:
