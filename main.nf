@@ -17,7 +17,12 @@ workflow {
         params.express.toString() == 'true',
     )
 
+    DECONVOLVE.out.left_out.subscribe { meta, record ->
+        def told = new groovy.json.JsonSlurper().parseText(record.text)
+        log.warn("unmix: ${meta.id}: ${told.step} leaves ${meta.method} out: ${told.error.found}. Do: ${told.error['do']}")
+    }
     DECONVOLVE.out.reports.subscribe { meta, _report ->
-        log.info("unmix: ${meta.id} is done, see ${outdir}/${meta.id}/report.html")
+        def said = meta.headline ? 'is done' : 'has no fractions: none of the methods can be applied'
+        log.info("unmix: ${meta.id} ${said}, see ${outdir}/${meta.id}/report.html")
     }
 }

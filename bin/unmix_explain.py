@@ -20,6 +20,7 @@ from unmix import cli
 @click.option("--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written beside --out.")
 @click.option("--plot", type=cli.FILE, help="Figure of the strongest genes over all samples (svg, png or pdf).")
 @click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="The table.")
+@cli.left_out
 @cli.common
 def main(model, bulk, unit, top, gene_sets, plot, out, **options):
     with cli.run("explain", cli.record_beside(out), **options) as run:
@@ -30,6 +31,7 @@ def main(model, bulk, unit, top, gene_sets, plot, out, **options):
         run.input("bulk", bulk)
         run.input("gene_sets", gene_sets)
         trained = Model.load(model)
+        run.facts["method"] = engine.literature(trained.method)
         samples = check.read_bulk(bulk, unit, trained.genes or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
@@ -38,11 +40,10 @@ def main(model, bulk, unit, top, gene_sets, plot, out, **options):
         io.write_table(rows.set_index("sample"), run.output(out), "sample")
         if gene_sets:
             enriched = explain.gene_sets(found, trained, gene_sets, options["seed"])
-            beside = out.with_name(f"{out.name.split('.')[0]}.gene_sets.tsv")
+            beside = out.with_suffix(".gene_sets.tsv")
             io.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
         if plot:
             explain.draw(rows, run.output(plot))
-        run.facts["method"] = engine.literature(trained.method)
         run.facts["largest_error_of_the_sums"] = found.error()
 
 

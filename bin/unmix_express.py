@@ -11,6 +11,7 @@ from unmix import cli
 @click.argument("bulk", type=cli.FILE)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option("--out", type=cli.FILE, default="expression.h5ad", show_default=True, help="One layer per cell type.")
+@cli.left_out
 @cli.common
 def main(model, bulk, unit, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:
@@ -21,11 +22,11 @@ def main(model, bulk, unit, out, **options):
         run.input("model", model)
         run.input("bulk", bulk)
         trained = Model.load(model)
+        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
         samples = check.read_bulk(bulk, unit, trained.genes or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
         found = express(trained, samples, device=options["device"], say=run.say)
-        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
         run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
         found.write_h5ad(run.output(out))
 

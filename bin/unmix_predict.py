@@ -22,6 +22,7 @@ from unmix import cli
     "--level", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Coverage of the intervals."
 )
 @click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
+@cli.left_out
 @cli.common
 def main(model, bulk, also, unit, level, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
@@ -33,6 +34,9 @@ def main(model, bulk, also, unit, level, out_dir, **options):
         run.input("model", model)
         run.input("bulk", bulk)
         trained = Model.load(model)
+        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+        run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
+        run.facts["level"] = level
         for number, path in enumerate(also):
             run.input(f"also_{number}", path)
         models = [trained, *map(Model.load, also)]
@@ -44,9 +48,7 @@ def main(model, bulk, also, unit, level, out_dir, **options):
             fractions = ensemble.predict(models, samples, **estimated)
         else:
             fractions = engine.predict(trained, samples, **estimated)
-        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        run.facts["level"], run.facts["transductive"] = level, inputs.transductive(trained)
-        run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
+        run.facts["transductive"] = inputs.transductive(trained)
         write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
         for name, table in fractions.tables.items():
             write_table(table, run.output(out_dir / f"{name}.tsv"), index_label="sample")

@@ -12,7 +12,7 @@ from unmix import cli
 @click.option("--folder", help="Folder that relative paths start from.  [default: the samplesheet's]")
 @click.option("--params", type=cli.FILE, help="The pipeline's parameters (JSON).")
 @click.option("--params-schema", type=cli.FILE, help="Their JSON schema: nextflow_schema.json.")
-@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="For rows.csv and, with --params, methods.csv.")
+@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="For rows.csv and, with --params, jobs.csv.")
 @cli.common
 def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
     with cli.run("samplesheet", **common) as job:
@@ -21,28 +21,16 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
         from unmix import registry
         from unmix import samplesheet as sheets
 
+        row_schema = json.loads(schema.read_text(encoding="utf-8"))
+        rows = sheets.read(samplesheet, row_schema)
+        rows = sheets.resolve(rows, folder or str(samplesheet.absolute().parent), row_schema)
+        sheets.write_csv(rows, job.output(out_dir / "rows.csv"))
         if params:
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
             values = sheets.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
             methods = sheets.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
-            table = [
-                {
-                    "method": name,
-                    "deep": known[name].info.family == "deep",
-                    "control": known[name].info.family == "control",
-                    "expresses": known[name].expresses,
-                    "needs_bulk": known[name].needs.bulk,
-                    "needs_calibration": known[name].needs.calibration,
-                    "needs_malignant": known[name].needs.malignant,
-                }
-                for name in methods
-            ]
-            sheets.write_csv(table, job.output(out_dir / "methods.csv"))
-        row_schema = json.loads(schema.read_text(encoding="utf-8"))
-        rows = sheets.read(samplesheet, row_schema)
-        rows = sheets.resolve(rows, folder or str(samplesheet.absolute().parent), row_schema)
-        sheets.write_csv(rows, job.output(out_dir / "rows.csv"))
+            sheets.write_csv(sheets.jobs(rows, methods, known), job.output(out_dir / "jobs.csv"))
 
 
 if __name__ == "__main__":

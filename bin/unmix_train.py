@@ -37,6 +37,7 @@ from unmix import cli
 @click.option("--quick", is_flag=True, help="Train for seconds, to try a pipeline; not for results.")
 @click.option("--checkpoint", type=cli.FILE, help="Where an interrupted training goes on.  [default: beside --out]")
 @click.option("--out", type=cli.FILE, default="model.safetensors", show_default=True, help="The model.")
+@cli.left_out
 @cli.common
 def main(
     reference,
@@ -60,6 +61,7 @@ def main(
         from unmix.errors import UsageError
         from unmix.reference import read_reference
 
+        run.facts["method"] = engine.literature(method)
         if (calibration_bulk is None) != (calibration_fractions is None):
             raise UsageError(
                 "one of --calibration-bulk and --calibration-fractions",
@@ -101,7 +103,7 @@ def main(
             progress=run.progress,
         )
         model.facts["inputs"] = run.fingerprints()
-        run.facts["method"], run.facts["recipe"] = engine.literature(method), model.recipe
+        run.facts["recipe"] = model.recipe
         model.save(run.output(out))
 
 

@@ -6,17 +6,21 @@ process PREDICT {
     tuple val(meta), path(model), path(bulk)
 
     output:
-    tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), emit: fractions
-    tuple val(meta), path("${meta.method}.*"), emit: tables
+    tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), optional: true, emit: fractions
+    tuple val(meta), path("${meta.method}.{*tsv,run.json}"), optional: true, emit: tables
+    tuple val(meta), path("${meta.method}.left_out.json"), optional: true, emit: left_out
     tuple val("${task.process}"), val('unmix'), eval("unmix_predict.py --version | sed 's/.* //'"), topic: versions
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
+    // 99: the method cannot be applied, and left_out.json says why
     """
+    mkdir tables
     unmix_predict.py ${model} ${bulk} \\
-        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir tables
-    for table in tables/*; do
-        mv \$table ${meta.method}.\${table#tables/}
+        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
+        --left-out ${meta.method}.left_out.json --out-dir tables || (exit \$((\$? == 99 ? 0 : \$?)))
+    for table in \$(ls tables); do
+        mv tables/\$table ${meta.method}.\$table
     done
     """
 

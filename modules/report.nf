@@ -7,10 +7,12 @@ process REPORT {
 
     output:
     tuple val(meta), path('report.html'), emit: report
+    tuple val(meta), path("${meta.id}/{*.tsv,run.json}"), optional: true, emit: headline
+    tuple val(meta), path("${meta.id}/*/*left_out.json"), optional: true, emit: left_out
     tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
 
     script:
-    // Lay the tables (<method>.<file>) out as the user gets them: one folder per method
+    // Lay the tables (<method>.<file>) out as the user gets them: one folder per method, those of the first on top
     """
     mkdir ${meta.id}
     cp -RL ${check} ${reference} ${meta.id}/
@@ -19,10 +21,11 @@ process REPORT {
         mkdir -p ${meta.id}/\${name%%.*}
         cp -L \$table ${meta.id}/\${name%%.*}/\${name#*.}
     done
-    if [ -d ${meta.id}/${meta.headline} ]; then
-        headline='--headline ${meta.headline}'
+    if [ -n '${meta.headline}' ]; then
+        cp ${meta.id}/${meta.headline}/{*.tsv,run.json} ${meta.id}/
+        rm -f ${meta.id}/pairs.tsv
     fi
-    unmix_report.py ${meta.id} \${headline:-} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
+    unmix_report.py ${meta.id} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
     """
 
     stub:

@@ -12,7 +12,7 @@ process SAMPLESHEET {
 
     output:
     path 'tables/rows.csv', emit: rows
-    path 'tables/methods.csv', emit: methods
+    path 'tables/jobs.csv', emit: jobs
     tuple val("${task.process}"), val('unmix'), eval("unmix_samplesheet.py --version | sed 's/.* //'"), topic: versions
 
     script:

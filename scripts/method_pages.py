@@ -29,6 +29,7 @@ NEEDS = {
     "weights": "published gene sets or a signature",
     "tissue": "a reference of pure tissues",
 }
+WEIGHTS = {"tables": "published signatures or gene sets", "network": "a published network of its own format"}
 MADE = "Made by `make sync` from the registry of methods; do not edit."
 
 
@@ -66,6 +67,8 @@ def page(method: type[Method]) -> str:
     facts = [f"- Gives {KINDS[method.kind]}."]
     if wanted := needs(method):
         facts.append(f"- Needs {wanted}, beside the reference.")
+    if method.weights:
+        facts.append(f"- Takes {WEIGHTS[method.weights]}: `--weights`, in a samplesheet the column `weights`.")
     if info.citation:
         facts.append(f"- {info.citation}{f' doi:{info.doi}' if info.doi else ''}")
     if info.licence:

@@ -11,13 +11,13 @@ include { EVALUATE } from '../modules/evaluate.nf'
 include { REPORT } from '../modules/report.nf'
 
 // The file that a row names in a column, or nothing
-def named(row, column) {
-    if (!row[column]) {
+def named(id, column, text) {
+    if (!text) {
         return []
     }
-    def path = file(row[column], glob: false)
+    def path = file(text, glob: false)
     if (!path.exists()) {
-        error("samplesheet row ${row.id}: there is no file ${row[column]}.\n  expected: ${column}, relative to the samplesheet's folder or absolute\n  do: correct the path")
+        error("samplesheet row ${id}: there is no file ${text}.\n  expected: ${column}, relative to the samplesheet's folder or absolute\n  do: correct the path")
     }
     return path
 }
@@ -41,10 +41,11 @@ workflow DECONVOLVE {
     ch_rows = SAMPLESHEET.out.rows
         .splitCsv(header: true, quote: '"')
         .map { row ->
-            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'weights', 'ontology'].collectEntries { column -> [column, named(row, column)] }
+            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology'].collectEntries { column -> [column, named(row.id, column, row[column])] }
         }
-    ch_methods = SAMPLESHEET.out.methods.splitCsv(header: true)
-    ch_headline = ch_methods.first()
+    ch_methods = SAMPLESHEET.out.jobs
+        .splitCsv(header: true, quote: '"')
+        .map { job -> tuple(job.id, job + [weights: job.weights.tokenize(';').collect { path -> named(job.id, 'weights', path) }]) }
 
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
@@ -65,9 +66,8 @@ workflow DECONVOLVE {
     ch_jobs = CHECK.out.bulk
         .map { meta, bulk -> tuple(meta.id, meta, bulk) }
         .join(ch_rows.map { row -> tuple(row.id, row) })
-        .combine(ch_methods)
-        .combine(ch_headline)
-        .map { id, meta, bulk, row, method, headline ->
+        .combine(ch_methods, by: 0)
+        .map { id, meta, bulk, row, method ->
             def needs_bulk = method.needs_bulk == 'True'
             def needs_calibration = method.needs_calibration == 'True'
             def model = [
@@ -78,7 +78,7 @@ workflow DECONVOLVE {
                 malignant: method.needs_malignant == 'True' ? row.malignant : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [row.weights, row.ontology], [id: id, method: method.method, headline: method.method == headline.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.weights, row.ontology], [id: id, method: method.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
         }
     TRAIN(
         ch_jobs
@@ -100,15 +100,22 @@ workflow DECONVOLVE {
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
             .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
     )
+    ch_left_out = ch_jobs
+        .map { model, _extra, meta, _bulk -> tuple(model, meta) }
+        .combine(TRAIN.out.left_out, by: 0)
+        .map { _model, meta, record -> tuple(meta, record) }
+        .mix(PREDICT.out.left_out, EVALUATE.out.left_out)
     REPORT(
         CHECK.out.check
             .map { meta, check -> tuple(meta.reference, meta.id, check) }
             .combine(REFERENCE.out.record.map { meta, record -> tuple(meta.reference, record) }, by: 0)
             .map { _reference, id, check, record -> tuple(id, check, record) }
-            .join(PREDICT.out.tables.mix(EVALUATE.out.tables).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
-            .combine(ch_headline)
-            .map { id, check, record, tables, headline ->
-                tuple([id: id, headline: headline.method], check, record, tables.flatten().sort { path -> path.name })
+            .join(PREDICT.out.tables.mix(EVALUATE.out.tables, ch_left_out).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
+            .join(ch_methods.map { id, method -> tuple(id, method.method) }.groupTuple())
+            .map { id, check, record, tables, methods ->
+                def files = tables.flatten().sort { path -> path.name }
+                def headline = methods.find { method -> files.any { path -> path.name == "${method}.fractions.tsv" } }
+                tuple([id: id, headline: headline ?: ''], check, record, files)
             }
     )
 
@@ -122,5 +129,6 @@ workflow DECONVOLVE {
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
+    left_out = ch_left_out.mix(EXPLAIN.out.left_out, EXPRESS.out.left_out) // channel: [ meta, run record with the reason ]
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

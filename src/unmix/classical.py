@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.method import Fit, Method, Task
-from unmix.published import refuse, signature_of
+from unmix.published import signature_of
 from unmix.signature import Genes, choose
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class ClassicalMethod(Method):
 
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""
-        refuse(self.name, task.weights)
         genes = choose(task.recipe.genes, task.train)
         learned = self.learn(task.train, genes, task.recipe)
         kind = self.kind if task.recipe.fractions == "own" else task.recipe.fractions
@@ -111,6 +110,7 @@ class SignatureMethod(ClassicalMethod):
     """A method over a signature alone; subclasses define :meth:`regress`."""
 
     kind = "mrna"
+    weights = "tables"
 
     def fit(self, task: Task) -> Fit:
         """Take the signature of the user's file, with its own genes and types, or learn one."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
-from unmix.errors import UnmixError
+from unmix.errors import NotApplicable, UnmixError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +31,11 @@ FILE = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 #: Packages whose versions can change a number; they stand in every run.json.
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
+
+#: The option of the steps for which a method may not be fit.
+left_out = click.option(
+    "--left-out", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
+)
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,6 +133,12 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, path)
 
+    def leave_out(self, error: NotApplicable, record: Path) -> None:
+        """Write the record with the reason why the method cannot be applied, and no output."""
+        self.facts["error"] = {"found": error.found, "expected": error.expected, "do": error.do}
+        self._outputs.clear()
+        self.commit(record)
+
     def clean(self) -> None:
         """Remove the hidden folders."""
         for staging in self._staging:
@@ -135,7 +146,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def run(step: str, record: Path | None = None, **options: Any) -> Iterator[Run]:
+def run(step: str, record: Path | None = None, left_out: Path | None = None, **options: Any) -> Iterator[Run]:
     """Run one step; on success its outputs appear, on an error it exits with the error's code.
 
     Parameters
@@ -144,6 +155,8 @@ def run(step: str, record: Path | None = None, **options: Any) -> Iterator[Run]:
         Name of the step, as in ``bin/unmix_<step>.py``.
     record
         Where run.json goes; None writes none.
+    left_out
+        The value of the option :data:`left_out`.
     options
         The values of :func:`common`.
     """
@@ -154,6 +167,8 @@ def run(step: str, record: Path | None = None, **options: Any) -> Iterator[Run]:
         job.commit(record)
     except UnmixError as error:
         click.echo(f"unmix {step}: error: {error}", err=True)
+        if left_out and isinstance(error, NotApplicable):
+            job.leave_out(error, left_out)
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):
         raise
@@ -177,7 +192,7 @@ def names(given: Iterable[str], known: Iterable[str]) -> list[str]:
 
 def record_beside(out: Path) -> Path:
     """Return where the run record of a step with one output file goes: model.run.json."""
-    return out.with_name(out.name.split(".")[0] + ".run.json")
+    return out.with_suffix(".run.json")
 
 
 def _limit_threads(threads: int | None) -> None:

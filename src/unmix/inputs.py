@@ -88,6 +88,13 @@ def check_needs(
         If a malignant type is not one of the reference.
     """
     needs, command = method.needs, f"unmix_train.py REFERENCE --method {method.name}"
+    if weights and not method.weights:
+        takers = [name for name, other in registry.all_methods().items() if other.weights]
+        raise NotApplicable(
+            f"{method.name} takes no --weights",
+            f"none, or a method that takes them: {', '.join(takers)}",
+            "leave --weights out, or take one of these methods",
+        )
     if len(cells.cell_types) < 2:
         raise NotApplicable(
             f"the reference has one cell type ({cells.cell_types[0]})",
@@ -98,37 +105,39 @@ def check_needs(
         raise NotApplicable(
             f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
             "a reference of tissues",
-            "unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad",
+            "prepare one: unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad"
+            f"{_columns('reference_kind')}",
         )
     if needs.donors > len(cells.donors):
         raise NotApplicable(
             f"{method.name} needs {needs.donors} donors; the reference names {len(cells.donors)}",
             "cells of several donors",
-            "name the column of donors: unmix_reference.py ... --donor-key KEY",
+            f"name the column of donors: unmix_reference.py ... --donor-key KEY{_columns('donor_key')}",
         )
     if needs.bulk and bulk is None:
         raise NotApplicable(
             f"{method.name} learns from the bulk as well, and none was given",
             "the bulk to be estimated",
-            f"{command} --bulk BULK",
+            f"give it: {command} --bulk BULK",
         )
     if needs.calibration and calibration is None:
         raise NotApplicable(
             f"{method.name} learns from samples with known fractions, and none were given",
             "some bulk samples of the same platform whose fractions were measured",
-            f"{command} --calibration-bulk BULK --calibration-fractions FRACTIONS",
+            f"give such samples: {command} --calibration-bulk BULK --calibration-fractions FRACTIONS"
+            f"{_columns('calibration_bulk', 'calibration_fractions')}",
         )
     if needs.weights and not weights:
         raise NotApplicable(
             f"{method.name} is made of published gene sets or a published signature, and none was given",
             "its file (unmix_download.py signatures; docs/signatures.md says where each comes from)",
-            f"{command} --weights FILE",
+            f"give the file: {command} --weights FILE{_columns('weights')}",
         )
     if needs.malignant and not malignant:
         raise NotApplicable(
             f"{method.name} estimates malignant cells, and which cell types are malignant was not said",
             f"one or more of {', '.join(cells.cell_types)}",
-            f"{command} --malignant '{cells.cell_types[0]}'",
+            f"name them: {command} --malignant '{cells.cell_types[0]}'{_columns('malignant')}",
         )
     if unknown := sorted(set(malignant) - set(cells.cell_types)):
         raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(cells.cell_types)}")
@@ -136,6 +145,11 @@ def check_needs(
         raise NotApplicable(
             "every cell type of the reference is malignant", "normal cells too", "give a reference with both"
         )
+
+
+def _columns(*names: str) -> str:
+    """Say where a samplesheet holds what an option gives."""
+    return f" (in a samplesheet: column{'s' * (len(names) > 1)} {' and '.join(names)})"
 
 
 def calibration_samples(

@@ -146,6 +146,9 @@ class Method:
     """Whether the result of one sample depends on the others in the file, here or at training."""
     refit: ClassVar[bool] = True
     """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
+    weights: ClassVar[Literal["", "tables", "network"]] = ""
+    """What published files it can start from: tables (signatures, gene sets), which several methods may share and are
+    told by what they hold, or a network in a format of its own."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
 

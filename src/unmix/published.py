@@ -15,7 +15,7 @@ from unmix import io, text
 from unmix.errors import DataError, NotApplicable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     import pandas as pd
 
@@ -83,17 +83,18 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
 
     Raises
     ------
-    DataError
+    NotApplicable
         Without a signature.
     UsageError
         If `fractions` asks for a conversion and the sizes of some types are not known.
     """
     found = read(paths)
     if found.signature is None:
-        raise DataError(
+        raise NotApplicable(
             "no file of --weights holds a signature",
             "a table of genes x cell types, linear",
-            "give the signature as TSV, or leave --weights out to build one from the reference",
+            "give the signature as TSV, or no file to build one from the reference (in a samplesheet: METHOD=FILE in "
+            "the column weights tells whose a file is)",
         )
     if found.size is not None:
         found.size = found.size.reindex(found.signature.columns)
@@ -105,16 +106,6 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
             "add --weights SIZES, or take fractions=own",
         )
     return found
-
-
-def refuse(method: str, paths: Collection[Path]) -> None:
-    """Raise NotApplicable if files are given to a method that learns from single cells alone."""
-    if paths:
-        raise NotApplicable(
-            f"{method} learns from single cells and takes no --weights",
-            "none, or a method over a signature (nnls, ols, ridge, nusvr, dwls, abis, quantiseq, epic)",
-            "leave --weights out, or take one of these methods",
-        )
 
 
 def _add(found: Published, path: Path) -> None:

@@ -62,6 +62,7 @@ def describe(method: type[Method]) -> dict[str, Any]:
         "name": method.name,
         **dataclasses.asdict(method.info),
         "needs": dataclasses.asdict(method.needs),
+        "weights": method.weights,
         "kind": method.kind,
         "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
         "expresses": method.expresses,

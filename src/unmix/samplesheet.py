@@ -13,10 +13,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, UsageError
+from unmix.weights import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
+
+    from unmix.method import Method
 
 #: What makes two rows share one prepared reference, and its models.
 REFERENCE = (
@@ -69,7 +72,7 @@ def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
             raise DataError(
                 f"{path.name}, row {number} has {len(row)} cells, the header has {len(header)}.",
                 "as many cells as columns",
-                "put quotes around a path that holds a comma",
+                "put quotes around a cell that holds a comma or a semicolon",
             )
         values = {name: cell for name, cell in zip(header, row, strict=False) if cell}
         _check_row(f"{path.name}, row {number}", values, schema)
@@ -88,7 +91,7 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     folder
         Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone.
     schema
-        JSON schema of one row; its ``format: file-path`` says which columns are paths.
+        JSON schema of one row; its ``format: file-path`` says which columns are paths. `weights` holds several.
 
     Returns
     -------
@@ -101,6 +104,8 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     resolved = []
     for row in rows:
         values = {**row, **{name: _absolute(row[name], folder) for name in paths}}
+        named = [(name, _absolute(path, folder)) for name, path in _entries(row["weights"])]
+        values["weights"] = ";".join(f"{name}={path}" if name else path for name, path in named)
         key = tuple(values[name] for name in REFERENCE)
         if key not in names:
             stem = re.sub(r"[^A-Za-z0-9_-]", "_", re.split(r"[/\\]", values["reference"])[-1].split(".")[0])
@@ -158,14 +163,59 @@ def check_methods(named: str, known: Collection[str]) -> list[str]:
     Raises
     ------
     UsageError
-        A method that does not exist.
+        A method that does not exist, or none at all.
     """
     methods = dict.fromkeys(name.strip() for name in named.split(","))
     methods.pop("none", None)
     for name in methods:
         if name not in known:
             raise UsageError(f"no method {name!r}.", *_instead(name, known))
+    if not methods:
+        raise UsageError("no method is named.", f"one or more of {_names(known)}", "add --methods scaden,nnls")
     return list(methods)
+
+
+def jobs(
+    rows: Iterable[Mapping[str, str]], methods: Collection[str], known: Mapping[str, type[Method]]
+) -> list[dict[str, Any]]:
+    """Return every row by every method: what the pipeline must know of the method, and what files the row gives it.
+
+    Parameters
+    ----------
+    rows
+        As :func:`resolve` returns them.
+    methods
+        Names of the methods of the run.
+    known
+        Every method by name.
+
+    Raises
+    ------
+    UsageError
+        If `weights` names a method that does not exist or takes no files, or holds a network of no method.
+    """
+    table = []
+    for row in rows:
+        given = _entries(row["weights"])
+        _check_takers(f"samplesheet row {row['id']}, column weights", given, known)
+        for name in methods:
+            method = known[name]
+            own, shared = ([path for whose, path in given if whose == wanted] for wanted in (name, ""))
+            files = own or (shared if method.weights == "tables" else [])
+            table.append(
+                {
+                    "id": row["id"],
+                    "method": name,
+                    "deep": method.info.family == "deep",
+                    "control": method.info.family == "control",
+                    "expresses": method.expresses,
+                    "needs_bulk": method.needs.bulk,
+                    "needs_calibration": method.needs.calibration,
+                    "needs_malignant": method.needs.malignant,
+                    "weights": ";".join(files),
+                }
+            )
+    return table
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
@@ -236,6 +286,28 @@ def _check_unique(sheet: str, ids: list[str]) -> None:
                 "an id of its own for every row: it names the folder of results",
                 f"rename one, for example {name}-2",
             )
+
+
+def _check_takers(where: str, entries: Iterable[tuple[str, str]], known: Mapping[str, type[Method]]) -> None:
+    takers = [name for name, method in known.items() if method.weights]
+    networks = [name for name in takers if known[name].weights == "network"]
+    for name, path in entries:
+        if name and name not in known:
+            raise UsageError(f"{where}: no method {name!r}.", *_instead(name, known))
+        if name and name not in takers:
+            raise UsageError(f"{where}: {name} takes no published files.", f"one of {_names(takers)}", f"remove {path}")
+        if not name and path.endswith(READABLE):
+            raise UsageError(
+                f"{where}: {path} holds a network, and which method it is for is not said.",
+                f"method=path, the method one of {_names(networks)}",
+                f"write {networks[0]}={path}",
+            )
+
+
+def _entries(cell: str) -> list[tuple[str, str]]:
+    """Return the entries of a cell of `weights`, between semicolons: whose a file is ("" for all) and its path."""
+    entries = [entry.strip() for entry in cell.split(";") if entry.strip()]
+    return [re.fullmatch(r"(?:([\w-]+)\s*=\s*)?(.+)", entry).groups("") for entry in entries]
 
 
 def _absolute(path: str, folder: str) -> str:

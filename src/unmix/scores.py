@@ -32,15 +32,17 @@ class ScoreMethod(Method):
     """
 
     kind = "score"
+    weights = "tables"
 
     def fit(self, task: Task) -> Fit:
         """Keep the sets, and the genes among which theirs are compared."""
         cells, own = task.train, published.read(task.weights)
         if task.weights and not own.sets:
-            raise DataError(
-                "no file of --weights holds gene sets",
+            raise NotApplicable(
+                f"no file of --weights holds gene sets, which {self.name} scores",
                 "a GMT, or a table with the columns gene_set, gene",
-                "give the gene sets, or leave --weights out to take markers of the reference",
+                "give the gene sets, or no file to take markers of the reference (in a samplesheet: METHOD=FILE in the "
+                "column weights tells whose a file is)",
             )
         if own.sets:
             sets = own.sets

@@ -223,6 +223,13 @@ def test_says_what_it_needs(name, data):
         engine.train(name, data[0], device="cpu", quick=True)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if not METHODS[name].weights])
+def test_files_for_a_method_that_takes_none_are_refused(name, data):
+    with pytest.raises(NotApplicable, match="takes no --weights") as error:
+        engine.train(name, data[0], weights=[gene_sets()], device="cpu", quick=True)
+    assert "nnls" in error.value.expected
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.malignant])
 def test_asks_which_types_are_malignant(name, data):
     with pytest.raises(NotApplicable, match="--malignant"):

@@ -29,6 +29,7 @@ NO_TOOL = {
 WRAPPED = [step for step in STEPS if step not in NO_TOOL]
 WRAPPERS = sorted(path.stem.removeprefix("unmix_") for path in TOOLS.glob("unmix_*.xml"))
 NOT_OFFERED = {
+    "left_out": "a job that cannot be applied fails with the reason",
     "checkpoint": "a Galaxy job that is interrupted starts anew in another folder",
     "quiet": "Galaxy keeps the messages with the job",
     "version": "the version command asks for it",

@@ -1,6 +1,8 @@
-"""Inputs beyond bulk and cells reach the methods that ask for them; a method that cannot be applied ends nothing."""
+"""Inputs beyond bulk and cells reach the methods that ask for them, and no others."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -10,6 +12,7 @@ from unmix.toy import CELL_TYPES, toy
 from .conftest import ROOT, nextflow, trace
 
 NEEDS = ("bulk", "calibration", "malignant", "tissue")
+WEIGHTS = "nnls=my signature.tsv;hascad=a/net.npz;hascad=b/net.npz;shared.gmt"
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +25,24 @@ def asked():
 
 @pytest.fixture(scope="module")
 def run(asked, tmp_path_factory):
-    """Return a finished run in which training writes its arguments down; the methods that ask for more end with 99."""
+    """Return a finished run in which training writes its arguments down; all but nnls are left out after that."""
     folder = tmp_path_factory.mktemp("inputs")
     reference, bulk = toy(cells_per_type=5, samples=3)
     reference.write_h5ad(folder / "cells.h5ad")
     bulk.to_df().T.to_csv(folder / "bulk.tsv", sep="\t")
     bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
     signature = reference.to_df().groupby(reference.obs["cell_type"].astype(str)).mean().T  # nnls reads it
-    signature.to_csv(folder / "weights.tsv", sep="\t")
-    (folder / "types.obo").touch()
+    signature.to_csv(folder / "my signature.tsv", sep="\t")
+    for name in ("types.obo", "shared.gmt", "a/net.npz", "b/net.npz"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
     (folder / "bin").mkdir()
     (folder / "bin" / "unmix_train.py").write_text(
         f'#!/usr/bin/env bash\nreal="{ROOT}/bin/unmix_train.py"\ncase "$*" in *--version*) exec $real "$@";; esac\n'
         f'for word in "$@"; do [ ! -e "$word" ] || echo "there: $word"; echo "$word"; done > "{folder}/$$.arguments"\n'
         'case "$*" in *"--method nnls"*) exec $real "$@";; esac\n'
-        "echo 'not here' >&2\nexit 99\n"
+        'while [ "$1" != --left-out ]; do shift; done\n'
+        """echo '{"step": "train", "error": {"found": "not here", "expected": "", "do": ""}}' > "$2"\nexit 99\n"""
     )
     (folder / "bin" / "unmix_train.py").chmod(0o755)
     path = f'export PATH=\\"{folder}/bin:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
@@ -44,9 +50,9 @@ def run(asked, tmp_path_factory):
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
         "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,weights,ontology\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",weights.tsv,types.obo\n'
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{WEIGHTS},types.obo\n'
     )
-    methods = ",".join(dict.fromkeys([*asked.values(), "nnls"]))
+    methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
     done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
@@ -74,14 +80,29 @@ def test_a_method_gets_what_it_asks_for(asked, run):
                 assert value in given[given.index(option) :]
 
 
-def test_weights_and_ontology_reach_every_method(run):
-    for words in run[1].values():
-        assert {"there: weights/weights.tsv", "there: ontology/types.obo"} <= set(words)
+def test_the_ontology_reaches_every_method(run):
+    assert all("there: ontology/types.obo" in words for words in run[1].values())
 
 
-def test_methods_that_cannot_be_applied_are_left_out_and_the_others_are_reported(asked, run):
-    folder = run[0]
-    exits = {row["tag"][1:].split(":")[0]: row["exit"] for row in trace(folder) if row["process"] == "TRAIN"}
-    assert exits == {**dict.fromkeys(asked.values(), "99"), "nnls": "0"}
-    assert (folder / "results" / "first" / "nnls" / "fractions.tsv").exists()
-    assert (folder / "results" / "first" / "report.html").exists()
+def test_published_files_reach_the_methods_that_they_are_for(run):
+    """A signature for nnls beside the two files of a network, one file for whoever takes files, and methods without."""
+    given = {
+        name: [words[at + 2] for at, word in enumerate(words) if word == "--weights"] for name, words in run[1].items()
+    }
+    assert {name: files for name, files in given.items() if files} == {
+        "nnls": ["weights1/my signature.tsv"],
+        "hascad": ["weights1/net.npz", "weights2/net.npz"],
+        "epic": ["weights1/shared.gmt"],
+    }
+    assert "scaden" in given
+    assert all(f"there: {file}" in run[1][name] for name, files in given.items() for file in files)
+    trained = json.loads((run[0] / "results" / "models" / "cells.nnls.run.json").read_text())
+    assert trained["inputs"]["weights_0"]["path"] == "my signature.tsv"
+
+
+def test_methods_that_are_left_out_fail_nothing_and_the_others_are_reported(run):
+    assert {row["exit"] for row in trace(run[0])} == {"0"}
+    row = run[0] / "results" / "first"
+    assert (row / "nnls" / "fractions.tsv").exists()
+    page = (row / "report.html").read_text()
+    assert all(f"{name}</dt><dd>not here." in page for name in run[1] if name != "nnls")

@@ -31,21 +31,25 @@ def test_results_are_laid_out_as_the_contract_says(finished):
     explained = {"attributions.tsv", "attributions.svg", "attributions.run.json"}
     for row, given, headline in (("first", tables | evaluated, tables | {"metrics.tsv"}), ("second", tables, tables)):
         assert {path.name for path in (results / row).iterdir()} == {
-            *headline, "check", "report.html", "nnls", "scaden", "random",
+            *headline, "check", "report.html", "music", "nnls", "scaden", "random",
         }  # fmt: skip
         for method in ("nnls", "scaden", "random"):
             found = {path.name for path in (results / row / method).iterdir()}
             assert found == (given if method == "random" else given | explained)
+        assert [path.name for path in (results / row / "music").iterdir()] == ["left_out.json"]
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
     assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
     assert {path.name for path in (results / "models").glob("*.safetensors")} == {
         f"pbmc68k_reduced.{method}.safetensors" for method in ("nnls", "random", "scaden")
     }
+    assert {path.name for path in (results / "models").glob("*.json")} == {
+        f"pbmc68k_reduced.{method}.run.json" for method in ("nnls", "random", "scaden")
+    }
     records = {path.name for path in (results / "pipeline_info").iterdir()}
     assert {"trace.txt", "report.html", "timeline.html", "dag.html", "versions.tsv"} <= records
 
 
-def test_first_method_stands_in_the_folder_of_the_row(finished):
+def test_first_method_that_can_be_applied_stands_in_the_folder_of_the_row(finished):
     row = finished[0] / "results" / "first"
     for name in ("fractions.tsv", "fractions_long.tsv", "metrics.tsv", "run.json"):
         assert filecmp.cmp(row / name, row / "nnls" / name, shallow=False)
@@ -55,9 +59,32 @@ def test_first_method_stands_in_the_folder_of_the_row(finished):
 def test_rows_with_one_reference_prepare_and_train_it_once(finished):
     assert tasks(finished[0], "REFERENCE") == ["(pbmc68k_reduced)"]
     assert sorted(tasks(finished[0], "TRAIN")) == [
-        f"({method}:pbmc68k_reduced)" for method in ("nnls", "random", "scaden")
+        f"({method}:pbmc68k_reduced)" for method in ("music", "nnls", "random", "scaden")
     ]
     assert len(tasks(finished[0], "PREDICT")) == 6
+
+
+def test_a_method_that_cannot_be_applied_is_named_with_its_reason_wherever_one_looks(finished):
+    reason = "music needs 2 donors; the reference names 1."
+    for row in ("first", "second"):
+        page = (finished[0] / "results" / row / "report.html").read_text()
+        assert "not applicable to these data: MuSiC." in page
+        assert reason in page
+        assert "donor_key" in page
+        record = json.loads((finished[0] / "results" / row / "music" / "left_out.json").read_text())
+        assert f"{record['error']['found']}." == reason
+        assert f"unmix: {row}: train leaves music out: {reason} Do: name the column of donors" in finished[1]
+
+
+def test_a_row_without_any_method_that_can_be_applied_ends_with_a_page_that_says_so(data, tmp_path):
+    arguments = ("-profile", "test", "--methods", "music", "--controls", "none", "--input", data / "sheet.csv")
+    done = nextflow(tmp_path, "run", ROOT, *arguments)
+    assert done.returncode == 0, done.out
+    for row in ("first", "second"):
+        assert f"unmix: {row} has no fractions: none of the methods can be applied, see results/{row}" in done.out
+        found = {path.name for path in (tmp_path / "results" / row).iterdir()}
+        assert found == {"check", "music", "report.html"}
+        assert "music needs 2 donors" in (tmp_path / "results" / row / "report.html").read_text()
 
 
 def test_nextflow_names_the_report_of_every_row(finished):
@@ -79,34 +106,26 @@ def test_resume_runs_nothing_again(finished, data):
     assert {row["status"] for row in trace(finished[0])} == {"CACHED"}
 
 
-def test_a_killed_task_is_retried_and_a_method_that_cannot_be_applied_is_left_out(finished, data, tmp_path):
-    """And the same seed gives the same bytes, in another run and after a retry."""
+def test_a_killed_training_is_retried_and_gives_the_same_bytes(finished, data, tmp_path):
     fake = tmp_path / "fake"
     fake.mkdir()
     real = f'exec {ROOT}/bin/$(basename "$0") "$@"'
-    scripts = {
-        "unmix_check.py": f'case "$*" in *--version*) {real};; esac\nmkdir {tmp_path}/once && kill -9 $$\n{real}',
-        "unmix_train.py": f'case "$*" in *"--method nnls"*) echo "nnls: not here" >&2; exit 99;; esac\n{real}',
-    }
-    for name, lines in scripts.items():
-        (fake / name).write_text(f"#!/usr/bin/env bash\n{lines}\n")
-        (fake / name).chmod(0o755)
+    kill = f'case "$*" in *--version*) {real};; esac\nmkdir {tmp_path}/once && kill -9 $$\n{real}'
+    (fake / "unmix_train.py").write_text(f"#!/usr/bin/env bash\n{kill}\n")
+    (fake / "unmix_train.py").chmod(0o755)
     path = f'export PATH=\\"{fake}:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
     (tmp_path / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
     (data / "first.csv").write_text(f"{header}\n{first}\n")
-    arguments = ("--methods", "nnls,scaden", "--controls", "none", "--input", data / "first.csv", "-c", "fake.config")
+    arguments = ("--methods", "scaden", "--controls", "none", "--input", data / "first.csv", "-c", "fake.config")
     done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
     rows = trace(tmp_path)
-    assert sorted((row["exit"], row["attempt"]) for row in rows if row["process"] == "CHECK") == [
+    assert sorted((row["exit"], row["attempt"]) for row in rows if row["process"] == "TRAIN") == [
         ("0", "2"),
         ("137", "1"),
     ]
-    assert [row["exit"] for row in rows if row["tag"].startswith("(nnls:")] == ["99"]
     row = tmp_path / "results" / "first"
-    assert not (row / "nnls").exists()
-    assert (row / "report.html").exists()
     for name in ("fractions.tsv", "fractions_long.tsv", "metrics.tsv"):
         assert filecmp.cmp(row / "scaden" / name, finished[0] / "results" / "first" / "scaden" / name, shallow=False)
 

@@ -193,6 +193,42 @@ def test_headline_is_the_method_whose_table_lies_on_top(folder):
         report.read_results(folder, "music")
 
 
+def leave_out(place, step="train", method=None, **error):
+    """Write what a step leaves of a method that cannot be applied."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    error = {"found": "music needs 2 <donors>", "expected": "cells of several donors", "do": "name the column", **error}
+    place.write_text(json.dumps({"step": step, "method": method or {"name": place.parent.name}, "error": error}))
+
+
+def test_methods_that_were_left_out_are_named_with_the_reason(folder):
+    leave_out(folder / "music" / "left_out.json", method={"name": "music", "title": "MuSiC", "family": "classical"})
+    leave_out(folder / "music" / "attributions.left_out.json", "explain", found="nothing to explain")
+    leave_out(folder / "nnls" / "metrics.left_out.json", "evaluate", found="no type is shared")
+    leave_out(folder / "scaden" / "left_out.json", found="of an earlier run")
+    text = page(folder, headline="scaden")
+    read = Page(text).words()
+    assert "Asked for as well, but not applicable to these data: MuSiC. " in read
+    reason = "music needs 2 <donors>. Needed: cells of several donors. What to do: name the column."
+    assert f"MuSiC {reason}" in read
+    assert "nnls its accuracy only no type is shared." in read
+    assert "nothing to explain" not in read
+    assert "of an earlier run" not in read
+    assert "were also estimated with nnls." in read
+    with pytest.raises(DataError, match="no method 'music'"):
+        report.read_results(folder, "music")
+
+
+def test_where_every_method_was_left_out_the_page_says_so(tmp_path):
+    leave_out(tmp_path / "music" / "left_out.json")
+    (tmp_path / "check").mkdir()
+    (tmp_path / "check" / "check.tsv").write_text("level\twhat\tsentence\nok\tunit\tThe values are counts.\n")
+    read = Page(page(tmp_path))
+    assert "There are no estimates: 1 method was asked for, and none can be applied to these data." in read.words()
+    assert "music needs 2 <donors>." in read.words()
+    assert "The values are counts." in read.words()
+    assert {"summary", "left_out", "checks"} == set(read.ids)
+
+
 def test_same_folder_same_bytes(folder):
     assert page(folder) == page(folder)
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from unmix import samplesheet
+from unmix import registry, samplesheet
 from unmix.errors import DataError, UsageError
 
 
@@ -125,6 +125,46 @@ def test_rows_share_a_reference_if_keys_and_label_map_agree(schema):
     assert [row["reference_name"] for row in rows] == ["pbmc", "pbmc", "pbmc-2", "pbmc-3", "a_b"]
 
 
+def given(schema, cell, methods):
+    """Return which files of a cell of `weights` go to which method."""
+    jobs = samplesheet.jobs(resolve(schema, {"weights": cell}), methods, registry.all_methods())
+    return {job["method"]: job["weights"] for job in jobs if job["weights"]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "whose"),
+    [
+        ("", {}),
+        ("lm22.tsv", {"nnls": "/data/sheets/lm22.tsv", "epic": "/data/sheets/lm22.tsv"}),
+        ("a.tsv; /b.tsv", dict.fromkeys(["nnls", "epic"], "/data/sheets/a.tsv;/b.tsv")),
+        ("nnls=lm22.tsv", {"nnls": "/data/sheets/lm22.tsv"}),
+        ("hascad=a.pt;hascad=b.csv", {"hascad": "/data/sheets/a.pt;/data/sheets/b.csv"}),
+        ("a.tsv;epic = b=c.tsv;", {"nnls": "/data/sheets/a.tsv", "epic": "/data/sheets/b=c.tsv"}),
+        ("./b=c.tsv;epic=s3://k/e.tsv", {"nnls": "/data/sheets/b=c.tsv", "epic": "s3://k/e.tsv"}),
+        ("gbmpurity=g.npz", {}),
+    ],
+    ids=["none", "shared", "two", "named", "network and genes", "its own or the shared", "paths", "not asked for"],
+)
+def test_published_files_go_to_the_methods_that_take_them(schema, cell, whose):
+    assert given(schema, cell, ["scaden", "hascad", "nnls", "epic", "uniform"]) == whose
+
+
+@pytest.mark.parametrize(
+    ("cell", "found", "do"),
+    [
+        ("hascda=a.pt", "row 0, column weights: no method 'hascda'", "did you mean hascad?"),
+        ("scaden=a.tsv", "scaden takes no published files", "remove /data/sheets/a.tsv"),
+        ("net.pt", "net.pt holds a network, and which method it is for is not said", "=/data/sheets/net.pt"),
+    ],
+)
+def test_published_files_of_no_method_are_said(schema, cell, found, do):
+    with pytest.raises(UsageError) as caught:
+        given(schema, cell, ["nnls"])
+    assert found in caught.value.found
+    assert caught.value.expected
+    assert do in caught.value.do
+
+
 def test_parameters_of_a_command_line_get_their_types(rules):
     given = {
         "input": "s.csv",
@@ -165,6 +205,8 @@ def test_methods_come_once_and_in_their_order():
     with pytest.raises(UsageError, match="no method 'scadne'") as caught:
         samplesheet.check_methods("scadne", known)
     assert caught.value.do == "did you mean scaden?"
+    with pytest.raises(UsageError, match="no method is named"):
+        samplesheet.check_methods("none,none", known)
 
 
 def test_the_script_writes_what_nextflow_reads(tmp_path, root):
@@ -180,9 +222,10 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
     with (tmp_path / "tables" / "rows.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["bulk"], row["reference_name"]) == (str(tmp_path / "b.tsv"), "c")
-    with (tmp_path / "tables" / "methods.csv").open(newline="") as file:
+    with (tmp_path / "tables" / "jobs.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [
             {
+                "id": "a",
                 "method": "nnls",
                 "deep": "False",
                 "control": "False",
@@ -190,6 +233,7 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
                 "needs_bulk": "False",
                 "needs_calibration": "False",
                 "needs_malignant": "False",
+                "weights": "",
             }
         ]
     (tmp_path / "sheet.csv").write_text("id,bulk\na,b.tsv\n")

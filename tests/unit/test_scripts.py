@@ -122,6 +122,39 @@ def test_a_mistake_gets_a_sentence_and_leaves_nothing(folder, model, arguments, 
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder, model, tmp_path):
+    (tmp_path / "one.tsv").write_text("".join(f"{line.rsplit(None, 5)[0]}\n" for line in (folder / "bulk.tsv").open()))
+    trained = tmp_path / "bisque.safetensors"
+    assert run("unmix_train.py", folder / "reference.h5ad", "--method", "bisque", "--out", trained).returncode == 0
+    for arguments, step, method, found in (
+        (["unmix_train.py", folder / "reference.h5ad", "--method", "daism"], "train", "DAISM-DNN", "known fractions"),
+        (["unmix_predict.py", trained, tmp_path / "one.tsv"], "predict", "Bisque", "1 bulk sample"),
+    ):
+        record = tmp_path / step / "left_out.json"
+        before = set(tmp_path.iterdir())
+        assert run(*arguments, cwd=tmp_path).returncode == 99
+        assert set(tmp_path.iterdir()) == before
+        done = run(*arguments, "--left-out", record, cwd=tmp_path)
+        assert done.returncode == 99
+        assert set(tmp_path.iterdir()) == before | {record.parent}
+        told = json.loads(record.read_text())
+        assert (told["step"], told["method"]["title"], told["outputs"]) == (step, method, {})
+        assert {"command", "inputs", "versions", "messages"} <= set(told)
+        assert found in told["error"]["found"]
+        assert all(f"  {part}: {told['error'][part]}\n" in done.stderr for part in ("expected", "do"))
+    done = run("unmix_predict.py", model, "none.tsv", "--left-out", tmp_path / "other.json", cwd=tmp_path)
+    assert done.returncode == 65
+    assert not (tmp_path / "other.json").exists()
+
+
+def test_records_of_outputs_with_dots_in_their_names_stand_apart(folder, tmp_path):
+    for number in (1, 2):
+        out = tmp_path / f"pbmc.v{number}.safetensors"
+        assert run("unmix_train.py", folder / "reference.h5ad", "--method", "uniform", "--out", out).returncode == 0
+        record = json.loads((tmp_path / f"pbmc.v{number}.run.json").read_text())
+        assert list(record["outputs"]) == [out.name]
+
+
 def test_simulated_pseudobulk_carries_both_truths(folder):
     out = folder / "pseudobulk.h5ad"
     done = run("unmix_simulate.py", folder / "reference.h5ad", "--samples", 7, "--cells", 50, "--out", out)

@@ -15,7 +15,6 @@ import numpy as np
 
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Method, Task
-from unmix.published import refuse
 from unmix.registry import register
 from unmix.signature import Genes, choose, mean_per_million
 from unmix.solvers import sum_constrained
@@ -113,7 +112,6 @@ class Bisque(Method):
 
     def fit(self, task: Task) -> Fit:
         """Learn the mean profile of a cell of each type, and the composition of each donor."""
-        refuse(self.name, task.weights)
         cells = task.train
         genes = choose(task.recipe.genes, cells)
         number = np.zeros((len(cells.donors), len(cells.cell_types)))

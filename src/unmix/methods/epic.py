@@ -79,6 +79,7 @@ class EPIC(ClassicalMethod):
         chosen="profiles and their variability come from the user's reference; cell sizes from its mean total counts.",
     )
     kind = "cell"
+    weights = "tables"
     recipes = {
         "default": Recipe(weights="inverse", platform=0.5),
         "published": Recipe(),

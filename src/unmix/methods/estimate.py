@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.errors import DataError
+from unmix.errors import NotApplicable
 from unmix.method import Info, Needs
 from unmix.registry import register
 from unmix.scores import Recipe, ScoreMethod, ssgsea
@@ -52,8 +52,10 @@ class ESTIMATE(ScoreMethod):
         """Name the four columns of the output."""
         order = [next((i for i, name in enumerate(sets) if word in name.lower()), -1) for word in ("strom", "immun")]
         if min(order) < 0:
-            raise DataError(
-                f"the gene sets are {', '.join(sets)}", "a stromal and an immune set, named so", "give ESTIMATE's sets"
+            raise NotApplicable(
+                f"the gene sets of --weights are {', '.join(sets)}",
+                "a stromal and an immune set, named so",
+                "give ESTIMATE's sets (in a samplesheet: estimate=FILE in the column weights)",
             )
         types = ["StromalScore", "ImmuneScore", "ESTIMATEScore", "TumorPurity"]
         return {"order": np.array(order)}, types

@@ -74,6 +74,7 @@ class GBMPurity(DeepMethod):
     )
     kind = "purity"
     needs = Needs(malignant=True, donors=2)
+    weights = "network"
     recipes = {
         "default": Deep(
             prep=Prep(genes="markers", per_type=500, depth=1e4, pseudocount=5, sample="z"),

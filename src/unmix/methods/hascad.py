@@ -75,6 +75,7 @@ class Hascad(DeepMethod):
         "correction is fitted on mixes of single donors, every sample its own batch; default: markers, common depth, "
         "z per sample and platform noise as for scaden.",
     )
+    weights = "network"
     recipes = {
         "default": Recipe(
             prep=PREP,

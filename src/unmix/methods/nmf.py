@@ -15,7 +15,6 @@ import numpy as np
 
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Method, Task
-from unmix.published import refuse
 from unmix.registry import register
 from unmix.signature import Genes, choose
 from unmix.solvers import nonnegative
@@ -129,7 +128,6 @@ class NMF(Method):
 
     def fit(self, task: Task) -> Fit:
         """Keep the reference's profiles, to start from or to name the components by."""
-        refuse(self.name, task.weights)
         genes = choose(task.recipe.genes, task.train)
         return Fit(genes, {"profile": task.train.signature()[:, genes].astype(np.float64)}, {})
 

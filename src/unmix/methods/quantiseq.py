@@ -64,6 +64,7 @@ class QuanTIseq(ClassicalMethod):
         "noise); no quantile normalisation of arrays; gene symbols are matched by unmix's own aliases.",
     )
     kind = "cell"
+    weights = "tables"
     recipes = {
         "default": Recipe(weights="mean", other=False),
         "published": Recipe(),

@@ -71,6 +71,7 @@ class UCDSelect(ucdbase.UCDBase):
         chosen="non-negative least squares on last hidden layer and log expression, both scaled to the same size; "
         "features by the reference alone; `default`: all genes of the embedding, types described by mixes",
     )
+    weights = "network"
     recipes = {
         "default": Recipe(**vars(ucdbase.UCDBase.recipes["default"]), quantile=0.0),
         "published": Recipe(**vars(ucdbase.PUBLISHED), types="means"),

@@ -24,9 +24,16 @@ SECTIONS = (
     ("accuracy", "Accuracy against the truth", accuracy.accuracy),
     ("scatter", "Estimate and truth, sample by sample", accuracy.scatter),
     ("agreement", "Do the methods agree?", estimates.agreement),
+    ("left_out", "Methods left out", sections.left_out),
     ("limits", "What these numbers cannot tell", sections.limits),
     ("provenance", "How it was made", sections.provenance),
     ("citing", "Methods text", sections.citing),
+)
+#: What remains where no method could be applied.
+NO_ESTIMATE = (
+    ("summary", "Summary", sections.no_estimate),
+    ("left_out", "Methods left out", sections.left_out),
+    ("checks", "Input check", sections.checks),
 )
 
 
@@ -39,7 +46,8 @@ def render(results: Results, title: str = "") -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made = [(name, heading, section(results)) for name, heading, section in SECTIONS]
+    shown = SECTIONS if results.methods else NO_ESTIMATE
+    made = [(name, heading, section(results)) for name, heading, section in shown]
     return environment.get_template("page.html.j2").render(
         title=title or "Cell-type fractions",
         sections=[section for section in made if section[2] is not None],

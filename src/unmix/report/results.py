@@ -19,46 +19,30 @@ if TYPE_CHECKING:
 
 #: Estimates that look at no sample, for results that do not say so themselves.
 CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
+#: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
+PARTS = {"evaluate": "accuracy", "explain": "genes", "express": "expression"}
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one method gave.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A method that was asked for.
 
     Attributes
     ----------
     name
         Name of its folder.
-    values
-        Samples x cell types.
-    kind
-        A key of ``unmix.fractions.KINDS``.
-    lower, upper
-        Ends of the intervals (samples x cell types), or None.
-    flags
-        One string per sample, or None.
-    metrics, pairs
-        ``metrics.tsv`` and the pairs it was computed from, or None.
-    run, evaluation
-        ``run.json`` of the prediction and what evaluate recorded; empty where absent.
+    run
+        Run record of its last step; empty where absent.
     """
 
     name: str
-    values: pd.DataFrame
-    kind: str
-    lower: pd.DataFrame | None = None
-    upper: pd.DataFrame | None = None
-    flags: pd.Series | None = None
-    metrics: pd.DataFrame | None = None
-    pairs: pd.DataFrame | None = None
     run: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def method(self) -> dict[str, Any]:
-        """Literature of the method, as run.json gives it."""
+        """Literature of the method, as the record gives it."""
         method = self.run.get("method", {})
         return method if isinstance(method, dict) else {"name": str(method)}
 
@@ -72,6 +56,51 @@ class Result:
     def control(self) -> bool:
         """Whether this is a control."""
         return self.method.get("family") == "control" or self.method.get("name", self.name) in CONTROLS
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut(Asked):
+    """A method that could not be applied, or not in one step."""
+
+    @property
+    def part(self) -> str:
+        """What of the method is missing; empty where all is."""
+        return PARTS.get(self.run["step"], "")
+
+    @property
+    def error(self) -> dict[str, str]:
+        """What was `found`, what was `expected`, what to `do`."""
+        return self.run["error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Asked):
+    """What one method gave; its record is that of the prediction.
+
+    Attributes
+    ----------
+    values
+        Samples x cell types.
+    kind
+        A key of ``unmix.fractions.KINDS``.
+    lower, upper
+        Ends of the intervals (samples x cell types), or None.
+    flags
+        One string per sample, or None.
+    metrics, pairs
+        ``metrics.tsv`` and the pairs it was computed from, or None.
+    evaluation
+        What evaluate recorded; empty where absent.
+    """
+
+    values: pd.DataFrame
+    kind: str
+    lower: pd.DataFrame | None = None
+    upper: pd.DataFrame | None = None
+    flags: pd.Series | None = None
+    metrics: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    evaluation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -96,9 +125,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """A folder of results: the methods (the headline first, controls last) and what preceded them."""
+    """A folder of results: the methods (the headline first, controls last), those left out, and what preceded them.
+
+    Only where a method was left out may `methods` be empty.
+    """
 
     methods: list[Result]
+    left_out: list[LeftOut]
     checks: list[dict[str, str]]
     reference: list[str]
 
@@ -122,12 +155,17 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     Raises
     ------
     DataError
-        If there are no fractions, or no method named `headline`.
+        If there are no fractions and no method was left out, or there is no method named `headline`.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")
     places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
     names = [place.name for place in places]
+    left_out = [
+        LeftOut(name=record.parent.name, run=_json(record)) for record in sorted(folder.glob("*/*left_out.json"))
+    ]
+    left_out = [method for method in left_out if bool(method.part) == (method.name in names)]
+    left_out.sort(key=lambda method: (method.control, method.name))
     if headline is not None and headline not in names:
         raise DataError(f"no method {headline!r} in {folder}", f"one of {', '.join(names)}", "correct --headline")
     leader = folder / headline if headline else None
@@ -136,7 +174,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
         same = [place for place in places if (place / "fractions.tsv").read_bytes() == top.read_bytes()]
         leader = same[0] if same else folder
         places = places if same else [folder, *places]
-    if not places:
+    if not places and not left_out:
         raise DataError(
             f"{folder}: no fractions.tsv in it, nor in a folder below it",
             "one folder per method, each with fractions.tsv",
@@ -148,7 +186,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     checks = folder / "check" / "check.tsv"
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
     reference = _json(folder / "reference.run.json").get("messages", [])
-    return Results(methods, rows, reference)
+    return Results(methods, left_out, rows, reference)
 
 
 def _read_result(folder: Path) -> Result:
@@ -166,7 +204,7 @@ def _read_result(folder: Path) -> Result:
             tables[name] = read_long(folder / f"{name}.tsv", text)
     run = _json(folder / "run.json")
     evaluation = _json(folder / "metrics.run.json").get("evaluation", {})
-    return Result(folder.name, values, kind, run=run, evaluation=evaluation, **tables)
+    return Result(name=folder.name, run=run, values=values, kind=kind, evaluation=evaluation, **tables)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def summary(results: Results) -> dict[str, Any]:
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[0] += f" Largest{' on average' if samples > 1 else ''}: {largest}."
+    if missing := [one.title for one in results.left_out if not one.part]:
+        said.append(
+            f"Asked for as well, but not applicable to these data: {listed(missing)}. Why, and what to do about it, "
+            "stands under Methods left out."
+        )
     if lead.learned.get("quick"):
         said.append("The model was trained with --quick, to try the way: do not use these numbers.")
     if lead.flags is not None:
@@ -64,16 +69,27 @@ def summary(results: Results) -> dict[str, Any]:
     return {"cards": cards, "paragraphs": said + accuracy.paragraphs(results)}
 
 
+def no_estimate(results: Results) -> dict[str, Any]:
+    """Say that there is no estimate."""
+    tried = count(len(results.left_out), "method")
+    said = f"There are no estimates: {tried} {'was' if len(results.left_out) == 1 else 'were'} asked for, and none can "
+    said += "be applied to these data. Why, and what to do about it, stands under Methods left out."
+    return {"cards": [], "paragraphs": [said]}
+
+
+def left_out(results: Results) -> dict[str, Any] | None:
+    """Say why methods that were asked for could not be applied."""
+    return {"methods": results.left_out} if results.left_out else None
+
+
 def checks(results: Results) -> dict[str, Any] | None:
     """Repeat what the input doctor, the reference step and the prediction said."""
     bulk = [(row["level"], row["sentence"]) for row in results.checks]
     said = {sentence for _, sentence in bulk}
-    notes = [text for text in results.headline.run.get("messages", []) if text not in said]
-    groups = [
-        ("Bulk samples", bulk),
-        ("Reference", [("note", text) for text in results.reference]),
-        (f"Estimation with {results.headline.title}", [("note", text) for text in notes]),
-    ]
+    groups = [("Bulk samples", bulk), ("Reference", [("note", text) for text in results.reference])]
+    for lead in results.methods[:1]:
+        notes = [text for text in lead.run.get("messages", []) if text not in said]
+        groups.append((f"Estimation with {lead.title}", [("note", text) for text in notes]))
     groups = [(title, rows) for title, rows in groups if rows]
     return {"groups": groups} if groups else None
 
