@@ -111,8 +111,8 @@ def limits(results: Results) -> dict[str, Any]:
         ]
     if lead.lower is not None:
         said.append(
-            "The intervals were set on mixes of cells of the reference. A bulk that differs from it in tissue, "
-            "protocol or disease has larger errors than they say."
+            "The intervals were set on mixes of cells of the reference, and are wider for samples further from it, by "
+            "what is usual between laboratories. A bulk of another tissue or disease has larger errors than they say."
         )
         if lead.learned.get("calibration", {}).get("held_out") == "cells":
             said.append(
