@@ -19,7 +19,7 @@ def augmented(cells: Cells, wanted: int, rng: np.random.Generator) -> Cells:
     """
     from scipy.sparse import csr_matrix, vstack
 
-    blocks, types, donors = [cells.counts], [cells.type_of], [cells.donor_of]
+    blocks, origins = [cells.counts], [np.arange(len(cells.type_of))]
     for k in range(len(cells.cell_types)):
         members = np.flatnonzero(cells.type_of == k)
         missing = wanted - len(members)
@@ -33,11 +33,5 @@ def augmented(cells: Cells, wanted: int, rng: np.random.Generator) -> Cells:
         rate = rng.gamma(theta, mean / ((1 - inflation) * theta), (missing, len(mean)))
         made = rng.poisson(rate) * (rng.random(rate.shape) >= inflation)
         blocks.append(csr_matrix(made, dtype=np.float32))
-        types.append(np.full(missing, k))
-        donors.append(cells.donor_of[members][rng.integers(0, len(members), missing)])
-    return replace(
-        cells,
-        counts=vstack(blocks, format="csr"),
-        type_of=np.concatenate(types),
-        donor_of=np.concatenate(donors),
-    )
+        origins.append(members[rng.integers(0, len(members), missing)])  # whose donor they get
+    return replace(cells.take(np.concatenate(origins)), counts=vstack(blocks, format="csr"))

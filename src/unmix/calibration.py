@@ -23,7 +23,7 @@ MIXES, QUICK_MIXES = 500, 120
 FOLDS = 4
 #: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
 #: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
-RECIPE = Simulation(sparse=0.5, cells=500, platform=trust.CALIBRATED)
+RECIPE = Simulation(sparse=0.5, cells=500, platform=trust.CALIBRATED, subtypes="dirichlet")
 
 
 def scores(

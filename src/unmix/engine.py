@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 #: Share of a model's genes below which the samples of a bulk are flagged.
 COVERAGE_FLAGGED = 0.8
-#: Steps of a quick training.
-QUICK_STEPS = 60
+#: Steps of a quick training, and mixes that it stores at most.
+QUICK_STEPS, QUICK_SAMPLES = 60, 3000
 
 
 def silent(_: str) -> None:
@@ -67,7 +67,9 @@ def resolve(
         train = dataclasses.replace(
             chosen.train, steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS
         )
-        chosen = dataclasses.replace(chosen, train=train)
+        samples = min(chosen.simulation.samples, QUICK_SAMPLES)
+        simulation = dataclasses.replace(chosen.simulation, samples=samples)
+        chosen = dataclasses.replace(chosen, train=train, simulation=simulation)
     return override(chosen, settings)
 
 

@@ -39,7 +39,7 @@ def select_genes(prep: Prep, cells: Cells, mixes: np.ndarray) -> np.ndarray:
         If no gene passes.
     """
     if prep.genes == "markers":
-        chosen = markers(cells.signature(), prep.per_type)
+        chosen = markers(cells.unmerged().signature(), prep.per_type)
     elif prep.genes == "variance":
         variance = mixes.var(0)
         chosen = np.flatnonzero(variance > prep.min_variance)

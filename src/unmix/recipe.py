@@ -58,6 +58,9 @@ class Simulation:
     """Sum of counts; sum of every cell's CPM; mean of every cell's CPM."""
     donors: Literal["pooled", "same", "cross"] = "pooled"
     """Cells of a mix come from all donors at once, from one donor, or in equal shares from each."""
+    subtypes: Literal["abundant", "dirichlet"] = "abundant"
+    """Of which types the cells of a merged type (malignant, normal) are: as abundant as in the reference, or in shares
+    drawn anew for every mix (Dirichlet(1) over those of the donor)."""
     replace: bool = True
     library: float = 0.0
     """If above 0: Poisson sampling of a library of this many counts."""

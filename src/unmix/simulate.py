@@ -17,7 +17,7 @@ from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.recipe import Simulation, fromdict, override
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     import anndata as ad
     from scipy.sparse import csr_matrix
@@ -54,6 +54,8 @@ class Cells:
         Names of the genes, of the types (sorted) and of the donors.
     type_of, donor_of
         Codes of each cell into `cell_types` and `donors`.
+    subtypes, subtype_of
+        Of merged types: the names of the types before, and codes of each cell into them.
     """
 
     counts: csr_matrix
@@ -62,6 +64,8 @@ class Cells:
     donors: list[str]
     type_of: np.ndarray
     donor_of: np.ndarray
+    subtypes: tuple[str, ...] = ()
+    subtype_of: np.ndarray | None = None
 
     @classmethod
     def from_reference(cls, reference: ad.AnnData) -> Cells:
@@ -81,12 +85,27 @@ class Cells:
         if genes is not None:
             counts = counts[:, genes].tocsr()
         names = self.genes if genes is None else self.genes[genes]
-        return replace(self, counts=counts, genes=names, type_of=self.type_of[chosen], donor_of=self.donor_of[chosen])
+        codes = {"type_of": self.type_of[chosen], "donor_of": self.donor_of[chosen]}
+        if self.subtypes:
+            codes["subtype_of"] = self.subtype_of[chosen]
+        return replace(self, counts=counts, genes=names, **codes)
 
     def merged(self, malignant: Collection[str]) -> Cells:
         """Return the same cells with two types: ``malignant`` (those named) and ``normal``."""
         normal = np.array([name not in malignant for name in self.cell_types])
-        return replace(self, cell_types=["malignant", "normal"], type_of=normal[self.type_of].astype(int))
+        return replace(
+            self,
+            cell_types=["malignant", "normal"],
+            type_of=normal[self.type_of].astype(int),
+            subtypes=tuple(self.cell_types),
+            subtype_of=self.type_of,
+        )
+
+    def unmerged(self) -> Cells:
+        """Return the same cells with the types they had before :meth:`merged`."""
+        if not self.subtypes:
+            return self
+        return replace(self, cell_types=list(self.subtypes), type_of=self.subtype_of, subtypes=(), subtype_of=None)
 
     def signature(self) -> np.ndarray:
         """Return types x genes: pooled counts of a type per million (zeros for a type without cells)."""
@@ -262,19 +281,31 @@ class Mixer:
     def _draw_cells(self, numbers: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw cells of every group; return their rows in the reference and the mix that owns each."""
         rows, owner = [], []
-        for g, group in enumerate(self.groups):
-            wanted = numbers[:, g]
+        drawn = (part for g, group in enumerate(self.groups) for part in self._parts(group, numbers[:, g], rng))
+        for part, wanted in drawn:
             if not wanted.any():
                 continue
             if self.recipe.replace:
-                rows.append(group[rng.integers(0, len(group), wanted.sum())])
+                rows.append(part[rng.integers(0, len(part), wanted.sum())])
             else:  # without replacement as far as the cells reach, as UCD and DeepDecon do
-                wanted = np.minimum(wanted, len(group))
-                rows += [rng.permutation(group)[:n] for n in wanted]
+                wanted = np.minimum(wanted, len(part))
+                rows += [rng.permutation(part)[:n] for n in wanted]
             owner.append(np.repeat(np.arange(len(wanted)), wanted))
         owners = np.concatenate(owner)
         order = owners.argsort(kind="stable")
         return np.concatenate(rows)[order], owners[order]
+
+    def _parts(
+        self, group: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the cells of a group and how many of them each mix takes, by subtype where the recipe says so."""
+        if not self.cells.subtypes or self.recipe.subtypes == "abundant":
+            yield group, wanted
+            return
+        kinds, kind_of = np.unique(self.cells.subtype_of[group], return_inverse=True)
+        if len(kinds):
+            shares = rng.multinomial(wanted, rng.dirichlet(np.ones(len(kinds)), len(wanted)))
+            yield from ((group[kind_of == k], shares[:, k]) for k in range(len(kinds)))
 
     def _measure(self, expression: np.ndarray, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Apply what a sequencing platform does to a sum of cells."""

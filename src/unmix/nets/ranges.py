@@ -39,3 +39,9 @@ class Ranges(Ensemble):
     def kernels(self) -> list[torch.Tensor]:
         """Return the kernels of the hidden layers, which the penalty is on."""
         return [self.first, *self.weights[:-1]]
+
+    def start_from(self, one: Ranges) -> None:
+        """Give every network the weights of the only one of `one`."""
+        with torch.no_grad():
+            for mine, given in zip(self.parameters(), one.parameters(), strict=True):
+                mine.copy_(given.repeat(len(mine) // len(given), *[1] * (mine.dim() - 1)))
