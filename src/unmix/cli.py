@@ -197,6 +197,7 @@ def record_beside(out: Path) -> Path:
 
 def _limit_threads(threads: int | None) -> None:
     """Bound the threads of numerical libraries; works because they are imported later."""
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # matrix products give the same bytes by any number of threads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads that spin double the CPU time
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):

@@ -96,6 +96,17 @@ def test_same_seed_same_bytes_through_the_scripts(folder, model):
         assert (folder / "first" / table).read_bytes() == (folder / "second" / table).read_bytes()
 
 
+def test_the_number_of_threads_changes_no_byte(folder, tmp_path):
+    found = []
+    for threads in (1, 2):
+        name = tmp_path / f"{threads}.safetensors"
+        arguments = ("--method", "scaden", "--quick", "--device", "cpu", "--threads", threads, "--out", name)
+        done = run("unmix_train.py", folder / "reference.h5ad", *arguments)
+        assert done.returncode == 0, done.stderr
+        found.append(name.read_bytes())
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
