@@ -174,3 +174,26 @@ def test_every_scenario_makes_pseudobulk(name):
     assert bulk.shape == (5, 200)
     assert list(bulk.obsm["cell_fractions"].columns) == sorted(reference.obs["cell_type"].unique())
     assert bulk.uns["unmix"]["kind"] == "bulk"
+
+
+def test_normal_cells_of_a_purity_mix_are_in_any_proportions_where_the_recipe_says_so():
+    cells = Cells.from_reference(toy()[0]).merged(["NK"])
+    names = np.array(cells.subtypes)
+    spread = {}
+    for law in ("abundant", "dirichlet"):
+        mixer = Mixer(cells, Simulation(law="pure", cells=300, subtypes=law), np.random.default_rng(0))
+        numbers = np.tile([[0, 300]], (40, 1))  # normal cells only
+        rows, owner = mixer._draw_cells(numbers, np.random.default_rng(1))
+        found = np.zeros((40, len(names)))
+        np.add.at(found, (owner, cells.subtype_of[rows]), 1)
+        assert (found.sum(1) == 300).all()
+        assert (found[:, names == "NK"] == 0).all()
+        spread[law] = found[:, names != "NK"].std(0).min()
+    assert spread["dirichlet"] > 3 * spread["abundant"]
+
+
+def test_merged_cells_come_apart_again():
+    cells = Cells.from_reference(toy()[0])
+    again = cells.merged(["NK"]).take(np.arange(100)).unmerged()
+    assert again.cell_types == cells.cell_types
+    assert np.array_equal(again.type_of, cells.type_of[:100])
