@@ -48,13 +48,13 @@ def interval(
         Standard deviation of the scaled errors that come from another laboratory (samples x 1), independent of those
         of the calibration.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     number = len(calibration)
     if number == 0:  # scores have no truth to be off from
         return np.full_like(lower, np.nan), np.full_like(upper, np.nan)
     rank = min(int(np.ceil((number + 1) * level)), number) - 1
-    middle, more = (lower + upper) / 2, elsewhere * norm.ppf((1 + level) / 2)
+    middle, more = (lower + upper) / 2, elsewhere * ndtri((1 + level) / 2)
     below = widening * (middle - lower + calibration[rank] * _scale(lower))
     above = widening * (upper - middle + calibration[rank] * _scale(upper))
     low = middle - np.hypot(np.maximum(below, 0), more * _scale(lower))
