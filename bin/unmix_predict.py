@@ -21,12 +21,18 @@ from unmix import cli
 @click.option(
     "--level", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Coverage of the intervals."
 )
+@click.option(
+    "--mrna-per-cell",
+    type=cli.FILE,
+    metavar="TABLE",
+    help="Cell type and mRNA of a cell (two columns), to give fractions of cells by it.",
+)
 @click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.left_out
 @cli.common
-def main(model, bulk, also, unit, level, out_dir, **options):
+def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
-        from unmix import check, engine, ensemble, inputs
+        from unmix import check, engine, ensemble, inputs, mrna
         from unmix.fractions import write_fractions
         from unmix.io import write_table
         from unmix.model import Model
@@ -43,7 +49,12 @@ def main(model, bulk, also, unit, level, out_dir, **options):
         samples = check.read_bulk(bulk, unit, list(dict.fromkeys(gene for one in models for gene in one.genes)) or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
-        estimated = {"level": level, "device": options["device"], "say": run.say}
+        sizes = None
+        if mrna_per_cell:
+            run.input("mrna_per_cell", mrna_per_cell)
+            sizes = mrna.read_table(mrna_per_cell)
+            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(mrna.rests_on, models)) else {}
+        estimated = {"level": level, "device": options["device"], "mrna_per_cell": sizes, "say": run.say}
         if also:
             fractions = ensemble.predict(models, samples, **estimated)
         else:

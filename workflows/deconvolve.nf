@@ -41,7 +41,7 @@ workflow DECONVOLVE {
     ch_rows = SAMPLESHEET.out.rows
         .splitCsv(header: true, quote: '"')
         .map { row ->
-            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology'].collectEntries { column -> [column, named(row.id, column, row[column])] }
+            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology', 'mrna_per_cell'].collectEntries { column -> [column, named(row.id, column, row[column])] }
         }
     ch_methods = SAMPLESHEET.out.jobs
         .splitCsv(header: true, quote: '"')
@@ -91,7 +91,12 @@ workflow DECONVOLVE {
         .map { model, _extra, meta, bulk -> tuple(model, meta, bulk) }
         .combine(TRAIN.out.model, by: 0)
         .map { _model, meta, bulk, model -> tuple(meta, model, bulk) }
-    PREDICT(ch_trained)
+    PREDICT(
+        ch_trained
+            .map { meta, model, bulk -> tuple(meta.id, meta, model, bulk) }
+            .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
+            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_per_cell) }
+    )
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })
     EVALUATE(

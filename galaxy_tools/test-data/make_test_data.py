@@ -84,6 +84,9 @@ def main(folder: Path) -> None:
     joined = pd.DataFrame({"from": TYPES, "to": ["B cells", "Monocytes", "Lymphocytes", "Lymphocytes"]})
     joined.to_csv(folder / "joined.tsv", sep="\t", index=False)
 
+    sizes = pd.DataFrame({"cell_type": TYPES, "mrna": [0.4, 1.4, 0.4, 0.4]})
+    sizes.to_csv(folder / "mrna.tsv", sep="\t", index=False)
+
     sets = [
         f"{kind.split()[0].upper()}_LINEAGE\tmade up\t" + genes.replace(" ", "\t") for kind, genes in MARKERS.items()
     ]

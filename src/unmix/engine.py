@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix import __version__, registry, trust, uncertainty
+from unmix import __version__, mrna, registry, trust, uncertainty
 from unmix import calibration as held_out_mixes
 from unmix.errors import UsageError
 from unmix.fractions import Fractions
@@ -199,6 +199,7 @@ def predict(
     *,
     level: float = 0.9,
     device: str = "auto",
+    mrna_per_cell: pd.Series | None = None,
     say: Callable[[str], None] = silent,
 ) -> Fractions:
     """Estimate the fractions of bulk samples.
@@ -213,6 +214,8 @@ def predict(
         Nominal coverage of the intervals.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    mrna_per_cell
+        mRNA of a cell by type, for fractions of cells (see :func:`unmix.mrna.to_cells`).
     say
         Takes sentences for the record.
 
@@ -243,7 +246,8 @@ def predict(
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
     told = method.tables(model, expression, present, chosen, estimate)
-    return Fractions(*tables, pd.Series(flags, samples), model.kind, level, _by_sample(told, samples))
+    found = Fractions(*tables, pd.Series(flags, samples), model.kind, level, _by_sample(told, samples))
+    return found if mrna_per_cell is None else mrna.to_cells(model, found, mrna_per_cell, say)
 
 
 def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -273,5 +277,10 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
         cell_types=list(fit.cell_types or task.train.cell_types),
         kind=fit.kind or method.kind,
         arrays=dict(fit.arrays),
-        facts={"unmix": __version__, "seed": seed, "training": fit.facts},
+        facts={
+            "unmix": __version__,
+            "seed": seed,
+            "training": fit.facts,
+            "mrna_per_cell": mrna.taken_for_granted(method, task, fit),
+        },
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import engine, trust
+from unmix import engine, mrna, trust
 from unmix.errors import DataError
 from unmix.fractions import Fractions
 from unmix.solvers import sum_constrained
@@ -35,6 +35,7 @@ def predict(
     *,
     level: float = 0.9,
     device: str = "auto",
+    mrna_per_cell: pd.Series | None = None,
     say: Callable[[str], None] = engine.silent,
 ) -> Fractions:
     """Estimate the fractions of bulk samples with several models of the same cell types.
@@ -43,7 +44,7 @@ def predict(
     ----------
     models
         Of :func:`unmix.engine.train`: one method on several references, or several methods.
-    bulk, level, device, say
+    bulk, level, device, mrna_per_cell, say
         As for :func:`unmix.engine.predict`.
 
     Returns
@@ -70,12 +71,14 @@ def predict(
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
     found = [engine.predict(model, bulk, level=level, device=device, say=say) for model in models]
-    parts = {
-        name: np.stack([getattr(f, name)[first.cell_types] for f in found]) for name in ("values", "lower", "upper")
-    }
     weights = np.stack(
         [weigh(row, sample) for row, sample in zip(*rebuilt(models, [f.values for f in found], bulk), strict=True)]
     )
+    if mrna_per_cell is not None:
+        found = [mrna.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
+    parts = {
+        name: np.stack([getattr(f, name)[first.cell_types] for f in found]) for name in ("values", "lower", "upper")
+    }
     share = weights.T[:, :, None]
     mean = {name: (share * part).sum(0) for name, part in parts.items()}
     spread = np.sqrt((share * (parts["values"] - mean["values"]) ** 2).sum(0))
@@ -85,7 +88,7 @@ def predict(
     flags = [found[k].flags.iloc[i] for i, k in enumerate(weights.argmax(1))]
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
     told = {"references": pd.DataFrame(weights, samples, names)}
-    return Fractions(*tables, pd.Series(flags, samples), first.kind, level, told)
+    return Fractions(*tables, pd.Series(flags, samples), found[0].kind, level, told)
 
 
 def rebuilt(

@@ -33,6 +33,8 @@ def run(asked, tmp_path_factory):
     bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
     signature = reference.to_df().groupby(reference.obs["cell_type"].astype(str)).mean().T  # nnls reads it
     signature.to_csv(folder / "my signature.tsv", sep="\t")
+    sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
+    (folder / "sizes.tsv").write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
     for name in ("types.obo", "shared.gmt", "a/net.npz", "b/net.npz"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
@@ -49,8 +51,8 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,weights,ontology\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{WEIGHTS},types.obo\n'
+        "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,weights,ontology,mrna_per_cell\n"
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{WEIGHTS},types.obo,sizes.tsv\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -98,6 +100,12 @@ def test_published_files_reach_the_methods_that_they_are_for(run):
     assert all(f"there: {file}" in run[1][name] for name, files in given.items() for file in files)
     trained = json.loads((run[0] / "results" / "models" / "cells.nnls.run.json").read_text())
     assert trained["inputs"]["weights_0"]["path"] == "my signature.tsv"
+
+
+def test_the_mrna_per_cell_of_a_row_makes_its_fractions_those_of_cells(run):
+    row = run[0] / "results" / "first" / "nnls"
+    assert (row / "fractions.tsv").read_text().startswith("sample (cell fraction)")
+    assert json.loads((row / "run.json").read_text())["inputs"]["mrna_per_cell"]["path"] == "sizes.tsv"
 
 
 def test_methods_that_are_left_out_fail_nothing_and_the_others_are_reported(run):

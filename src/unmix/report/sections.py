@@ -98,6 +98,13 @@ def limits(results: Results) -> dict[str, Any]:
     """Say what the numbers cannot tell."""
     lead = results.headline
     said = [KIND_LIMITS[lead.kind]]
+    if lead.run.get("mrna_per_cell"):
+        said[0] += " Here it was taken from a table that was given; an error there is an error of every sample alike."
+    elif lead.kind == "cell" and lead.learned.get("mrna_per_cell"):
+        said[0] += (
+            " The counts of the reference's cells stand for their mRNA, which they understate in large cells such as "
+            "monocytes; a table of mRNA per cell corrects this (--mrna-per-cell)."
+        )
     if lead.kind != "purity":
         said.append(
             "Only the cell types of the reference can be found. What a sample holds beyond them is shared out among "
@@ -155,6 +162,7 @@ def provenance(results: Results) -> dict[str, Any]:
         told = {
             "command": " ".join(str(word) for word in run.get("command", [])),
             "recipe": run.get("recipe", {}),
+            "mrna_per_cell": run.get("mrna_per_cell", {}),
             "model": {k: v for k, v in learned.items() if k != "trust_genes"},  # thousands of names
         }
         told = {k: v for k, v in told.items() if v}
@@ -197,6 +205,9 @@ def citing(results: Results) -> dict[str, Any]:
         level = f"{lead.level}% " if lead.level else ""
         held = lead.learned.get("calibration", {}).get("held_out", "cells")
         said.append(f"The {level}intervals are split-conformal, calibrated on simulated mixes of held-out {held}.")
+    if sizes := lead.run.get("mrna_per_cell"):
+        told = listed([f"{name} {size:g}" for name, size in sizes.items() if name in lead.values.columns], most=40)
+        said.append(f"Fractions are of cells by these amounts of mRNA per cell: {told}.")
     others = [result for result in results.methods if not result.control and result is not lead]
     if others:
         names = listed([_cited(result, references) for result in others], most=40)
