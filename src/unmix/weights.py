@@ -1,4 +1,7 @@
-"""Published weights of networks, as arrays: from .npz, .safetensors, and .pt without running what a pickle asks for."""
+"""Published weights of networks, as arrays, and the genes of their inputs.
+
+From .npz, .safetensors, and .pt without running what a pickle asks for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unmix import text
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,6 +48,46 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # the readers of three libraries, each with its own errors
         found = f"{path.name}: cannot be read as weights ({str(error).splitlines()[0][:120]})"
         raise DataError(found, "an undamaged file", do) from error
+
+
+def layers(path: Path, outputs: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return weight (outputs x inputs) and bias of every layer of a dense network in a file (``D2.0.weight`` ...).
+
+    Raises
+    ------
+    DataError
+        If the file holds no network, or one of another number of outputs.
+    """
+    state = read_weights(path)
+    found = [(state[name], state.get(name[:-6] + "bias")) for name in state if name.endswith("weight")]
+    if len(found) < 2 or found[-1][0].shape[0] != outputs:
+        raise DataError(
+            f"{path.name} does not hold a network of {outputs} outputs",
+            "a network with the outputs of the authors'",
+            "take the file of weights that the method's page names",
+        )
+    return found
+
+
+def gene_names(path: Path, number: int) -> list[str]:
+    """Return the column of a table, with or without header, that ends with `number` different names.
+
+    Raises
+    ------
+    DataError
+        If no column does.
+    """
+    lines = text.lines(path, [])
+    separator = text.separator(lines)
+    for column in zip(*(line.split(separator) for line in lines), strict=False):
+        names = [cell.strip(' "') for cell in column[-number:]]
+        if len(set(names)) == number and not names[0][0].isdigit():
+            return names
+    raise DataError(
+        f"{path.name} has no column of {number} genes",
+        f"the {number} genes of the weights in order",
+        "take the table of genes that belongs to the weights",
+    )
 
 
 def ensemble(networks: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> dict[str, np.ndarray]:

@@ -20,25 +20,19 @@ names alike, and the trust flag. Give bulk on the authors' scale: linear values 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from unmix import text
 from unmix.deep import PREP, PROBE, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.errors import DataError, UsageError
+from unmix.errors import UsageError
 from unmix.harmony import Corrected, Correction, Harmony
 from unmix.method import Fit, Info, Task
 from unmix.prep import Transform
 from unmix.recipe import Net, Prep, Simulation, Train
 from unmix.registry import register
 from unmix.simulate import Mixer
-from unmix.weights import READABLE, ensemble, read_weights
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from unmix.model import Model
+from unmix.weights import READABLE, ensemble, gene_names, layers
 
 NETS = (Net(hidden=(1024, 256, 64)), Net(hidden=(512, 128, 32)), Net(hidden=(256, 64, 32)))  # original code: D1-D3
 #: Cell types of the authors' weights, in order (their Source/celltype.csv).
@@ -110,11 +104,10 @@ class Hascad(DeepMethod):
         seed = int(rng.integers(0, 2**31))
         return Corrected(transform, Correction.fit(np.concatenate(parts), donors, recipe.harmony, seed))
 
-    def restore(self, model: Model, device: str) -> tuple[Any, Any]:
-        """Rebuild network and preprocessing, the correction too."""
-        net, transform = super().restore(model, device)
-        corrected = self.recipe_of(model).correction == "harmony"
-        return net, Corrected.from_arrays(transform, model.arrays) if corrected else transform
+    def frozen(self, recipe: Recipe, arrays: dict[str, np.ndarray]) -> Any:
+        """Rebuild the preprocessing, the correction too."""
+        transform = super().frozen(recipe, arrays)
+        return Corrected.from_arrays(transform, arrays) if recipe.correction == "harmony" else transform
 
 
 def official(task: Task) -> Fit:
@@ -132,7 +125,7 @@ def official(task: Task) -> Fit:
     DataError
         If a file does not hold what it should.
     """
-    networks = [_layers(path) for path in task.weights if path.suffix in READABLE]
+    networks = [layers(path, len(OFFICIAL_TYPES)) for path in task.weights if path.suffix in READABLE]
     tables = [path for path in task.weights if path.suffix not in READABLE]
     if not networks or len(tables) != 1:
         raise UsageError(
@@ -140,9 +133,9 @@ def official(task: Task) -> Fit:
             "one or more networks, and the one table that names their genes in order",
             "--weights checkpoint2.pt --weights Example.csv (Source/Example.csv of the HASCAD repository)",
         )
-    names = _gene_names(tables[0], networks[0][0][0].shape[1])
+    names = gene_names(tables[0], networks[0][0][0].shape[1])
     published = Hascad.recipes["published"]
-    nets = tuple(Net(hidden=tuple(len(bias) for _, bias in layers[:-1])) for layers in networks)
+    nets = tuple(Net(hidden=tuple(len(bias) for _, bias in network[:-1])) for network in networks)
     prep = replace(published.prep, depth=0)  # the authors' values as they are
     recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
     arrays = ensemble(networks)
@@ -151,29 +144,3 @@ def official(task: Task) -> Fit:
     mixes = np.stack([drawn[:, place[name]] if name in place else np.zeros(PROBE) for name in names], axis=1)
     arrays |= Transform.fit(recipe.prep, mixes).arrays()
     return Fit(np.array(names), arrays, {"steps": 0}, cell_types=OFFICIAL_TYPES, recipe=recipe)
-
-
-def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return weight (outputs x inputs) and bias of every layer of a network (state ``D2.0.weight`` ...)."""
-    state = read_weights(path)
-    layers = [(state[name], state.get(name[:-6] + "bias")) for name in state if name.endswith("weight")]
-    if len(layers) < 2 or layers[-1][0].shape[0] != len(OFFICIAL_TYPES):
-        raise DataError(
-            f"{path.name} does not hold a network of {len(OFFICIAL_TYPES)} outputs",
-            "checkpoint1.pt, checkpoint2.pt or checkpoint3.pt",
-            "take Model/model_pt of the HASCAD repository",
-        )
-    return layers
-
-
-def _gene_names(path: Path, number: int) -> list[str]:
-    """Return the column of a table, with or without header, that ends with `number` different names."""
-    lines = text.lines(path, [])
-    separator = text.separator(lines)
-    for column in zip(*(line.split(separator) for line in lines), strict=False):
-        names = [cell.strip(' "') for cell in column[-number:]]
-        if len(set(names)) == number and not names[0][0].isdigit():
-            return names
-    raise DataError(
-        f"{path.name} has no column of {number} genes", f"the {number} genes of the weights in order", "take gene.csv"
-    )
