@@ -113,9 +113,23 @@ class DeepMethod(Method):
 
         return Ensemble(recipe.nets, inputs, outputs, generator)
 
+    def build(self, recipe: Any, transform: Transform, outputs: int, generator: torch.Generator, device: str) -> Any:
+        """Build the network where it shall run; with inputs centred before it where the recipe says so."""
+        import torch
+
+        net = self.network(recipe, len(transform.neutral), outputs, generator).to(device)
+        if recipe.train.centered:
+            means = torch.from_numpy(transform.neutral).to(device)
+            net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means, *inputs[1:]))
+        return net
+
     def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
         """Fit the preprocessing on training mixes, which have the model's `genes`."""
         return Transform.fit(task.recipe.prep, mixer.draw(PROBE, task.rng).expression)
+
+    def frozen(self, recipe: Any, arrays: dict[str, np.ndarray]) -> Transform:
+        """Rebuild the preprocessing that :meth:`prepare` fitted."""
+        return Transform.from_arrays(recipe.prep, arrays)
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what a recipe with stored mixes keeps of them, and their truth; by default network inputs."""
@@ -136,7 +150,7 @@ class DeepMethod(Method):
             session.pool = self.pool(session, recipe.simulation.samples)
         validation = session.new_mixes(held_out, VALIDATION)
         generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
-        net = self.network(recipe, len(genes), len(cells.cell_types), generator).to(task.device)
+        net = self.build(recipe, transform, len(cells.cell_types), generator, task.device)
         if task.device != "cpu":  # dropout masks are drawn where the network runs
             net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
         facts = self._train(net, session, validation)
@@ -221,10 +235,11 @@ class DeepMethod(Method):
         import torch
 
         recipe = self.recipe_of(model)
-        net = self.network(recipe, len(model.genes), len(model.cell_types), torch.Generator().manual_seed(0))
+        transform = self.frozen(recipe, model.arrays)
+        net = self.build(recipe, transform, len(model.cell_types), torch.Generator().manual_seed(0), device)
         weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
         net.load_state_dict(weights)
-        return net.to(device).eval(), Transform.from_arrays(recipe.prep, model.arrays)
+        return net.eval(), transform
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Attribute by integrated gradients, from the mean input of the training mixes to the sample's."""

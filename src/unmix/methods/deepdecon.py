@@ -179,7 +179,7 @@ class DeepDecon(DeepMethod):
             alone = replace(recipe, ranges=1, whole=0, train=replace(recipe.train, steps=recipe.whole))
             task = replace(session.task, checkpoint=None)  # seconds: a resumed training repeats them, draw by draw
             generator = torch.Generator().manual_seed(net.generator.initial_seed())
-            one = self.network(alone, net.first.shape[1], net.outputs, generator).to(session.device)
+            one = self.build(alone, session.transform, net.outputs, generator, session.device)
             one.generator = net.generator
             super()._train(one, replace(session, recipe=alone, task=task), validation)
             net.start_from(one)
