@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from unmix import check, engine, io, metrics, registry, uncertainty
+from unmix import check, engine, io, metrics, mrna, registry, uncertainty
 from unmix.errors import NotApplicable
 from unmix.recipe import asdict
 from unmix.reference import prepare_reference
@@ -30,11 +30,21 @@ if TYPE_CHECKING:
 
     import anndata as ad
 
+    from unmix.fractions import Fractions
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
 DATA, DEMO = SHARED / "data", ROOT / ".cache" / "demo"
 TABLE, PAGE = ROOT / "docs" / "results.tsv", ROOT / "docs" / "results.md"
 SEEDS = (0, 1, 2)
+#: Published mRNA per cell (docs/mrna_per_cell.md).
+MRNA = {
+    "EPIC": {"B": 0.4016, "CD4T": 0.3952, "CD8T": 0.3952, "NK": 0.4396, "Monocyte": 1.4196},
+    "quanTIseq": {"B": 65.66, "CD4T": 63.87, "CD8T": 70.26, "NK": 117.72, "Monocyte": 130.65},
+}
+#: What is told of fractions of cells by the numbers of MRNA.
+SIZED = ("ccc", "rmse")
+SIZED_COLUMNS = [f"{metric} by {source}" for source in MRNA for metric in SIZED]
 KEY = ("pair", "method", "recipe", "seed")
 #: Methods whose published settings are run too, beside what their originals gave on the first pair.
 PUBLISHED = ("scaden", "tape", "dissect")
@@ -59,6 +69,8 @@ class Loaded:
     """Samples x types."""
     options: dict[str, Any] = field(default_factory=dict)
     """More for engine.train."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Of the cell types, by those of MRNA; where given, fractions of cells by its numbers are scored too."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,13 @@ def pbmc() -> Loaded:
     """Return the pair of the demo-pbmc."""
     source, folder = DATA / "sc_newman_nsclc_pbmc" / "counts.h5ad", DATA / "pbmc_monaco_gse107011"
     reference = prepare_reference([source], "cell_type", "none", label_map={"Neutrophil": ""})
-    return Loaded(reference, folder / "bulk.tsv.gz", "tpm", io.read_truth(folder / "truth.tsv"))
+    return Loaded(
+        reference,
+        folder / "bulk.tsv.gz",
+        "tpm",
+        io.read_truth(folder / "truth.tsv"),
+        names={k: k for k in MRNA["EPIC"]},
+    )
 
 
 @pair(
@@ -120,7 +138,8 @@ def calibration() -> Loaded:
 
     _, truth = known("bulk.tsv", "truth.tsv")
     options = {"calibration": known("calibration.tsv", "calibration_truth.tsv")}
-    return Loaded(reference, DEMO / "bulk.tsv", "tpm", truth, options)
+    names = {"CD4T": "CD4.T.cells", "CD8T": "CD8.T.cells", "B": "B.cells", "NK": "NK.cells"}
+    return Loaded(reference, DEMO / "bulk.tsv", "tpm", truth, options, names | {"Monocyte": "monocytic.lineage"})
 
 
 @pair(
@@ -166,9 +185,12 @@ def tissues() -> Loaded:
 
 
 def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
-    """Train, predict and score once; `reason` says why a method cannot be applied."""
+    """Train, predict and score once; `reason` says why a method cannot be applied.
+
+    The originals choose genes by the bulk, and so do their published settings where the bulk is given.
+    """
     truth, bulk = loaded.truth, check.read_bulk(loaded.bulk, loaded.unit, list(loaded.reference.var_names))
-    options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk else {})
+    options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk or recipe == "published" else {})
     started = time.process_time()
     try:
         model = engine.train(name, loaded.reference, recipe=recipe, seed=seed, device="cpu", **options)
@@ -176,6 +198,16 @@ def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
         found = engine.predict(model, bulk, device="cpu")
     except NotApplicable as error:
         return {"reason": error.found}
+    result = {"kind": found.kind, "cpu": round(seconds, 1), **scored(truth, found)}
+    for source, sizes in MRNA.items() if loaded.names and mrna.rests_on(model) else ():
+        table = pd.Series(sizes).rename(loaded.names)
+        sized = scored(truth, mrna.to_cells(model, found, table, engine.silent))
+        result |= {f"{metric} by {source}": sized[metric] for metric in SIZED}
+    return result
+
+
+def scored(truth: pd.DataFrame, found: Fractions) -> dict[str, float]:
+    """Return r per type and, of fractions, CCC, RMSE and the share of the truth within the intervals."""
     types = [t for t in found.values.columns if t in truth.columns]
     samples = [s for s in found.values.index if s in truth.index]
     known = truth.loc[samples, types].to_numpy()
@@ -184,23 +216,31 @@ def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
     if found.kind != "score":
         values = uncertainty.normalised(values)
     columns = metrics.agreement(known, values)
-    r = np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"]))
-    result = {"kind": found.kind, "r": float(r.mean()), "cpu": round(seconds, 1)}
-    if found.kind != "score":
-        pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
-        lower, upper = (part.loc[samples, types].to_numpy() for part in (found.lower, found.upper))
-        result |= {
-            "ccc": float(np.squeeze(pooled["ccc"])),
-            "rmse": float(np.sqrt(((values - known) ** 2).mean())),
-            "coverage": float(((lower <= known) & (known <= upper)).mean()),
-        }
-    return result
+    r = float(np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"])).mean())
+    if found.kind == "score":
+        return {"r": r}
+    pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
+    lower, upper = (part.loc[samples, types].to_numpy() for part in (found.lower, found.upper))
+    return {
+        "r": r,
+        "ccc": float(np.squeeze(pooled["ccc"])),
+        "rmse": float(np.sqrt(((values - known) ** 2).mean())),
+        "coverage": float(((lower <= known) & (known <= upper)).mean()),
+    }
 
 
 def digest(name: str, recipe: str) -> str:
-    """Return what identifies the settings of a row."""
-    data = asdict(registry.get(name).recipes[recipe])
+    """Return what identifies the settings of a row: those that are not the defaults of their kind of recipe."""
+    chosen = registry.get(name).recipes[recipe]
+    data = differing(asdict(chosen), asdict(type(chosen)()))
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def differing(data: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs from `default`, so that a new setting that changes nothing makes no row stale."""
+    nested = {name: differing(value, default.get(name, {})) for name, value in data.items() if isinstance(value, dict)}
+    plain = {name: v for name, v in data.items() if name not in nested and v != default.get(name)}
+    return {**plain, **{name: value for name, value in nested.items() if value}}
 
 
 def jobs(pair: Pair) -> list[tuple[str, str]]:
@@ -221,14 +261,18 @@ def page(table: pd.DataFrame) -> str:
         "Made by `make results` from docs/results.tsv, which the same command fills. Mean over three seeds (one for "
         "published settings), standard deviation behind the sign; CPU seconds of one training on one thread. A method "
         "that does not beat the controls in r per type and CCC tells nothing about these samples. Nothing was tuned on "
-        "them.",
+        "them. The last columns, where there are any, are of fractions of cells by the mRNA per cell that EPIC and "
+        "quanTIseq publish (mrna_per_cell.md).",
     ]
     for name, pair in PAIRS.items():
         rows = table[table["pair"] == name]
         if rows.empty:
             continue
         lines += ["", f"## {pair.title}", "", pair.said, ""]
-        lines += ["| method | gives | r per type | CCC | RMSE | truth in 90 % interval | CPU s |", "|---" * 7 + "|"]
+        sized = SIZED_COLUMNS if rows[SIZED_COLUMNS].notna().any(axis=None) else []
+        heads = ["method", "gives", "r per type", "CCC", "RMSE", "truth in 90 % interval", "CPU s"]
+        heads += [column.replace("ccc", "CCC").replace("rmse", "RMSE") for column in sized]
+        lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         scored = rows[rows["r"].notna()]
         groups = [part for _, part in scored.groupby(["method", "recipe"], sort=False)]
         for part in sorted(groups, key=lambda part: -part["r"].mean()):
@@ -236,11 +280,14 @@ def page(table: pd.DataFrame) -> str:
             shown = first["method"] + (" (published)" if first["recipe"] == "published" else "")
             family = registry.get(first["method"]).info.family
             shown = f"*{shown}* (control)" if family == "control" else shown
-            cells = [spread(part[c]) for c in ("r", "ccc", "rmse", "coverage")]
-            lines.append(f"| {shown} | {first['kind']} | {' | '.join(cells)} | {part['cpu'].mean():.0f} |")
+            cells = [spread(part[c]) for c in ("r", "ccc", "rmse", "coverage")] + [f"{part['cpu'].mean():.0f}"]
+            cells += [spread(part[c]) for c in sized]
+            lines.append(f"| {shown} | {first['kind']} | {' | '.join(cells)} |")
         if name == "pbmc":
             for title, (r, ccc, rmse, cpu) in ORIGINALS.items():
-                lines.append(f"| original {title} | cell | {r:.2f} | {ccc:.2f} | {rmse:.3f} | | {cpu or ''} |")
+                lines.append(
+                    f"| original {title} | cell | {r:.2f} | {ccc:.2f} | {rmse:.3f} | | {cpu or ''} |{' |' * len(sized)}"
+                )
         refused = rows[rows["reason"].notna()].drop_duplicates("method")
         if len(refused):
             said = [f"{m} ({r})" for m, r in zip(refused["method"], refused["reason"], strict=True)]
@@ -273,7 +320,18 @@ def main(only: list[str], pairs: list[str], recipes: list[str]) -> None:
                 rows[key] = dict(zip(KEY, key, strict=True)) | {"settings": settings} | found
                 print(*key, {k: v for k, v in found.items() if k != "kind"}, flush=True)
                 pd.DataFrame(rows.values()).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")
-    columns = [*KEY, "settings", "reason", "kind", "r", "ccc", "rmse", "coverage", "cpu"]
+    columns = [
+        *KEY,
+        "settings",
+        "reason",
+        "kind",
+        "r",
+        "ccc",
+        "rmse",
+        "coverage",
+        "cpu",
+        *(f"{name}_sized" for name in SIZED),
+    ]
     PAGE.write_text(page(pd.DataFrame(rows.values(), columns=columns)), "utf-8")
 
 

@@ -274,6 +274,14 @@ def test_five_hundred_samples_and_thirty_types(tmp_path):
     assert len(text) < 8_000_000
 
 
+def test_the_mrna_per_cell_that_was_given_is_told(tmp_path):
+    write(tmp_path / "nnls", fractions(), mrna_per_cell=dict.fromkeys(TYPES, 0.5) | {"another": 1})
+    text = page(tmp_path)
+    assert "The mRNA of a cell comes from a table that was given" in text
+    assert "Fractions are of cells by these amounts of mRNA per cell" in text
+    assert "another 1" not in text
+
+
 def test_scores_are_never_called_fractions(tmp_path):
     truth = fractions()
     write(tmp_path / "xcell", truth * 3 - 0.2, kind="score", truth=truth)

@@ -99,7 +99,7 @@ def limits(results: Results) -> dict[str, Any]:
     lead = results.headline
     said = [KIND_LIMITS[lead.kind]]
     if lead.run.get("mrna_per_cell"):
-        said[0] += " Here it was taken from a table that was given; an error there is an error of every sample alike."
+        said[0] += " The mRNA of a cell comes from a table that was given; an error there is in every sample alike."
     elif lead.kind == "cell" and lead.learned.get("mrna_per_cell"):
         said[0] += (
             " The counts of the reference's cells stand for their mRNA, which they understate in large cells such as "
