@@ -185,12 +185,9 @@ def tissues() -> Loaded:
 
 
 def run(loaded: Loaded, name: str, recipe: str, seed: int) -> dict[str, Any]:
-    """Train, predict and score once; `reason` says why a method cannot be applied.
-
-    The originals choose genes by the bulk, and so do their published settings where the bulk is given.
-    """
+    """Train, predict and score once; `reason` says why a method cannot be applied."""
     truth, bulk = loaded.truth, check.read_bulk(loaded.bulk, loaded.unit, list(loaded.reference.var_names))
-    options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk or recipe == "published" else {})
+    options = loaded.options | ({"bulk": bulk} if registry.get(name).needs.bulk else {})
     started = time.process_time()
     try:
         model = engine.train(name, loaded.reference, recipe=recipe, seed=seed, device="cpu", **options)
@@ -320,18 +317,7 @@ def main(only: list[str], pairs: list[str], recipes: list[str]) -> None:
                 rows[key] = dict(zip(KEY, key, strict=True)) | {"settings": settings} | found
                 print(*key, {k: v for k, v in found.items() if k != "kind"}, flush=True)
                 pd.DataFrame(rows.values()).to_csv(TABLE, sep="\t", index=False, float_format="%.6g")
-    columns = [
-        *KEY,
-        "settings",
-        "reason",
-        "kind",
-        "r",
-        "ccc",
-        "rmse",
-        "coverage",
-        "cpu",
-        *(f"{name}_sized" for name in SIZED),
-    ]
+    columns = [*KEY, "settings", "reason", "kind", "r", "ccc", "rmse", "coverage", "cpu", *SIZED_COLUMNS]
     PAGE.write_text(page(pd.DataFrame(rows.values(), columns=columns)), "utf-8")
 
 

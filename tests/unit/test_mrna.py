@@ -106,3 +106,9 @@ def test_a_table_is_read(tmp_path):
     path = tmp_path / "sizes.csv"
     path.write_text("cell_type,mrna\nCD4 T cells,0.4\nMonocytes,1.42\n")
     assert mrna.read_table(path).to_dict() == {"CD4 T cells": 0.4, "Monocytes": 1.42}
+
+
+def test_calibration_samples_that_a_method_does_not_use_change_nothing(data):
+    given_too = (data[1], data[1].obsm["cell_fractions"])
+    model = engine.train("nnls", data[0], settings=["fractions=cell"], calibration=given_too, device="cpu")
+    assert set(mrna.rests_on(model)) == set(CELL_TYPES)
