@@ -41,8 +41,8 @@ class Scaden(DeepMethod):
         licence="MIT",
         original="Figures of scaden 1.1.2 on the common case (5,000 mixes of 500 cells): RMSE .073, mean r per type "
         ".94; ours (published, three seeds) .074 to .079 and .93 to .94. On real PBMC RMSE .096, CCC .57, mean r per "
-        "type .75 and ours .087, .63, .81. On the cell lines, genes chosen by the bulk, 1,000 steps: .145, .88, .94 and "
-        "ours .140, .89, .95.",
+        "type .75 and ours .087, .63, .81. On the cell lines, genes chosen by the bulk, 1,000 steps: .145, .88, .94 "
+        "and ours .140, .89, .95.",
         chosen="genes in the reference's order (the original's changes between runs); default: a common depth before "
         "the logarithm, 60 markers a type, pseudocount 500 per million, z per sample, platform noise, 800 steps.",
     )
