@@ -270,8 +270,8 @@ def page(table: pd.DataFrame) -> str:
         heads = ["method", "gives", "r per type", "CCC", "RMSE", "truth in 90 % interval", "CPU s"]
         heads += [column.replace("ccc", "CCC").replace("rmse", "RMSE") for column in sized]
         lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-        scored = rows[rows["r"].notna()]
-        groups = [part for _, part in scored.groupby(["method", "recipe"], sort=False)]
+        applied = rows[rows["r"].notna()]
+        groups = [part for _, part in applied.groupby(["method", "recipe"], sort=False)]
         for part in sorted(groups, key=lambda part: -part["r"].mean()):
             first = part.iloc[0]
             shown = first["method"] + (" (published)" if first["recipe"] == "published" else "")
