@@ -181,12 +181,15 @@ class LeastSquares(SignatureMethod):
 
 def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
     """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
-    signature, sample = signature / signature.mean(), sample / sample.mean()
-    if recipe.cap:
-        sample = np.minimum(sample, recipe.cap * signature.max(0))
-        sample = sample / max(sample.mean(), 1e-12)
+    sample = capped(signature, sample, recipe.cap)
+    signature, sample = signature / signature.mean(), sample / max(sample.mean(), 1e-12)
     weights = gene_weights(signature, recipe)
     return (signature * weights).T, sample * weights
+
+
+def capped(signature: np.ndarray, sample: np.ndarray, cap: float) -> np.ndarray:
+    """Return a sample whose genes are at most `cap` times their highest type (types x genes) at its level; 0: as is."""
+    return np.minimum(sample, cap * signature.max(0) * (sample.mean() / signature.mean())) if cap else sample
 
 
 def gene_weights(signature: np.ndarray, recipe: Classical) -> np.ndarray:

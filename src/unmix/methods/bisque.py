@@ -3,7 +3,9 @@
 Written from the paper and the description of BisqueRNA 1.0.5 (without overlap of donors between bulk and cells).
 The map needs the bulk cohort: several samples, estimated together. `published` takes mean and deviation of a gene
 from the reference's donors, so it believes that the bulk cohort is composed as the reference; where the reference
-was sorted or evened out, that is wrong. `default` takes them from the cohort's own first estimates.
+was sorted or evened out, that is wrong. `default` takes them from the cohort's own first estimates, which are those of
+nnls. On mixes of another laboratory's cells it has an RMSE of .135, and nnls .119: the map helps where bulk and
+reference differ most and costs where they are alike.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmix.classical import capped
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Method, Task
 from unmix.registry import register
 from unmix.signature import Genes, choose, mean_per_million
-from unmix.solvers import sum_constrained
+from unmix.solvers import nonnegative, sum_constrained
 from unmix.units import per_million
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 3
 """Fewest samples of a cohort: a gene's mean and deviation mean nothing over fewer (our choice)."""
+
+CAP = 3
+"""For first estimates a gene counts at most so many times its highest type (as in nnls)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,7 @@ def bisque(profiles: np.ndarray, samples: np.ndarray, donors: np.ndarray, recipe
     profiles
         Types x genes, mean counts per million of a cell.
     samples
-        Samples x genes, per million.
+        Samples x genes; of donors' composition per million, otherwise at any level.
     donors
         Donors x types: proportions of the reference's donors.
     recipe
@@ -80,7 +86,10 @@ def bisque(profiles: np.ndarray, samples: np.ndarray, donors: np.ndarray, recipe
     if recipe.composition == "donors":
         return fractions(transform(samples, expected), np.ones(len(profiles.T)))
     weights = 1 / (profiles.mean(0) + 0.05 * profiles.mean())  # genes count alike, since platforms change them
-    estimate = fractions(samples, weights)
+    samples = np.stack([capped(profiles, sample, CAP) for sample in samples])
+    estimate = np.stack([nonnegative((profiles * weights).T, weights * sample) for sample in samples])
+    level = np.maximum(estimate.sum(1, keepdims=True), 1e-300)  # of these genes in the sample, beside the reference's
+    estimate, samples = estimate / level, samples / level
     for _ in range(recipe.rounds):
         estimate = fractions(transform(samples, estimate @ profiles), weights)
     return estimate
@@ -101,7 +110,8 @@ class Bisque(Method):
         year=2020,
         licence="GPL-3",
         original="Bisque 1.0.5 on the small set of omnideconv: its fractions within 1e-4.",
-        chosen="nothing beyond the recipe's genes.",
+        chosen="default: markers; first estimates by non-negative least squares with genes that count alike and are "
+        "capped at three times their highest type.",
     )
     kind = "mrna"
     transductive = True
@@ -125,7 +135,7 @@ class Bisque(Method):
                 "three or more donors that differ, as composition=donors learns from how they do",
                 "give a reference that was not evened out by type, or use --set composition=bulk",
             )
-        profiles = mean_per_million(chosen) if task.recipe.profile == "cells" else chosen.signature()
+        profiles = mean_per_million(chosen) if task.recipe.profile == "cells" else cells.signature()[:, genes]
         return Fit(genes, {"profile": profiles, "donors": number / number.sum(1, keepdims=True)}, {})
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
@@ -137,6 +147,6 @@ class Bisque(Method):
                 "add samples of the same cohort, or take a method that estimates samples one by one (music, nusvr)",
             )
         recipe = self.recipe_of(model)
-        samples = per_million(expression[:, present].astype(np.float64))
-        profiles = per_million(model.arrays["profile"][:, present])
+        samples, profiles = per_million(expression[:, present].astype(np.float64)), model.arrays["profile"][:, present]
+        profiles = per_million(profiles) if recipe.composition == "donors" else profiles
         return bisque(profiles, samples, model.arrays["donors"], recipe)
