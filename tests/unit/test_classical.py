@@ -15,8 +15,14 @@ from unmix.methods.nusvr import Recipe as NuSVR
 from unmix.methods.nusvr import cibersort
 from unmix.methods.ols import abbas
 from unmix.methods.ridge import ridge
+from unmix.recipe import Simulation
+from unmix.simulate import pseudobulk
 from unmix.solvers import em, gibbs, nonnegative, nu_svr, softmax_map, sum_constrained, weighted_nonnegative
 from unmix.toy import toy
+
+#: Classical methods that need no more than a reference.
+UNBIASED = ["bayesprism", "bisque", "dtangle", "dwls", "epic", "mead", "music", "nmf", "nnls", "nusvr", "ols"]
+UNBIASED += ["quantiseq", "ridge", "rnasieve", "scdc"]
 
 
 @pytest.fixture
@@ -213,3 +219,27 @@ def test_genes_are_chosen_by_the_recipe(data, rule):
     expressed = int((data[0].X.sum(0) > 0).sum())
     least, most = {"differential": (50, 599), "variance": (150, 150), "expressed": (expressed, expressed)}[rule]
     assert least <= len(model.genes) <= most
+
+
+@pytest.fixture(scope="module")
+def housekeeping(data):
+    """A reference whose types have very different shares of their mRNA in genes that tell no type, and mixes of it."""
+    import anndata as ad
+    from scipy.sparse import csr_matrix, hstack
+
+    rng, cells = np.random.default_rng(0), data[0]
+    types = np.unique(cells.obs["cell_type"], return_inverse=True)[1]
+    level = np.linspace(0.3, 3, types.max() + 1)[types] * cells.X.sum(1).A1 / 300
+    counts = csr_matrix(hstack([cells.X, rng.poisson(level[:, None] * np.ones(300))]), dtype=np.float32)
+    reference = ad.AnnData(counts, cells.obs.copy(), uns=cells.uns.copy())
+    reference.var_names = [*cells.var_names, *(f"HOUSE{i}" for i in range(300))]
+    return reference, pseudobulk(reference, Simulation(cells=500), 30, 1)
+
+
+@pytest.mark.parametrize("name", UNBIASED)
+def test_no_type_gains_by_the_share_of_its_markers_in_its_mrna(housekeeping, name):
+    reference, bulk = housekeeping
+    model = engine.train(name, reference, device="cpu")
+    found = engine.predict(model, bulk, device="cpu").values
+    errors = found - bulk.obsm[f"{model.kind}_fractions"][found.columns].to_numpy()
+    assert errors.mean().abs().max() < 0.04

@@ -196,7 +196,7 @@ def test_malignant_cells_have_a_profile_of_their_own_in_every_sample(data):
 def test_bayesprism_expresses_the_types(data):
     from unmix import registry
 
-    model = engine.train("bayesprism", data[0], **QUICK)
+    model = engine.train("bayesprism", data[0], settings=["reads=fitted"], **QUICK)
     samples = np.asarray(data[1][:, model.genes].X, dtype=float)
     found = registry.get("bayesprism").express(model, samples, np.ones(len(model.genes), bool), "cpu")
     assert found.shape == (24, 6, len(model.genes))

@@ -40,6 +40,9 @@ class Recipe(Base):
     """Recipe of BayesPrism."""
 
     genes: Genes = field(default_factory=lambda: Genes(rule="expressed", exclude=UNINFORMATIVE))
+    reads: Literal["fitted", "all"] = "fitted"
+    """Fractions of the reads of the model's genes (code), or of all: divided by what these genes have of the mRNA of
+    each type, which differs from type to type where they are markers."""
     sampler: Literal["em", "gibbs"] = "em"
     iterations: int = 200
     """Of expectation maximisation (InstaPrism: at least 100)."""
@@ -89,12 +92,14 @@ class BayesPrism(ClassicalMethod):
         "by EM.",
         chosen="expectation maximisation for the Gibbs sampler (`sampler=gibbs` samples); the update takes the bulk "
         "given at training; a malignant profile keeps one read's worth of the reference's; without a bulk the types' "
-        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out mixes.",
+        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out mixes, and "
+        "divides by their share in the mRNA of each type.",
     )
     kind = "mrna"
     expresses = True
     recipes = {
-        "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE)),  # least error on simulated mixes
+        # by least error on simulated mixes
+        "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE), reads="all"),
         "published": Recipe(update=True),
     }
 
@@ -124,19 +129,20 @@ class BayesPrism(ClassicalMethod):
             assigned = sum(sample_fractions(sample, own, recipe)[1] for sample in reads[:, kept][:, present])
             share = profiles[:, present].sum(1, keepdims=True)
             updated[:, present] = share * softmax_map(own, assigned, recipe.sigma)
-        learned = {"profile": updated}
+        learned = {"profile": updated * fit.arrays["profile"][:, kept].sum(1, keepdims=True)}
         if task.malignant:
             malignant = np.isin(task.train.cell_types, task.malignant)
             learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
         return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.kind)
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-        """Return the pooled profile of every type."""
-        return {"profile": normal(cells.take(genes=genes).signature(), recipe.pseudo)}
+        """Return the pooled profile of every type: shares of all of its reads."""
+        return {"profile": cells.signature()[:, genes] / 1e6}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the fractions of a sample's reads."""
-        return sample_fractions(sample, own_profiles(learned, sample, recipe), recipe)[0]
+        fractions = sample_fractions(sample, own_profiles(learned, sample, recipe), recipe)[0]
+        return fractions if recipe.reads == "fitted" else fractions / learned["profile"].sum(1)
 
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the reads assigned to each type, per million; a type without reads has its profile."""

@@ -79,8 +79,8 @@ class DISSECT(DeepMethod):
         year=2024,
         licence="MIT",
         original="Figures of DISSECT 0.1.1 (three of five members) on real PBMC: RMSE .092, CCC .67, mean r per type "
-        ".76, 1,188 CPU seconds; ours (published, five members) .053, .82, .79, 440 CPU seconds. The original was not "
-        "run on the common case, where ours has RMSE .053 and a mean r per type of .98 (three seeds).",
+        ".76, 1,188 CPU seconds; ours (published, five members, three seeds) .057, .79, .78, 440 CPU seconds. The "
+        "original was not run on the common case, where ours has RMSE .053 and a mean r per type of .98 (three seeds).",
         chosen="relu6 in all members (code: in the first); no weight decay (code: declared, never added); 1,700 "
         "steps at three times the rate for 5,000; all members see the same batches; expression: mean latent, "
         "fractions of all members, steps as the recipe says, error by share, consistency left out; default: markers, "

@@ -98,14 +98,13 @@ class MEAD(ClassicalMethod):
 
     def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean profile over donors, the variance of that mean, and the variance by which genes weigh."""
-        profiles = donor_profiles(cells.take(genes=genes))
-        types = len(cells.cell_types)
+        profiles, types = donor_profiles(cells), len(cells.cell_types)
+        mean, variance = profiles.mean[:, genes], filled(profiles.variance)[:, genes]
         pairs = np.unique(np.stack([cells.type_of, cells.donor_of]), axis=1)
         donors = np.maximum(np.bincount(pairs[0], minlength=types), 1)
-        variance = filled(profiles.variance)
-        noise = moderated(variance.mean(0), donors.sum() - types) + (recipe.platform * profiles.mean.mean(0)) ** 2
+        noise = moderated(variance.mean(0), donors.sum() - types) + (recipe.platform * mean.mean(0)) ** 2
         error = variance / donors[:, None]
-        return {"profile": profiles.mean, "error": error, "noise": np.tile(np.maximum(noise, 1e-300), (types, 1))}
+        return {"profile": mean, "error": error, "noise": np.tile(np.maximum(noise, 1e-300), (types, 1))}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the coefficients; negative ones are 0."""

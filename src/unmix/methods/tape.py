@@ -6,9 +6,9 @@ of the trained network to each sample; the original goes on from the sample befo
 original drops the same units in all 1,800 steps. The encoder sees inputs minus their means, which its first biases
 could as well hold, so that a dropped gene counts as usual and not as silent: 1,900 steps at ten times the code's rate
 end with an RMSE on held-out mixes of .063, the code's 5,120 without this with .108 (on mixes of other laboratories'
-cells the two are alike: RMSE .225 and .215, r .77 and .75, mean of three pairs; on the real cell lines it is .295 and
-.219: `train.centered=false`, 1,700 steps at 3e-4, is the other). The lowest 2 % of genes by variance, which the
-original leaves out, stay: they are hardly expressed.
+cells the two are alike: RMSE .225 and .215, r .77 and .75, mean of three pairs; `train.centered=false`, 1,700 steps at
+3e-4, is the other). The lowest 2 % of genes by variance, which the original leaves out, stay: they are hardly
+expressed.
 
 `default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
 of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on mixes of held-out donors
@@ -80,8 +80,8 @@ class TAPE(DeepMethod):
         licence="GPL-3",
         original="Figures of scTAPE 1.1.2 without its adaptive stage on the common case: RMSE .089, mean r per type "
         ".888; ours (published, three seeds) .066 to .088 and .82 to .96, in 165 CPU seconds (the original's 569 "
-        "include adapting). On real PBMC, genes chosen by the bulk, RMSE .109 and ours .097, mean r per type .69 and "
-        ".66, CCC .58 and .44.",
+        "include adapting). On real PBMC, genes chosen by the bulk, RMSE .109 and ours .103 (three seeds, .077 to "
+        ".135), mean r per type .69 and .62, CCC .58 and .45.",
         chosen="centred inputs and 1,900 steps with ten times the rate for 5,120 (less error on held-out mixes); no "
         "dropout while adapting; every sample adapts from the trained network; a sample of which nothing is positive "
         "gets no missing values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount "
