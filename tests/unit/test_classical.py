@@ -243,3 +243,14 @@ def test_no_type_gains_by_the_share_of_its_markers_in_its_mrna(housekeeping, nam
     found = engine.predict(model, bulk, device="cpu").values
     errors = found - bulk.obsm[f"{model.kind}_fractions"][found.columns].to_numpy()
     assert errors.mean().abs().max() < 0.04
+
+
+@pytest.mark.parametrize("name", ["bisque", "epic", "nnls", "quantiseq"])
+def test_a_platform_that_doubles_all_markers_moves_no_fractions(housekeeping, name):
+    reference, bulk = housekeeping
+    markers = np.isin(bulk.var_names, engine.train("nnls", reference, device="cpu").genes)
+    raised = bulk.copy()
+    raised.X = bulk.X * np.where(markers, 2, 1).astype(np.float32)
+    model = engine.train(name, reference, device="cpu")
+    before, after = (engine.predict(model, samples, device="cpu").values for samples in (bulk, raised))
+    assert np.allclose(before.div(before.sum(1), axis=0), after.div(after.sum(1), axis=0), atol=0.01)
