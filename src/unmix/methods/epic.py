@@ -84,7 +84,7 @@ class EPIC(ClassicalMethod):
         "profiles are not contained.",
         chosen="profiles and their variability come from the user's reference; cell sizes from its mean total counts; "
         "default: a gene's deviation between platforms added to its variance, genes capped at three times their "
-        "highest type (on mixes of another laboratory's cells RMSE .156 for .192), weights above 1 in sum divided by "
+        "highest type (on mixes of another laboratory's cells RMSE .163 for .197), weights above 1 in sum divided by "
         "it.",
     )
     kind = "cell"

@@ -62,7 +62,7 @@ class QuanTIseq(ClassicalMethod):
         chosen="TPM is a million over the genes of reference and signature that the bulk has; `default` gives the "
         "known types alone, divided by their sum and not held to it, lets genes count alike (RMSE 0.018 against 0.083 "
         "on held-out mixes with platform noise) and caps a gene at three times its highest type (on mixes of another "
-        "laboratory's cells RMSE .135 for .163); no quantile normalisation of arrays; gene symbols are matched by "
+        "laboratory's cells RMSE .142 for .173); no quantile normalisation of arrays; gene symbols are matched by "
         "unmix's own aliases.",
     )
     kind = "cell"
