@@ -46,18 +46,8 @@ MRNA = {
 SIZED = ("ccc", "rmse")
 SIZED_COLUMNS = [f"{metric} by {source}" for source in MRNA for metric in SIZED]
 KEY = ("pair", "method", "recipe", "seed")
-#: Methods whose published settings are run too, on the pairs of ORIGINALS.
+#: Methods whose published settings are run too, on the pairs on which originals were.
 PUBLISHED = ("scaden", "tape", "dissect")
-#: The originals on these pairs, one run each: mean r per type, CCC, RMSE, CPU seconds.
-ORIGINALS = {
-    "pbmc": {
-        "Scaden 1.1.2": (0.754, 0.570, 0.096, 1005),
-        "DISSECT 0.1.1 (3 of 5 members)": (0.760, 0.671, 0.092, 1188),
-        "TAPE 1.1.2, adaptive": (0.615, 0.557, 0.101, 604),
-        "TAPE 1.1.2, not adaptive": (0.692, 0.579, 0.109, None),
-    },
-    "cell-lines": {"Scaden 1.1.2 (1,000 steps)": (0.942, 0.882, 0.145, 282)},
-}
 PAIRS: dict[str, Pair] = {}
 
 
@@ -87,6 +77,8 @@ class Pair:
     """Only these; all that need no more than `gives` where empty."""
     gives: tuple[str, ...] = ()
     """Of :class:`unmix.method.Needs`: what there is beside a reference of single cells and the bulk."""
+    originals: dict[str, tuple[float, float, float, int | None]] = field(default_factory=dict)
+    """What originals gave, one run each: mean r per type, CCC, RMSE, CPU seconds."""
     published: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By method: what is changed in its published settings, because the original was run so on this pair."""
 
@@ -107,6 +99,12 @@ def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[
     "12 samples of PBMC, RNA-seq (TPM), fractions by flow cytometry; reference of 1,303 cells of another laboratory "
     "without donors (Newman et al. 2019), neutrophils left out. Five cell types, truth and estimates divided by their "
     "sum over these.",
+    originals={
+        "Scaden 1.1.2": (0.754, 0.570, 0.096, 1005),
+        "DISSECT 0.1.1 (3 of 5 members)": (0.760, 0.671, 0.092, 1188),
+        "TAPE 1.1.2, adaptive": (0.615, 0.557, 0.101, 604),
+        "TAPE 1.1.2, not adaptive": (0.692, 0.579, 0.109, None),
+    },
 )
 def pbmc() -> Loaded:
     """Return the pair of the demo-pbmc."""
@@ -153,6 +151,7 @@ def calibration() -> Loaded:
     "55 designed mixes of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
     "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells. Scaden's published "
     "settings have 1,000 steps, with which the original was run here.",
+    originals={"Scaden 1.1.2 (1,000 steps)": (0.942, 0.882, 0.145, 282)},
     published={"scaden": ("train.steps=1000",)},
 )
 def cell_lines() -> Loaded:
@@ -250,15 +249,14 @@ def differing(data: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
     return {**plain, **{name: value for name, value in nested.items() if value}}
 
 
-def jobs(title: str) -> list[tuple[str, str]]:
+def jobs(pair: Pair) -> list[tuple[str, str]]:
     """Return methods and recipes of a pair."""
-    pair = PAIRS[title]
     methods = registry.all_methods()
     names = list(pair.methods)
     if not names:
         special = {"calibration", "malignant", "tissue", "weights"} - set(pair.gives)
         names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
-    published = PUBLISHED if title in ORIGINALS else ()
+    published = PUBLISHED if pair.originals else ()
     return [(name, "default") for name in names] + [(name, "published") for name in published]
 
 
@@ -293,7 +291,7 @@ def page(table: pd.DataFrame) -> str:
             cells = [spread(part[c]) for c in ("r", "ccc", "rmse", "coverage")] + [f"{part['cpu'].mean():.0f}"]
             cells += [spread(part[c]) for c in sized]
             lines.append(f"| {shown} | {first['kind']} | {' | '.join(cells)} |")
-        for title, (r, ccc, rmse, cpu) in ORIGINALS.get(name, {}).items():
+        for title, (r, ccc, rmse, cpu) in pair.originals.items():
             cells = f"cell | {r:.2f} | {ccc:.2f} | {rmse:.3f} | | {cpu or ''}"
             lines.append(f"| original {title} | {cells} |{' |' * len(sized)}")
         refused = rows[rows["reason"].notna()].drop_duplicates("method")
@@ -316,7 +314,7 @@ def main(only: list[str], pairs: list[str], recipes: list[str]) -> None:
     rows = {tuple(row[name] for name in KEY): row for row in table.to_dict("records")}
     for title in pairs or PAIRS:
         pair, loaded = PAIRS[title], None
-        for name, recipe in jobs(title):
+        for name, recipe in jobs(pair):
             if (only and name not in only) or (recipes and recipe not in recipes):
                 continue
             settings = pair.published.get(name, ()) if recipe == "published" else ()

@@ -84,6 +84,15 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
     return x / x.sum() if x.any() else np.full(types, 1 / types)  # nothing of the design is in the target
 
 
+def sum_divided(design: np.ndarray, target: np.ndarray, *, exactly: bool) -> np.ndarray:
+    """Return x >= 0 that minimises ||design x - target||, divided by its sum: always (`exactly`) or where it exceeds 1.
+
+    Unlike with :func:`sum_constrained`, a platform that raises all of the target moves no type against another.
+    """
+    x = nonnegative(design, target)
+    return x / max(x.sum(), 1e-300 if exactly else 1.0)
+
+
 def nu_svr(design: np.ndarray, target: np.ndarray, nu: float, cost: float = 1.0, tolerance: float = 1e-9) -> np.ndarray:
     """Return the coefficients of linear nu-support-vector regression (Schoelkopf 2000), solved to optimality.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import capped
+from unmix.classical import Classical, capped, gene_weights
 from unmix.errors import NotApplicable
 from unmix.method import Fit, Info, Method, Task
 from unmix.registry import register
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SAMPLES = 3
 """Fewest samples of a cohort: a gene's mean and deviation mean nothing over fewer (our choice)."""
 
-CAP = 3
-"""For first estimates a gene counts at most so many times its highest type (as in nnls)."""
+FIRST = Classical(weights="mean", cap=3)
+"""Of first estimates, and the weights of all (as in nnls)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +85,9 @@ def bisque(profiles: np.ndarray, samples: np.ndarray, donors: np.ndarray, recipe
 
     if recipe.composition == "donors":
         return fractions(transform(samples, expected), np.ones(len(profiles.T)))
-    weights = 1 / (profiles.mean(0) + 0.05 * profiles.mean())  # genes count alike, since platforms change them
-    samples = np.stack([capped(profiles, sample, CAP) for sample in samples])
+    profiles = profiles / profiles.mean()
+    weights = gene_weights(profiles, FIRST)
+    samples = np.stack([capped(profiles, sample, FIRST.cap) for sample in samples])
     estimate = np.stack([nonnegative((profiles * weights).T, weights * sample) for sample in samples])
     level = np.maximum(estimate.sum(1, keepdims=True), 1e-300)  # of these genes in the sample, beside the reference's
     estimate, samples = estimate / level, samples / level

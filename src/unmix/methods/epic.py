@@ -19,7 +19,7 @@ from unmix.method import Fit, Info, Task
 from unmix.published import signature_of
 from unmix.registry import register
 from unmix.signature import Genes, choose, donor_profiles, filled
-from unmix.solvers import nonnegative, sum_constrained
+from unmix.solvers import sum_constrained, sum_divided
 
 if TYPE_CHECKING:
     from unmix.simulate import Cells
@@ -133,9 +133,5 @@ class EPIC(ClassicalMethod):
         used = root > 0
         profile, sample = profile[:, used], (1e6 * sample / sample.sum())[used]
         design, target = (profile * root[used]).T, capped(profile, sample, recipe.ceiling) * root[used]
-        if recipe.excess == "constrained":
-            found = sum_constrained(design, target, exactly=not recipe.others)
-        else:
-            found = nonnegative(design, target)
-            found = found / max(found.sum(), 1.0 if recipe.others else 1e-300)
-        return found / learned["size"]
+        solve = sum_constrained if recipe.excess == "constrained" else sum_divided
+        return solve(design, target, exactly=not recipe.others) / learned["size"]

@@ -19,7 +19,7 @@ from unmix.method import Fit, Info, Task
 from unmix.published import signature_of
 from unmix.registry import register
 from unmix.signature import Genes, choose
-from unmix.solvers import nonnegative, sum_constrained
+from unmix.solvers import sum_constrained, sum_divided
 
 if TYPE_CHECKING:
     from unmix.model import Model
@@ -136,11 +136,8 @@ def sample_fractions(
 
     def fractions(kept: np.ndarray) -> np.ndarray:
         x = np.zeros(len(size))
-        if recipe.other:
-            x[kept] = sum_constrained(design[:, kept], target, exactly=False)
-        else:  # the known types alone: a platform that raises or lowers all of the signature tells nothing
-            x[kept] = nonnegative(design[:, kept], target)
-            x /= max(x.sum(), 1e-300)
+        solve = sum_constrained if recipe.other else sum_divided  # the known types alone have no level to be held to
+        x[kept] = solve(design[:, kept], target, exactly=not recipe.other)
         cells = x / size
         return cells * (x.sum() / max(cells.sum(), 1e-300))
 
