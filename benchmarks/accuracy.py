@@ -20,17 +20,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from unmix import check, engine, io, metrics, mrna, registry, uncertainty
+from unmix import engine
+from unmix import methods as registry
+from unmix.engine import cell_fractions
 from unmix.errors import NotApplicable
-from unmix.recipe import asdict, override
-from unmix.reference import prepare_reference
+from unmix.evaluate import metrics
+from unmix.io import check, tables
+from unmix.io.fractions import normalised
+from unmix.reference.prepare import prepare_reference
+from unmix.settings import asdict, override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import anndata as ad
 
-    from unmix.fractions import Fractions
+    from unmix.io.fractions import Fractions
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
@@ -76,7 +81,7 @@ class Pair:
     methods: tuple[str, ...] = ()
     """Only these; all that need no more than `gives` where empty."""
     gives: tuple[str, ...] = ()
-    """Of :class:`unmix.method.Needs`: what there is beside a reference of single cells and the bulk."""
+    """Of :class:`unmix.contract.method.Needs`: what there is beside a reference of single cells and the bulk."""
     originals: dict[str, tuple[float, float, float, int | None]] = field(default_factory=dict)
     """What originals gave, one run each: mean r per type, CCC, RMSE, CPU seconds."""
     published: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -114,7 +119,7 @@ def pbmc() -> Loaded:
         reference,
         folder / "bulk.tsv.gz",
         "tpm",
-        io.read_truth(folder / "truth.tsv"),
+        tables.read_truth(folder / "truth.tsv"),
         names={k: k for k in MRNA["EPIC"]},
     )
 
@@ -137,7 +142,7 @@ def calibration() -> Loaded:
 
     def known(samples: str, fractions: str) -> tuple[ad.AnnData, pd.DataFrame]:
         bulk = check.read_bulk(DEMO / samples, "tpm", genes)
-        return bulk, io.read_truth(DEMO / fractions, samples=list(bulk.obs_names))
+        return bulk, tables.read_truth(DEMO / fractions, samples=list(bulk.obs_names))
 
     _, truth = known("bulk.tsv", "truth.tsv")
     options = {"calibration": known("calibration.tsv", "calibration_truth.tsv")}
@@ -158,7 +163,7 @@ def cell_lines() -> Loaded:
     """Return the designed mixtures."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "none")
-    return Loaded(reference, folder / "bulk.tsv.gz", "counts", io.read_truth(folder / "truth.tsv"))
+    return Loaded(reference, folder / "bulk.tsv.gz", "counts", tables.read_truth(folder / "truth.tsv"))
 
 
 @pair(
@@ -171,7 +176,7 @@ def purity() -> Loaded:
     """Return the designed mixtures as samples of known purity."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "batch")
-    truth = io.read_truth(folder / "truth.tsv")
+    truth = tables.read_truth(folder / "truth.tsv")
     malignant = truth["H2228"] / truth.sum(axis=1)
     known = pd.DataFrame({"malignant": malignant, "normal": 1 - malignant})
     return Loaded(reference, folder / "bulk.tsv.gz", "counts", known, {"malignant": ["H2228"]})
@@ -187,7 +192,7 @@ def tissues() -> Loaded:
     """Return the designed mixtures of tissues."""
     folder = DATA / "rat_shenorr_gse19830"
     reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="tissue")
-    return Loaded(reference, folder / "bulk.tsv.gz", "microarray", io.read_truth(folder / "truth.tsv"))
+    return Loaded(reference, folder / "bulk.tsv.gz", "microarray", tables.read_truth(folder / "truth.tsv"))
 
 
 def run(loaded: Loaded, name: str, recipe: str, settings: tuple[str, ...], seed: int) -> dict[str, Any]:
@@ -205,9 +210,9 @@ def run(loaded: Loaded, name: str, recipe: str, settings: tuple[str, ...], seed:
     except NotApplicable as error:
         return {"reason": error.found}
     result = {"kind": found.kind, "cpu": round(seconds, 1), **scored(truth, found)}
-    for source, sizes in MRNA.items() if loaded.names and mrna.rests_on(model) else ():
+    for source, sizes in MRNA.items() if loaded.names and cell_fractions.rests_on(model) else ():
         table = pd.Series(sizes).rename(loaded.names)
-        sized = scored(truth, mrna.to_cells(model, found, table, engine.silent))
+        sized = scored(truth, cell_fractions.to_cells(model, found, table, engine.silent))
         result |= {f"{metric} by {source}": sized[metric] for metric in SIZED}
     return result
 
@@ -220,7 +225,7 @@ def scored(truth: pd.DataFrame, found: Fractions) -> dict[str, float]:
     known = known / known.sum(1, keepdims=True)
     values = found.values.loc[samples, types].to_numpy()
     if found.kind != "score":
-        values = uncertainty.normalised(values)
+        values = normalised(values)
     columns = metrics.agreement(known, values)
     r = float(np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"])).mean())
     if found.kind == "score":

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unmix.io.fractions import normalised
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
 DATA = SHARED / "data" / "cellline_mixology_gse118767"
@@ -22,11 +24,14 @@ DATA = SHARED / "data" / "cellline_mixology_gse118767"
 
 def main() -> None:
     """Fit every method on the cells and estimate the mixtures."""
-    from unmix import check, engine, inputs, io, metrics, registry, uncertainty
+    from unmix import engine, methods
+    from unmix.contract.method import Task
+    from unmix.engine import inputs
     from unmix.errors import NotApplicable
-    from unmix.method import Task
-    from unmix.reference import read_reference
-    from unmix.simulate import Cells
+    from unmix.evaluate import metrics
+    from unmix.io import check, tables
+    from unmix.reference import Reference
+    from unmix.reference.prepare import read_reference
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "reference.h5ad"
@@ -35,12 +40,14 @@ def main() -> None:
              "--donor-key", "batch", "--out", out, "--quiet"], check=True
         )  # fmt: skip
         reference = read_reference(out)
-    cells = Cells.from_reference(reference)
+    cells = Reference.from_reference(reference)
     bulk = check.read_bulk(DATA / "bulk.tsv.gz", "counts", list(cells.genes))
-    truth = io.read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[list(bulk.obs_names), cells.cell_types]
+    truth = tables.read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[
+        list(bulk.obs_names), cells.cell_types
+    ]
     values, known = inputs.aligned(bulk, cells.genes), truth.to_numpy()
     print(f"{len(values)} samples\n{'method':<12}{'recipe':<12}{'kind':<7}{'RMSE':>8}{'CCC':>8}{'type r':>8}")
-    for name, method in registry.all_methods().items():
+    for name, method in methods.all_methods().items():
         if method.info.family != "classical" or method.needs.weights or method.kind == "score":
             continue
         for recipe in method.recipes:
@@ -57,7 +64,7 @@ def main() -> None:
             except NotApplicable as error:
                 print(f"{name:<12}{recipe:<12}not applicable: {error.found}")
                 continue
-            found = uncertainty.normalised(found)[:, : len(cells.cell_types)]
+            found = normalised(found)[:, : len(cells.cell_types)]
             found = found / found.sum(1, keepdims=True)
             pooled = metrics.agreement(known.reshape(-1, 1), found.reshape(-1, 1))
             shown = [pooled["rmse"].item(), pooled["ccc"].item(), metrics.agreement(known, found)["pearson"].mean()]

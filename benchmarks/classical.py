@@ -26,10 +26,10 @@ LIMIT, EM_LIMIT = 30.0, 0.1
 
 def main() -> None:
     """Time each method and print one line for it."""
-    from unmix import registry
+    from unmix import methods
 
-    names = [name for name, method in registry.all_methods().items() if method.info.family == "classical"]
-    names = [name for name in names if not registry.get(name).needs.weights]
+    names = [name for name, method in methods.all_methods().items() if method.info.family == "classical"]
+    names = [name for name in names if not methods.get(name).needs.weights]
     with tempfile.TemporaryDirectory() as folder:
         reference, bulk, truth = case(Path(folder))
     print(f"{'method':<14}{'train s':>9}{'predict s':>11}{'limit':>7}{'ratio':>7}{'RMSE':>8}{'type r':>8}")
@@ -46,8 +46,8 @@ def case(folder: Path):  # noqa: ANN201 - imports late
     """Return the prepared reference, the bulk and the truth of the common case."""
     import pandas as pd
 
-    from unmix import check
-    from unmix.reference import read_reference
+    from unmix.io import check
+    from unmix.reference.prepare import read_reference
 
     subprocess.run([sys.executable, SHARED / "peers" / "make_case.py", "--out", folder / "case"], check=True,
                    stdout=subprocess.DEVNULL)  # fmt: skip
@@ -75,12 +75,13 @@ def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as c
     """Fit and predict with the recipe `published`, without calibration."""
     import pandas as pd
 
-    from unmix import engine, registry, uncertainty
+    from unmix import engine, methods
+    from unmix.contract.method import Task
     from unmix.errors import NotApplicable
-    from unmix.method import Task
-    from unmix.simulate import Cells
+    from unmix.io.fractions import normalised
+    from unmix.reference import Reference
 
-    method, cells = registry.get(name), Cells.from_reference(reference)
+    method, cells = methods.get(name), Reference.from_reference(reference)
     recipe = method.recipes.get("published", method.recipes["default"])
     values = np.asarray(bulk[:, cells.genes].X, dtype=np.float64)
     none, rng = cells.take(np.array([], int)), np.random.default_rng(0)
@@ -95,14 +96,14 @@ def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as c
     place = {gene: i for i, gene in enumerate(cells.genes)}
     seen = values[:, [place[gene] for gene in model.genes]]
     found = method.estimate(model, seen, np.ones(seen.shape[1], bool), "cpu")
-    found = found if model.kind == "score" else uncertainty.normalised(found)
+    found = found if model.kind == "score" else normalised(found)
     table = pd.DataFrame(found, bulk.obs_names, model.cell_types)
     row(name, middle - before, time.process_time() - middle, table, truth, model.kind)
 
 
 def expectation(bulk) -> None:  # noqa: ANN001 - as case returns it
     """Time BayesPrism's expectation maximisation on 5,000 genes, per sample."""
-    from unmix.solvers import em
+    from unmix.classical.solvers import em
 
     samples = np.asarray(bulk.X[:, :5000], dtype=np.float64) + 1e-3
     profiles = np.random.default_rng(0).dirichlet(np.ones(5000), 8)

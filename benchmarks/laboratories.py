@@ -19,11 +19,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from unmix import engine, registry
+from unmix import engine
+from unmix import methods as registry
 from unmix.errors import UnmixError
-from unmix.recipe import Simulation
-from unmix.reference import prepare_reference
-from unmix.simulate import pseudobulk
+from unmix.reference.prepare import prepare_reference
+from unmix.simulate.pseudobulk import pseudobulk
+from unmix.simulate.recipe import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared")) / "data"

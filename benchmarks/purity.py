@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 
 from unmix import engine
-from unmix.recipe import Simulation
-from unmix.reference import prepare_reference
-from unmix.simulate import Cells, Mixer
+from unmix.reference import Reference
+from unmix.reference.prepare import prepare_reference
+from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.recipe import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
@@ -58,7 +59,7 @@ def main() -> None:
 def errors_of(method: str, settings: list[str], reference: ad.AnnData, held: np.ndarray, malignant: str) -> list[float]:
     """Return the mean absolute errors on mixes of the donors that are `held` out, without and with noise."""
     model = engine.train(method, reference[~held].copy(), malignant=[malignant], settings=settings, device="cpu")
-    cells, found = Cells.from_reference(reference[held].copy()).merged([malignant]), []
+    cells, found = Reference.from_reference(reference[held].copy()).merged([malignant]), []
     for noise in (0.0, 0.5):
         rng, recipe = np.random.default_rng(5), Simulation(law="range", cells=500, platform=noise, subtypes="dirichlet")
         mixes = Mixer(cells, recipe, rng).draw(200, rng)

@@ -47,7 +47,7 @@ def main() -> None:
 def simulation(folder: Path) -> None:
     """Compare the sums of cells with a dense product, and time the whole command."""
     cells, recipe, rng = reference(folder), recipe_of_simulation(), np.random.default_rng(0)
-    from unmix.simulate import Mixer
+    from unmix.simulate.pseudobulk import Mixer
 
     mixer = Mixer(cells, recipe, rng)
     mixer.draw(2, rng)  # compiles
@@ -68,14 +68,14 @@ def published(folder: Path) -> None:
     """Compare the published Scaden with a plain loop over three networks, at equal steps on equal mixes."""
     import torch
 
-    from unmix import registry
-    from unmix.deep import Session
-    from unmix.method import Task
-    from unmix.nets.dense import Ensemble
-    from unmix.recipe import override
-    from unmix.simulate import Mixer
+    from unmix import methods
+    from unmix.contract.method import Task
+    from unmix.deep.nets.dense import Ensemble
+    from unmix.deep.trainer import Session
+    from unmix.settings import override
+    from unmix.simulate.pseudobulk import Mixer
 
-    method = registry.get("scaden")
+    method = methods.get("scaden")
     recipe = override(method.recipes["published"], ["train.steps=60", "train.validate_every=1000"])
     cells, rng = reference(folder), np.random.default_rng(0)
     mixes = Mixer(cells, recipe.simulation, rng).draw(1000, rng)
@@ -133,15 +133,15 @@ def default(folder: Path) -> None:
 
 def reference(folder: Path):  # noqa: ANN201 - imports late
     """Return the cells of the case."""
-    from unmix.reference import read_reference
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
+    from unmix.reference.prepare import read_reference
 
-    return Cells.from_reference(read_reference(folder / "reference.h5ad"))
+    return Reference.from_reference(read_reference(folder / "reference.h5ad"))
 
 
 def recipe_of_simulation():  # noqa: ANN201 - imports late
     """Return the default simulation."""
-    from unmix.recipe import Simulation
+    from unmix.simulate.recipe import Simulation
 
     return Simulation(cells=500)
 

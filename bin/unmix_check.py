@@ -28,8 +28,8 @@ def main(bulk, reference, unit, species, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:
         import pandas as pd
 
-        from unmix import check, io
-        from unmix.reference import read_reference
+        from unmix.io import check, tables
+        from unmix.reference.prepare import read_reference
 
         genes = read_reference(reference).var if reference else None
         data, findings = check.examine(bulk, unit, genes, species)
@@ -40,7 +40,7 @@ def main(bulk, reference, unit, species, out_dir, **options):
         job.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}
         data.write_h5ad(job.output(out_dir / "bulk.h5ad"))
         table = pd.DataFrame(findings).set_index("level")
-        io.write_table(table, job.output(out_dir / "check.tsv"), "level")
+        tables.write_table(table, job.output(out_dir / "check.tsv"), "level")
 
 
 if __name__ == "__main__":

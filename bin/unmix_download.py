@@ -17,7 +17,7 @@ from unmix import cli
 @cli.common
 def main(what, name, out_dir, **options):
     with cli.run("download", out_dir / f"{name}.run.json" if name else None, **options) as run:
-        from unmix import download
+        from unmix.io import download
 
         if name is None:
             for key, one in download.SIGNATURES.items():

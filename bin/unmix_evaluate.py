@@ -21,31 +21,32 @@ def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **com
     with cli.run("evaluate", record=cli.record_beside(out), **common) as job:
         import numpy as np
 
-        from unmix import evaluate, io
-        from unmix.fractions import read_fractions
+        from unmix.evaluate import pairing
+        from unmix.io import tables
+        from unmix.io.fractions import read_fractions
 
         for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
             job.input(name, path)
         estimate, found = read_fractions(fractions)
-        known = io.read_truth(truth, kind or ("mrna" if found == "mrna" else "cell"))
+        known = tables.read_truth(truth, kind or ("mrna" if found == "mrna" else "cell"))
         for message in [*estimate.attrs.get("messages", []), *known.attrs.get("messages", [])]:
             job.say(message)
-        compared = evaluate.pair(
+        compared = pairing.pair(
             estimate,
             known,
             kind=found,
-            long=evaluate.read_long(long, ("sample", "cell_type")) if long else None,
-            label_map=io.read_label_map(label_map) if label_map else None,
+            long=pairing.read_long(long, ("sample", "cell_type")) if long else None,
+            label_map=tables.read_label_map(label_map) if label_map else None,
             renormalise=renormalise,
         )
         for note in compared.notes:
             job.say(note)
         table = compared.metrics(np.random.default_rng(common["seed"]))
         job.facts["evaluation"] = {"kind": found, "renormalised": renormalise, "notes": compared.notes}
-        io.write_table(table.set_index("level"), job.output(out), index_label="level")
+        tables.write_table(table.set_index("level"), job.output(out), index_label="level")
         if pairs:
-            io.write_table(compared.long().set_index("sample"), job.output(pairs), index_label="sample")
-        job.say(evaluate.summary(table))
+            tables.write_table(compared.long().set_index("sample"), job.output(pairs), index_label="sample")
+        job.say(pairing.summary(table))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,10 @@ from unmix import cli
 @cli.common
 def main(model, bulk, unit, top, gene_sets, plot, out, **options):
     with cli.run("explain", cli.record_beside(out), **options) as run:
-        from unmix import check, engine, explain, io
-        from unmix.model import Model
+        from unmix import engine
+        from unmix.contract.model import Model
+        from unmix.engine import explanation
+        from unmix.io import check, tables
 
         run.input("model", model)
         run.input("bulk", bulk)
@@ -35,15 +37,15 @@ def main(model, bulk, unit, top, gene_sets, plot, out, **options):
         samples = check.read_bulk(bulk, unit, trained.genes or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
-        found = explain.attribute(trained, samples, device=options["device"], say=run.say)
-        rows = explain.table(found, trained, samples, top)
-        io.write_table(rows.set_index("sample"), run.output(out), "sample")
+        found = explanation.attribute(trained, samples, device=options["device"], say=run.say)
+        rows = explanation.table(found, trained, samples, top)
+        tables.write_table(rows.set_index("sample"), run.output(out), "sample")
         if gene_sets:
-            enriched = explain.gene_sets(found, trained, gene_sets, options["seed"])
+            enriched = explanation.gene_sets(found, trained, gene_sets, options["seed"])
             beside = out.with_suffix(".gene_sets.tsv")
-            io.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
+            tables.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
         if plot:
-            explain.draw(rows, run.output(plot))
+            explanation.draw(rows, run.output(plot))
         run.facts["largest_error_of_the_sums"] = found.error()
 
 

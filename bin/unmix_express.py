@@ -15,9 +15,10 @@ from unmix import cli
 @cli.common
 def main(model, bulk, unit, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:
-        from unmix import check, engine
-        from unmix.express import express
-        from unmix.model import Model
+        from unmix import engine
+        from unmix.contract.model import Model
+        from unmix.engine.expression import express
+        from unmix.io import check
 
         run.input("model", model)
         run.input("bulk", bulk)

@@ -14,7 +14,7 @@ from unmix import cli
 @cli.common
 def main(name, style, **options):
     with cli.run("methods", **options):
-        from unmix import registry
+        from unmix import methods as registry
 
         methods = [type(registry.get(name))] if name else list(registry.all_methods().values())
         described = [registry.describe(method) for method in methods]

@@ -32,10 +32,12 @@ from unmix import cli
 @cli.common
 def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
-        from unmix import check, engine, ensemble, inputs, mrna
-        from unmix.fractions import write_fractions
-        from unmix.io import write_table
-        from unmix.model import Model
+        from unmix import engine
+        from unmix.contract.model import Model
+        from unmix.engine import cell_fractions, ensemble, inputs
+        from unmix.io import check
+        from unmix.io.fractions import write_fractions
+        from unmix.io.tables import write_table
 
         run.input("model", model)
         run.input("bulk", bulk)
@@ -52,8 +54,8 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         sizes = None
         if mrna_per_cell:
             run.input("mrna_per_cell", mrna_per_cell)
-            sizes = mrna.read_table(mrna_per_cell)
-            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(mrna.rests_on, models)) else {}
+            sizes = cell_fractions.read_table(mrna_per_cell)
+            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.rests_on, models)) else {}
         estimated = {"level": level, "device": options["device"], "mrna_per_cell": sizes, "say": run.say}
         if also:
             fractions = ensemble.predict(models, samples, **estimated)

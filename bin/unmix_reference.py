@@ -33,8 +33,8 @@ from unmix import cli
 def main(inputs, label_map, out, **settings):
     options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet")}
     with cli.run("reference", cli.record_beside(out), **options) as job:
-        from unmix.io import read_label_map
-        from unmix.reference import prepare_reference
+        from unmix.io.tables import read_label_map
+        from unmix.reference.prepare import prepare_reference
 
         for number, path in enumerate(inputs, start=1):
             job.input(f"input {number}", path if path.is_file() else None)

@@ -18,8 +18,8 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
     with cli.run("samplesheet", **common) as job:
         import json
 
-        from unmix import registry
-        from unmix import samplesheet as sheets
+        from unmix import methods as registry
+        from unmix.pipeline import samplesheet as sheets
 
         row_schema = json.loads(schema.read_text(encoding="utf-8"))
         rows = sheets.read(samplesheet, row_schema)

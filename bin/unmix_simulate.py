@@ -22,15 +22,16 @@ from unmix import cli
 @cli.common
 def main(reference, samples, cells, scenario, settings, out, **options):
     with cli.run("simulate", cli.record_beside(out), **options) as run:
-        from unmix import simulate
-        from unmix.recipe import asdict
-        from unmix.reference import read_reference
+        from unmix.reference.prepare import read_reference
+        from unmix.settings import asdict
+        from unmix.simulate.pseudobulk import pseudobulk
+        from unmix.simulate.scenarios import scenario as named
 
         run.input("reference", reference)
-        recipe = simulate.scenario(scenario, cells, settings)
-        pseudobulk = simulate.pseudobulk(read_reference(reference), recipe, samples, options["seed"])
+        recipe = named(scenario, cells, settings)
+        bulk = pseudobulk(read_reference(reference), recipe, samples, options["seed"])
         run.facts["recipe"] = asdict(recipe)
-        pseudobulk.write_h5ad(run.output(out))
+        bulk.write_h5ad(run.output(out))
 
 
 if __name__ == "__main__":

@@ -57,9 +57,10 @@ def main(
     **options,
 ):
     with cli.run("train", cli.record_beside(out), **options) as run:
-        from unmix import check, engine, io
+        from unmix import engine
         from unmix.errors import UsageError
-        from unmix.reference import read_reference
+        from unmix.io import check, tables
+        from unmix.reference.prepare import read_reference
 
         run.facts["method"] = engine.literature(method)
         if (calibration_bulk is None) != (calibration_fractions is None):
@@ -83,7 +84,7 @@ def main(
         calibration = None
         if calibration_bulk is not None:
             samples = check.read_bulk(calibration_bulk, "auto", genes)
-            calibration = samples, io.read_truth(calibration_fractions, samples=list(samples.obs_names))
+            calibration = samples, tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
         recipe = json.loads(Path(recipe).read_text("utf-8")) if recipe.endswith(".json") else recipe
         model = engine.train(
             method,

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from unmix.quality import PRESETS
-from unmix.recipe import asdict
-from unmix.registry import all_methods
-from unmix.simulate import SCENARIOS
-from unmix.units import UNITS
+from unmix.io.units import UNITS
+from unmix.methods import all_methods
+from unmix.reference.qc import PRESETS
+from unmix.settings import asdict
+from unmix.simulate.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from unmix.method import Method
+    from unmix.contract.method import Method
 
 OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unmix import registry
-from unmix.recipe import asdict
+from unmix import methods as registry
+from unmix.settings import asdict
 
 if TYPE_CHECKING:
-    from unmix.method import Method
+    from unmix.contract.method import Method
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAMILIES = {"deep": "Deep-learning methods", "classical": "Classical methods", "control": "Controls"}

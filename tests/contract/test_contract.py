@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmix import engine, explain, registry
+from unmix import engine, methods
+from unmix.contract.model import Model
+from unmix.engine import explanation
 from unmix.errors import DataError, NotApplicable
-from unmix.model import Model
-from unmix.toy import CELL_TYPES, toy
+from unmix.simulate.toy import CELL_TYPES, toy
 
 if TYPE_CHECKING:
     import anndata as ad
 
-METHODS = registry.all_methods()
+METHODS = methods.all_methods()
 LEARNING = [name for name, method in METHODS.items() if method.info.family != "control"]
 FRACTIONS = [name for name in LEARNING if METHODS[name].kind != "score"]
 SETS = {"StromalSignature": 0, "ImmuneSignature": 40}
@@ -107,7 +108,7 @@ def rmse(values: np.ndarray, truth: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_declares_itself(name):
-    described = registry.describe(METHODS[name])
+    described = methods.describe(METHODS[name])
     assert json.loads(json.dumps(described)) == described
     assert "default" in described["recipes"]
     assert described["summary"].endswith(".")
@@ -300,7 +301,7 @@ def test_a_model_of_other_settings_asks_to_be_trained_again(name, data, quick):
 @pytest.mark.parametrize("name", FRACTIONS)
 def test_attributions_sum_to_the_estimate(name, data, quick):
     few = data[1][:3].copy()
-    found = explain.attribute(quick(name), few, device="cpu")
+    found = explanation.attribute(quick(name), few, device="cpu")
     assert found.values.shape == (3, len(types_of(name)), len(quick(name).genes))
     assert found.error() < 0.01
     if not METHODS[name].transductive:

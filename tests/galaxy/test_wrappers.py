@@ -13,10 +13,10 @@ import click
 import pytest
 
 import unmix
-from unmix.quality import PRESETS
-from unmix.registry import all_methods
-from unmix.simulate import SCENARIOS
-from unmix.units import UNITS
+from unmix.io.units import UNITS
+from unmix.methods import all_methods
+from unmix.reference.qc import PRESETS
+from unmix.simulate.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from unmix import registry
-from unmix.method import Task
-from unmix.model import Model
-from unmix.recipe import asdict
-from unmix.simulate import Cells
+from unmix import methods
+from unmix.contract.method import Task
+from unmix.contract.model import Model
+from unmix.reference import Reference
+from unmix.settings import asdict
 
 pytestmark = pytest.mark.shared
 
@@ -34,14 +34,14 @@ def cells(golden, shared):
     types, type_of = np.unique((folder / "cell_annotations_small.txt").read_text().splitlines(), return_inverse=True)
     donors, donor_of = np.unique((folder / "batch_ids_small.txt").read_text().splitlines(), return_inverse=True)
     matrix = csr_matrix(counts.to_numpy(dtype=np.float64).T)
-    return Cells(matrix, counts.index.to_numpy(str), list(types), list(donors), type_of, donor_of)
+    return Reference(matrix, counts.index.to_numpy(str), list(types), list(donors), type_of, donor_of)
 
 
-def estimate(name: str, cells: Cells, bulk: pd.DataFrame, present: np.ndarray, **changes) -> pd.DataFrame:
+def estimate(name: str, cells: Reference, bulk: pd.DataFrame, present: np.ndarray, **changes) -> pd.DataFrame:
     """Train and predict as the engine does, without intervals, over the genes that are `present`."""
     import dataclasses
 
-    method = registry.get(name)
+    method = methods.get(name)
     chosen = dataclasses.replace(method.recipes["published"], **changes)
     values = bulk.loc[cells.genes].to_numpy().T
     rng = np.random.default_rng(0)

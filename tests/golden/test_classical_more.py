@@ -11,17 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import check, download, engine, inputs, io, metrics, registry, uncertainty
-from unmix.method import Task
-from unmix.reference import read_reference
-from unmix.simulate import Cells
+from unmix import engine, methods
+from unmix.contract.method import Task
+from unmix.engine import inputs
+from unmix.evaluate import metrics
+from unmix.io import check, download, tables
+from unmix.io.fractions import normalised
+from unmix.reference import Reference
+from unmix.reference.prepare import read_reference
 
 pytestmark = pytest.mark.shared
 
 
 @pytest.fixture(scope="module")
 def cells(shared, tmp_path_factory):
-    """Cells of a few genes of a prepared reference: published signatures bring their own."""
+    """Reference of a few genes of a prepared reference: published signatures bring their own."""
     import anndata as ad
 
     data = ad.read_h5ad(shared / "data" / "sc_newman_nsclc_pbmc" / "counts.h5ad")
@@ -29,12 +33,12 @@ def cells(shared, tmp_path_factory):
     data.uns["unmix"] = {"kind": "reference", "counts": "raw", "messages": []}
     path = tmp_path_factory.mktemp("reference") / "reference.h5ad"
     data.write_h5ad(path)
-    return Cells.from_reference(read_reference(path))
+    return Reference.from_reference(read_reference(path))
 
 
 def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
     """Fit without calibrating intervals."""
-    method = registry.get(name)
+    method = methods.get(name)
     chosen = dataclasses.replace(method.recipes[recipe], **changes)
     none = cells.take(np.zeros(0, int))
     rng = np.random.default_rng(0)
@@ -45,13 +49,13 @@ def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
 def estimated(model, bulk):
     values = inputs.aligned(bulk, np.array(model.genes))
     present = ~np.isnan(values).any(0)
-    found = registry.get(model.method).estimate(model, np.where(present, values, 0), present, "cpu")
+    found = methods.get(model.method).estimate(model, np.where(present, values, 0), present, "cpu")
     return pd.DataFrame(found, bulk.obs_names, model.cell_types)
 
 
 def test_abis_on_the_blood_of_its_paper(shared, cells):
     folder = shared / "data" / "pbmc_monaco_gse107011"
-    truth = io.read_truth(folder / "truth_17.tsv")
+    truth = tables.read_truth(folder / "truth_17.tsv")
     for recipe in ("default", "published"):
         model = fitted("abis", recipe, cells, [shared / "signatures" / "ABIS" / "ABIS_seq.tsv"])
         bulk = check.read_bulk(folder / "bulk.tsv.gz", "tpm", model.genes)
@@ -106,11 +110,11 @@ def test_designed_mixtures_of_cell_lines(shared, name):
     folder = shared / "data" / "cellline_mixology_gse118767"
     data = ad.read_h5ad(folder / "sc_counts.h5ad")
     data.obs["donor"] = data.obs["batch"].astype(str)
-    cells = Cells.from_reference(data)
+    cells = Reference.from_reference(data)
     bulk = check.read_bulk(folder / "bulk.tsv.gz", "counts", list(cells.genes))
-    truth = io.read_truth(folder / "truth.tsv", samples=list(bulk.obs_names))
+    truth = tables.read_truth(folder / "truth.tsv", samples=list(bulk.obs_names))
     found = estimated(fitted(name, "default", cells, fractions="mrna"), bulk).loc[truth.index, truth.columns]
-    found = uncertainty.normalised(found.to_numpy()).reshape(-1, 1)
+    found = normalised(found.to_numpy()).reshape(-1, 1)
     assert metrics.agreement(truth.to_numpy().reshape(-1, 1), found)["ccc"].item() > 0.95
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmix import check, engine, io
-from unmix.reference import prepare_reference
+from unmix import engine
+from unmix.io import check, tables
+from unmix.reference.prepare import prepare_reference
 
 pytestmark = pytest.mark.shared
 
@@ -18,7 +19,7 @@ def rat(shared):
     said = []
     # a quarter of the default's steps, for the time of the test; at all of them CCC is 0.97
     model = engine.train("ctcrna", reference, settings=["train.steps=200"], device="cpu", say=said.append)
-    return model, check.read_bulk(folder / "bulk.tsv.gz"), io.read_truth(folder / "truth.tsv"), said
+    return model, check.read_bulk(folder / "bulk.tsv.gz"), tables.read_truth(folder / "truth.tsv"), said
 
 
 def ccc(found, truth) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmix import check, engine, io
+from unmix import engine
 from unmix.errors import UsageError
-from unmix.reference import prepare_reference
-from unmix.toy import toy
+from unmix.io import check, tables
+from unmix.reference.prepare import prepare_reference
+from unmix.simulate.toy import toy
 
 #: Nine types of the reference to the five of the samples; the rest is dropped.
 TYPES = {
@@ -38,7 +39,7 @@ def test_real_samples_better_than_both_controls(root, shared):
 
     def pair(samples: str, fractions: str):
         bulk = check.read_bulk(demo / samples, genes=genes)
-        return bulk, io.read_truth(demo / fractions, samples=list(bulk.obs_names))
+        return bulk, tables.read_truth(demo / fractions, samples=list(bulk.obs_names))
 
     calibration = pair("calibration.tsv", "calibration_truth.tsv")
     bulk, truth = pair("bulk.tsv", "truth.tsv")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from unmix import engine
+from unmix.deep.preprocessing import Transform
 from unmix.errors import NotApplicable
 from unmix.methods.deepdecon import INDEX, RANGES, DeepDecon, interval, refine
-from unmix.prep import Transform
-from unmix.toy import toy
+from unmix.simulate.toy import toy
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmix import engine, registry
-from unmix.toy import toy
+from unmix import engine, methods
+from unmix.simulate.toy import toy
 
 #: RMSE on the toy bulk after a quick training with seed 0; uniform has 0.152.
 FIRST = {
@@ -43,7 +43,7 @@ def test_accuracy_of_the_first_version(data, name, recipe):
 
 @pytest.mark.parametrize(("recipe", "single"), [("published", 9), ("published_r", 0)])
 def test_digitaldlsorter_learns_from_single_cells_too(data, monkeypatch, recipe, single):
-    method, seen = type(registry.get("digitaldlsorter")), []
+    method, seen = type(methods.get("digitaldlsorter")), []
     batch = method.batch
     monkeypatch.setattr(method, "batch", lambda *given: seen.append(batch(*given)) or seen[-1])
     engine.train("digitaldlsorter", data[0], recipe=recipe, settings=["train.steps=1"], quick=True, device="cpu")
@@ -65,7 +65,7 @@ def test_digitaldlsorter_loss_is_the_divergence():
     logits = torch.from_numpy(rng.normal(size=(1, 7, 4)))
     truth = rng.dirichlet(np.ones(4), 7)
     batch = torch.zeros(7, 2), torch.from_numpy(truth)
-    found = registry.get("digitaldlsorter").loss(lambda _: logits, batch, None).item()
+    found = methods.get("digitaldlsorter").loss(lambda _: logits, batch, None).item()
     assert found == pytest.approx(entropy(truth, logits.softmax(-1).numpy()[0], axis=1).mean(), abs=1e-6)
 
 
@@ -81,7 +81,7 @@ def test_autoptcr_keeps_the_order_of_its_genes(data):
 
 def test_nnice_bounds_are_its_outer_quantiles(data):
     model = engine.train("nnice", data[0], quick=True, device="cpu")
-    method, bulk = registry.get("nnice"), data[1].to_df()[model.genes].to_numpy()
+    method, bulk = methods.get("nnice"), data[1].to_df()[model.genes].to_numpy()
     present = np.ones(len(model.genes), bool)
     estimate = method.estimate(model, bulk, present, "cpu")
     lower, upper = method.bounds(model, bulk, present, "cpu", estimate)

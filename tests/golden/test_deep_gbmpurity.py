@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import engine, explain
+from unmix import engine
+from unmix.engine import explanation
 from unmix.errors import DataError, NotApplicable
-from unmix.toy import toy
+from unmix.simulate.toy import toy
 
 pytestmark = pytest.mark.shared
 
@@ -78,7 +79,7 @@ def test_pt_and_npz_give_the_same_model(model, reference, folder, tmp_path):
 
 
 def test_attributions_of_genes_sum_to_the_output_of_the_original(model, folder):
-    found = explain.attribute(model, bulk(folder / "example_counts.csv"), device="cpu")
+    found = explanation.attribute(model, bulk(folder / "example_counts.csv"), device="cpu")
     expected = pd.read_csv(folder / "expected_outputs.csv").query("file == 'example_counts.csv'")["raw_output"]
     assert np.abs(found.estimate[:, 0] - expected.to_numpy()).max() < 1e-5
     assert found.error() < 1e-5
@@ -91,9 +92,9 @@ def test_weights_without_their_genes_are_refused(reference, folder):
 
 def test_the_authors_model_can_be_explained(model, folder):
     few = bulk(folder / "example_counts.csv")[:2].copy()
-    found = explain.attribute(model, few, device="cpu")
+    found = explanation.attribute(model, few, device="cpu")
     assert found.error() < 0.01
-    assert len(explain.table(found, model, few, 5)) == 3 * 2 * 5
+    assert len(explanation.table(found, model, few, 5)) == 3 * 2 * 5
 
 
 def test_a_table_of_lengths_alone_trains_on_expression_per_base(tmp_path):

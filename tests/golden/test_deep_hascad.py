@@ -10,7 +10,7 @@ import pytest
 from unmix import engine
 from unmix.errors import DataError, UsageError
 from unmix.methods.hascad import OFFICIAL_TYPES
-from unmix.toy import toy
+from unmix.simulate.toy import toy
 
 #: Of the original networks on Source/Example.csv, in the order of OFFICIAL_TYPES.
 EXPECTED = {

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from unmix import engine, registry
+from unmix import engine, methods
+from unmix.deep.nets.autoencoder import AutoEncoder, adapt, fractions
+from unmix.deep.recipe import Net
 from unmix.methods.dissect import weight
-from unmix.nets.autoencoder import AutoEncoder, adapt, fractions
-from unmix.recipe import Net
-from unmix.toy import toy
+from unmix.simulate.toy import toy
 
 NET = Net(hidden=(512, 256, 128, 64), activation="celu", input_dropout=0.5, dropout=(0.5, 0.5, 0.5, 0.0))
 
@@ -52,7 +52,7 @@ def test_adapting_rebuilds_the_samples_better(net):
 
 
 def test_consistency_of_dissect_follows_the_steps_of_the_code():
-    recipe = registry.get("dissect").recipes["published"]
+    recipe = methods.get("dissect").recipes["published"]
     recipe = replace(recipe, train=replace(recipe.train, steps=5000))
     steps = {0: 0.0, 1999: 0.0, 2000: 15.0, 3999: 15.0, 4000: 10.0, 4999: 10.0}
     for step, expected in steps.items():

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from unmix import engine
+from unmix.deep.preprocessing import Transform
+from unmix.deep.recipe import Prep
 from unmix.errors import DataError
+from unmix.io.ontology import levels
 from unmix.methods.ucdbase import PUBLISHED
-from unmix.ontology import levels
-from unmix.prep import Transform
-from unmix.recipe import Prep
-from unmix.toy import toy
+from unmix.simulate.toy import toy
 
 OBO = """[Term]
 id: CL:0000738

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import check, engine
-from unmix.model import Model
+from unmix import engine
+from unmix.contract.model import Model
+from unmix.io import check
 
 MODELS = Path(__file__).parent / "models"
 

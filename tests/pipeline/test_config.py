@@ -10,7 +10,7 @@ import runpy
 import pytest
 
 import unmix
-from unmix import units
+from unmix.io import units
 
 from .conftest import ROOT, nextflow
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from unmix import registry
-from unmix.toy import CELL_TYPES, toy
+from unmix import methods as registry
+from unmix.simulate.toy import CELL_TYPES, toy
 
 from .conftest import ROOT, nextflow, trace
 

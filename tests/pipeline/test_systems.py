@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from unmix import registry
-from unmix.toy import CELL_TYPES, toy
+from unmix import methods
+from unmix.simulate.toy import CELL_TYPES, toy
 
 from .conftest import ROOT, nextflow, table, trace
 
 #: Lomas Redondo et al. 2025: thirteen systems; UCDBase and UCDSelect are one of them, ctcrna is Yan 2023.
-SYSTEMS = [name for name, method in registry.all_methods().items() if method.info.family == "deep"]
+SYSTEMS = [name for name, method in methods.all_methods().items() if method.info.family == "deep"]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def finished(tmp_path_factory):
         bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
         columns = {"id": row, "bulk": "bulk.tsv", "reference": "reference.h5ad", "donor_key": "donor", **options}
         (folder / "sheet.csv").write_text(f"{','.join(columns)}\n{','.join(columns.values())}\n")
-        names = [name for name in SYSTEMS if registry.get(name).needs.tissue == (row == "tissues")]
+        names = [name for name in SYSTEMS if methods.get(name).needs.tissue == (row == "tissues")]
         arguments = ("--methods", ",".join(names), "--controls", "none", "--input", "sheet.csv")
         done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
         assert done.returncode == 0, done.out
@@ -45,7 +45,7 @@ def test_all_systems_are_there():
 def test_a_system_gives_fractions(finished, name):
     (path,) = [path for folder in finished for path in folder.glob(f"results/*/{name}/fractions.tsv")]
     header, rows = table(path)
-    assert header[1:] == (["malignant", "normal"] if registry.get(name).needs.malignant else sorted(CELL_TYPES))
+    assert header[1:] == (["malignant", "normal"] if methods.get(name).needs.malignant else sorted(CELL_TYPES))
     assert len(rows) == 3
     for _sample, *fractions in rows:
         assert sum(map(float, fractions)) == pytest.approx(1, abs=1e-6)

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix import io
-from unmix.toy import CELL_TYPES, toy
+from unmix.io import tables
+from unmix.simulate.toy import CELL_TYPES, toy
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SCRIPTS = sorted(path.name for path in BIN.glob("unmix_*.py"))
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     reference, bulk = toy(samples=6)
     reference.write_h5ad(path / "reference.h5ad")
     table = pd.DataFrame(bulk.X.T.astype(int), index=bulk.var_names, columns=bulk.obs_names)
-    io.write_table(table, path / "bulk.tsv", index_label="gene")
+    tables.write_table(table, path / "bulk.tsv", index_label="gene")
     return path
 
 
@@ -170,7 +170,7 @@ def test_simulated_pseudobulk_carries_both_truths(folder):
     out = folder / "pseudobulk.h5ad"
     done = run("unmix_simulate.py", folder / "reference.h5ad", "--samples", 7, "--cells", 50, "--out", out)
     assert done.returncode == 0, done.stderr
-    bulk = io.read_h5ad(out)
+    bulk = tables.read_h5ad(out)
     assert bulk.shape == (7, 600)
     for target in ("cell", "mrna"):
         assert list(bulk.obsm[f"{target}_fractions"].columns) == sorted(CELL_TYPES)

@@ -1,1 +1,68 @@
-"""One file per method."""
+"""The methods: every class in ``unmix/methods/`` that is registered, by name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from unmix.errors import UsageError
+
+if TYPE_CHECKING:
+    from unmix.contract.method import Method
+
+_METHODS: dict[str, type[Method]] = {}
+
+
+def register(cls: type[Method]) -> type[Method]:
+    """Put a method into the registry under its `name`."""
+    if cls.name in _METHODS:
+        message = f"two methods are named {cls.name!r}"
+        raise ValueError(message)
+    _METHODS[cls.name] = cls
+    return cls
+
+
+@cache
+def all_methods() -> dict[str, type[Method]]:
+    """Return every method by name: deep, then classical, then controls, each in alphabetical order."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"unmix.methods.{module.name}")
+    order = ["deep", "classical", "control"]
+    return dict(sorted(_METHODS.items(), key=lambda item: (order.index(item[1].info.family), item[0])))
+
+
+def get(name: str) -> Method:
+    """Return a method by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the nearest names are suggested.
+    """
+    methods = all_methods()
+    if name not in methods:
+        near = difflib.get_close_matches(name, methods, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no method {name!r}", f"one of {', '.join(methods)}", f"{hint}see unmix_methods.py")
+    return methods[name]()
+
+
+def describe(method: type[Method]) -> dict[str, Any]:
+    """Return what the registry knows of a method as JSON-ready data."""
+    import dataclasses
+
+    from unmix.settings import asdict
+
+    return {
+        "name": method.name,
+        **dataclasses.asdict(method.info),
+        "needs": dataclasses.asdict(method.needs),
+        "weights": method.weights,
+        "kind": method.kind,
+        "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
+        "expresses": method.expresses,
+        "recipes": {name: asdict(recipe) for name, recipe in method.recipes.items()},
+    }

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import Classical, SignatureMethod
-from unmix.method import Info
-from unmix.registry import register
+from unmix.classical.base import Classical, SignatureMethod
+from unmix.contract.method import Info
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class ABIS(SignatureMethod):
         "published": Recipe(),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million times the relative total count of a cell."""
         size = cells.rna_per_cell()
         return {"signature": super().learn(cells, genes, recipe)["signature"] * (size / size.mean())[:, None]}

@@ -20,10 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.method import Info
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +82,6 @@ class Autoptcr(DeepMethod):
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the convolutions and the dense layers that the recipe declares."""
-        from unmix.nets.convolution import Convolutions
+        from unmix.deep.nets.convolution import Convolutions
 
         return Convolutions(recipe.filters, recipe.kernel, recipe.pool, recipe.nets, inputs, outputs, generator)

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod, present_arrays
-from unmix.classical import Recipe as Base
+from unmix.classical.base import ClassicalMethod, present_arrays
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes
+from unmix.classical.solvers import em, gibbs, softmax_map
+from unmix.contract.method import Fit, Info, Task
 from unmix.errors import NotApplicable
-from unmix.method import Fit, Info, Task
-from unmix.registry import register
-from unmix.signature import Genes
-from unmix.solvers import em, gibbs, softmax_map
-from unmix.units import per_million
+from unmix.io.units import per_million
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.simulate import Cells
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
 
 #: Genes that tell the state of a cell or the quality of a library rather than its type (the authors' advice):
 #: ribosomal, mitochondrial, MALAT1.
@@ -135,7 +135,7 @@ class BayesPrism(ClassicalMethod):
             learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
         return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.kind)
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type: shares of all of its reads."""
         return {"profile": cells.signature()[:, genes] / 1e6}
 

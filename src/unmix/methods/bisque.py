@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import Classical, capped, gene_weights
+from unmix.classical.base import Classical, capped, gene_weights
+from unmix.classical.signature import Genes, choose, mean_per_million
+from unmix.classical.solvers import nonnegative, sum_constrained
+from unmix.contract.method import Fit, Info, Method, Task
 from unmix.errors import NotApplicable
-from unmix.method import Fit, Info, Method, Task
-from unmix.registry import register
-from unmix.signature import Genes, choose, mean_per_million
-from unmix.solvers import nonnegative, sum_constrained
-from unmix.units import per_million
+from unmix.io.units import per_million
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
+    from unmix.contract.model import Model
 
 SAMPLES = 3
 """Fewest samples of a cohort: a gene's mean and deviation mean nothing over fewer (our choice)."""

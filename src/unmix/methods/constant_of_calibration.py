@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import uncertainty
-from unmix.controls import Control
-from unmix.method import Fit, Info, Needs
-from unmix.registry import register
+from unmix.contract.controls import Control
+from unmix.contract.method import Fit, Info, Needs
+from unmix.io.fractions import normalised
+from unmix.methods import register
+from unmix.uncertainty import conformal
 
 if TYPE_CHECKING:
-    from unmix.method import Task
+    from unmix.contract.method import Task
 
 
 @register
@@ -30,6 +31,6 @@ class ConstantOfCalibration(Control):
 
     def fit(self, task: Task) -> Fit:
         """Keep the mean; score every calibration sample by the mean of the others."""
-        known = uncertainty.normalised(task.calibration.fractions)
+        known = normalised(task.calibration.fractions)
         others = (known.sum(0) - known) / (len(known) - 1)
-        return Fit(np.array([], int), {"constant": known.mean(0)}, {}, scores=uncertainty.scores(others, others, known))
+        return Fit(np.array([], int), {"constant": known.mean(0)}, {}, scores=conformal.scores(others, others, known))

@@ -19,10 +19,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.method import Info
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +79,7 @@ class Convdeconv(DeepMethod):
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the network that the recipe declares."""
-        from unmix.nets.convolution import Attention
+        from unmix.deep.nets.convolution import Attention
 
         shape = recipe.filters, recipe.kernel, recipe.stride, recipe.heads
         return Attention(*shape, recipe.nets, inputs, outputs, generator)

@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from unmix.deep import PREP, TRAIN, Deep, DeepMethod, Session
-from unmix.method import Info, Needs
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info, Needs
+from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod, Session
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch

@@ -31,20 +31,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix import uncertainty
-from unmix.deep import PREP, PROBE, Deep, DeepMethod, Session
+from unmix.contract.method import Fit, Info, Needs, Task
+from unmix.contract.model import Model
+from unmix.deep.preprocessing import Transform
+from unmix.deep.recipe import PREP, Deep, Net, Prep, Train
+from unmix.deep.trainer import PROBE, DeepMethod, Session
 from unmix.errors import UsageError
-from unmix.method import Fit, Info, Needs, Task
-from unmix.model import Model
-from unmix.prep import Transform
-from unmix.recipe import Net, Prep, Simulation, Train, asdict
-from unmix.registry import register
-from unmix.units import per_million
+from unmix.io.fractions import normalised
+from unmix.io.units import per_million
+from unmix.methods import register
+from unmix.settings import asdict
+from unmix.simulate.recipe import Simulation
+from unmix.uncertainty import conformal
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.simulate import Mixer
+    from unmix.simulate.pseudobulk import Mixer
 
 NET = Net(hidden=(1024, 512, 256), normed=(1,))  # original code
 
@@ -126,9 +129,9 @@ class Daism(DeepMethod):
         net, transform = self.restore(
             Model(self.name, asdict(task.recipe), genes, types, "cell", fit.arrays), task.device
         )
-        estimate = uncertainty.normalised(_left_out(net, transform(_samples(task, fit.genes)), task.device))
-        truth = uncertainty.normalised(task.calibration.fractions)
-        return replace(fit, scores=uncertainty.scores(estimate, estimate, truth))
+        estimate = normalised(_left_out(net, transform(_samples(task, fit.genes)), task.device))
+        truth = normalised(task.calibration.fractions)
+        return replace(fit, scores=conformal.scores(estimate, estimate, truth))
 
     def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
         """Fit the preprocessing on blends."""

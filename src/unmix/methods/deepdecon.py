@@ -26,18 +26,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
-from unmix.method import Info, Needs
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info, Needs
+from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.deep import Session
-    from unmix.explain import Attributions
-    from unmix.model import Model
-    from unmix.prep import Transform
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+    from unmix.deep.preprocessing import Transform
+    from unmix.deep.trainer import Session
 
 #: Ranges of the malignant share in tenths: the whole first, then all others (code: names such as 20_40).
 RANGES = sorted(combinations(range(11), 2), key=lambda pair: (pair[0] - pair[1], pair))
@@ -139,7 +140,7 @@ class DeepDecon(DeepMethod):
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the networks of all ranges."""
-        from unmix.nets.ranges import Ranges
+        from unmix.deep.nets.ranges import Ranges
 
         return Ranges(recipe.nets[0], recipe.ranges, recipe.floor, inputs, outputs, generator)
 
@@ -213,11 +214,12 @@ class DeepDecon(DeepMethod):
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Attribute the answer of the network that was asked last, from its answer to the mean input."""
-        from unmix import explain
+        from unmix.contract.attributions import Attributions
+        from unmix.deep.attribution import integrated
 
         net, transform, _, paths = self._asked(model, expression, present, device)
         found = [
-            explain.integrated(
+            integrated(
                 lambda values, k=path[-1]: net(values).softmax(-1)[k],
                 transform(row[None], present),
                 transform.neutral,
@@ -226,7 +228,7 @@ class DeepDecon(DeepMethod):
             for row, path in zip(expression, paths, strict=True)
         ]
         parts = [[getattr(one, part) for one in found] for part in ("values", "estimate", "baseline")]
-        return explain.Attributions(np.concatenate(parts[0]), np.concatenate(parts[1]), np.stack(parts[2]))
+        return Attributions(np.concatenate(parts[0]), np.concatenate(parts[1]), np.stack(parts[2]))
 
     def _asked(
         self, model: Model, expression: np.ndarray, present: np.ndarray, device: str

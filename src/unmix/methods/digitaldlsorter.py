@@ -24,15 +24,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import PREP, TRAIN, Deep, DeepMethod
-from unmix.method import Info
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info
+from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.deep import Session
+    from unmix.deep.trainer import Session
 
 NETS = (Net(hidden=(200, 200), dropout=(0.25, 0.25), norm="all"),)  # code of 2019 and digitalDLSorteR 1.1.2
 

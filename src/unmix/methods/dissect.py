@@ -11,7 +11,7 @@ has for signature matrices: on held-out donors of a small PBMC reference, with t
 Expression: a conditional variational autoencoder, whose latent is its mean when it estimates (the original draws it
 anew) and whose fractions are those of all five networks (the original takes the first one's). It is trained where the
 recipe asks (`expression`: steps). In `default` it adds to the reference's profiles fitted to the sample
-(:func:`unmix.express.attributed`): RMSE in log2 on held-out donors .61, and .70 for the reference's mean profile;
+(:func:`unmix.deep.profiles.attributed`): RMSE in log2 on held-out donors .61, and .70 for the reference's mean profile;
 `start=zero` learns profiles from nothing, as the code does. The original's consistency of expression is left out.
 """
 
@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.deep import PREP, SIMULATION, Deep, DeepMethod
-from unmix.express import attributed
-from unmix.method import Info, Needs
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info, Needs
+from unmix.deep.profiles import attributed
+from unmix.deep.recipe import PREP, SIMULATION, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.deep import Session
-    from unmix.method import Fit, Task
-    from unmix.model import Model
+    from unmix.contract.method import Fit, Task
+    from unmix.contract.model import Model
+    from unmix.deep.trainer import Session
 
 NETS = (Net(hidden=(512, 256, 128, 64), activation="relu6"),) * 5  # code: members differ in their seed only
 
@@ -120,7 +121,7 @@ class DISSECT(DeepMethod):
         cells = task.train.take(genes=fit.genes)
         arrays = {**fit.arrays, "cells": cells.mean_cells(np.arange(len(fit.genes))).astype(np.float32)}
         if task.recipe.expression:
-            from unmix.nets import expression
+            from unmix.deep.nets import expression
 
             arrays |= expression.learn(task, cells, arrays["cells"])
         return replace(fit, arrays=arrays)
@@ -130,7 +131,7 @@ class DISSECT(DeepMethod):
         recipe, fractions = self.recipe_of(model), self.estimate(model, expression, present, device)
         if not recipe.expression:
             return attributed(fractions, model.arrays["cells"], expression, present)
-        from unmix.nets import expression as network
+        from unmix.deep.nets import expression as network
 
         return network.express(recipe, model.arrays, expression, fractions, present, device)
 

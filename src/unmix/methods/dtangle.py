@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod
-from unmix.classical import Recipe as Base
-from unmix.method import Info
-from unmix.registry import register
-from unmix.signature import Genes
+from unmix.classical.base import ClassicalMethod
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes
+from unmix.contract.method import Info
+from unmix.methods import register
+from unmix.reference.markers import find_markers
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,27 +35,6 @@ class Recipe(Base):
     """Markers of each type; 0 is the best tenth of the genes that are highest in it (code's default)."""
     pseudocount: float = 1.0
     """Added to counts per million before the logarithm."""
-
-
-def find_markers(profiles: np.ndarray, number: int) -> np.ndarray:
-    """Return which genes are markers of which type (types x genes): highest ratio to the mean of the other types.
-
-    Parameters
-    ----------
-    profiles
-        Types x genes, linear.
-    number
-        Of markers per type; 0 takes a tenth of the genes that are highest in the type.
-    """
-    types = len(profiles)
-    ratio = profiles / np.maximum((profiles.sum(0) - profiles) / (types - 1), 1e-300)
-    highest = ratio.argmax(0)
-    chosen = np.zeros(profiles.shape, bool)
-    for k in range(types):
-        own = np.flatnonzero((highest == k) & (profiles[k] > 0))
-        wanted = number or int(np.ceil(len(own) / 10))
-        chosen[k, own[np.argsort(-ratio[k, own], kind="stable")[:wanted]]] = True
-    return chosen
 
 
 @register
@@ -80,7 +60,7 @@ class Dtangle(ClassicalMethod):
         "published": Recipe(),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of each type and its markers."""
         profile = cells.take(genes=genes).signature()
         logs = profile + recipe.pseudocount

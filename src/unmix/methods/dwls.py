@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import Classical, SignatureMethod
-from unmix.method import Info
-from unmix.registry import register
-from unmix.signature import Genes
-from unmix.solvers import nonnegative
+from unmix.classical.base import Classical, SignatureMethod
+from unmix.classical.signature import Genes
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Info
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 #: Code: q < 0.01, log2 fold change > 0.5, 50 to 200 genes a type by the condition number, no microRNA genes.
 GENES = Genes(rule="differential", least=50, per_type=200, q=0.01, fold=0.5, exclude="MIR")
@@ -136,7 +136,7 @@ class DWLS(SignatureMethod):
         "published": Recipe(genes=GENES, change=0.01),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean counts of a cell of each type, so that weights are those of cells."""
         return {"signature": (cells.signature() * cells.rna_per_cell()[:, None])[:, genes] / 1e6}
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod, capped
-from unmix.classical import Recipe as Base
-from unmix.method import Fit, Info, Task
-from unmix.published import signature_of
-from unmix.registry import register
-from unmix.signature import Genes, choose, donor_profiles, filled
-from unmix.solvers import sum_constrained, sum_divided
+from unmix.classical.base import ClassicalMethod, capped
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes, choose, donor_profiles, filled
+from unmix.classical.solvers import sum_constrained, sum_divided
+from unmix.contract.method import Fit, Info, Task
+from unmix.io.signatures import signature_of
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Recipe(Base):
     """``ratio`` (code): mean over variance, summed over types; ``inverse``: 1 over the summed variance, without the
     weight that ``ratio`` gives to a gene for being all but absent from one type."""
     ceiling: float = 0.0
-    """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.capped`)."""
+    """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.base.capped`)."""
     platform: float = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition)."""
@@ -111,7 +111,7 @@ class EPIC(ClassicalMethod):
         learned |= {"rna": size} if kind != own_kind else {}
         return Fit(genes, learned, {}, kind, tuple(own.signature.columns))
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.
 
         Genes outside the signature get an infinite variance. With a single donor all genes weigh alike.

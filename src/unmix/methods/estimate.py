@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.classical.scores import Recipe, ScoreMethod, ssgsea
+from unmix.contract.method import Info, Needs
 from unmix.errors import NotApplicable
-from unmix.method import Info, Needs
-from unmix.registry import register
-from unmix.scores import Recipe, ScoreMethod, ssgsea
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.published import Published
+    from unmix.contract.model import Model
+    from unmix.io.signatures import Published
 
 #: Paper: purity = cos(a + b x ESTIMATE score), fitted to ABSOLUTE's purities of TCGA tumours on Affymetrix arrays.
 PURITY = 0.6049872018, 0.0001467884

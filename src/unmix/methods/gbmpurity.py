@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import Deep, DeepMethod
+from unmix.contract.method import Fit, Info, Needs, Task
+from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
-from unmix.method import Fit, Info, Needs, Task
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
-from unmix.weights import READABLE, ensemble, read_weights
+from unmix.io.pretrained import READABLE, ensemble, read_weights
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from unmix.deep import Session
-    from unmix.explain import Attributions
-    from unmix.model import Model
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+    from unmix.deep.trainer import Session
 
 NETS = (Net(hidden=(32, 16), input_dropout=0.4),)  # original code: MLP2h
 PUBLISHED = Deep(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
@@ -128,7 +129,7 @@ class GBMPurity(DeepMethod):
         """
         import torch
 
-        from unmix.explain import Attributions
+        from unmix.contract.attributions import Attributions
 
         net, transform = self.restore(model, device)
         rows = np.concatenate([transform(row[None], present) for row in expression])
@@ -148,7 +149,7 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
     DataError
         If a file cannot be read, or if there are weights without the table of their genes and lengths.
     """
-    from unmix.io import read_table
+    from unmix.io.tables import read_table
 
     tensors, lengths = {}, {}
     for path in paths:

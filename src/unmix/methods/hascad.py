@@ -24,15 +24,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unmix.deep import PREP, PROBE, SIMULATION, TRAIN, Deep, DeepMethod
+from unmix.contract.method import Fit, Info, Task
+from unmix.deep.harmony import Corrected, Correction, Harmony
+from unmix.deep.preprocessing import Transform
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import PROBE, DeepMethod
 from unmix.errors import UsageError
-from unmix.harmony import Corrected, Correction, Harmony
-from unmix.method import Fit, Info, Task
-from unmix.prep import Transform
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
-from unmix.simulate import Mixer
-from unmix.weights import READABLE, ensemble, gene_names, layers
+from unmix.io.pretrained import READABLE, ensemble, gene_names, layers
+from unmix.methods import register
+from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.recipe import Simulation
 
 NETS = (Net(hidden=(1024, 256, 64)), Net(hidden=(512, 128, 32)), Net(hidden=(256, 64, 32)))  # original code: D1-D3
 #: Cell types of the authors' weights, in order (their Source/celltype.csv).

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unmix.method import Info
-from unmix.registry import register
-from unmix.scores import Recipe as Base
-from unmix.scores import ScoreMethod
+from unmix.classical.scores import Recipe as Base
+from unmix.classical.scores import ScoreMethod
+from unmix.contract.method import Info
+from unmix.methods import register
 
 
 @dataclass(frozen=True, kw_only=True)

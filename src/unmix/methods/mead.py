@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod, present_arrays
-from unmix.classical import Recipe as Base
-from unmix.method import Info, Needs
-from unmix.registry import register
-from unmix.signature import Genes, donor_profiles, filled
-from unmix.solvers import moderated
+from unmix.classical.base import ClassicalMethod, present_arrays
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes, donor_profiles, filled
+from unmix.classical.solvers import moderated
+from unmix.contract.method import Info, Needs
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.simulate import Cells
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
 
 #: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
 ERRORS = 1.645
@@ -96,7 +96,7 @@ class MEAD(ClassicalMethod):
         "published": Recipe(),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean profile over donors, the variance of that mean, and the variance by which genes weigh."""
         profiles, types = donor_profiles(cells), len(cells.cell_types)
         mean, variance = profiles.mean[:, genes], filled(profiles.variance)[:, genes]

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod
-from unmix.classical import Recipe as Base
-from unmix.method import Info, Needs
-from unmix.registry import register
-from unmix.signature import Genes, donor_profiles, filled
-from unmix.solvers import weighted_nonnegative
+from unmix.classical.base import ClassicalMethod
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes, donor_profiles, filled
+from unmix.classical.solvers import weighted_nonnegative
+from unmix.contract.method import Info, Needs
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class MuSiC(ClassicalMethod):
         "published": Recipe(),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean relative profile over donors (theta), its variance (Sigma) and the size of a cell (S)."""
         profiles = donor_profiles(cells.take(genes=genes))
         variance = filled(profiles.variance) + (recipe.platform * profiles.mean) ** 2

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmix.classical.signature import Genes, choose
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Fit, Info, Method, Task
 from unmix.errors import NotApplicable
-from unmix.method import Fit, Info, Method, Task
-from unmix.registry import register
-from unmix.signature import Genes, choose
-from unmix.solvers import nonnegative
-from unmix.units import per_million
+from unmix.io.units import per_million
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
+    from unmix.contract.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,16 +26,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.method import Info
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.deep import Session
-    from unmix.model import Model
+    from unmix.contract.model import Model
+    from unmix.deep.trainer import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ class Nnice(DeepMethod):
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the networks of all types and quantiles."""
-        from unmix.nets.quantile import Quantiles
+        from unmix.deep.nets.quantile import Quantiles
 
         return Quantiles(
             recipe.nets[0],
@@ -110,7 +111,7 @@ class Nnice(DeepMethod):
 
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return the pinball loss, summed over the networks, and the penalty."""
-        from unmix.nets.quantile import pinball
+        from unmix.deep.nets.quantile import pinball
 
         inputs, truth = batch
         recipe = session.recipe

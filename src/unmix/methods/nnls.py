@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unmix.classical import Classical, LeastSquares
-from unmix.method import Info
-from unmix.registry import register
-from unmix.solvers import nonnegative
+from unmix.classical.base import Classical, LeastSquares
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Info
+from unmix.methods import register
 
 if TYPE_CHECKING:
     import numpy as np

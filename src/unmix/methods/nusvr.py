@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.batch import SAMPLES, adapted, combat
-from unmix.classical import Classical, SignatureMethod, weighed
+from unmix.classical.base import Classical, SignatureMethod, weighed
+from unmix.classical.batch import SAMPLES, adapted, combat
+from unmix.classical.signature import Genes
+from unmix.classical.solvers import nu_svr
+from unmix.contract.method import Fit, Info, Task
 from unmix.errors import NotApplicable
-from unmix.method import Fit, Info, Task
-from unmix.registry import register
-from unmix.signature import Genes
-from unmix.solvers import nu_svr
-from unmix.uncertainty import normalised
+from unmix.io.fractions import normalised
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
+    from unmix.contract.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)

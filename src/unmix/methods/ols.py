@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from unmix.classical import Classical, LeastSquares
-from unmix.method import Info
-from unmix.registry import register
+from unmix.classical.base import Classical, LeastSquares
+from unmix.contract.method import Info
+from unmix.methods import register
 
 
 def abbas(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:

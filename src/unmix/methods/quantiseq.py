@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import Classical, ClassicalMethod, capped, gene_weights
+from unmix.classical.base import Classical, ClassicalMethod, capped, gene_weights
+from unmix.classical.signature import Genes, choose
+from unmix.classical.solvers import sum_constrained, sum_divided
+from unmix.contract.method import Fit, Info, Task
 from unmix.errors import UsageError
-from unmix.method import Fit, Info, Task
-from unmix.published import signature_of
-from unmix.registry import register
-from unmix.signature import Genes, choose
-from unmix.solvers import sum_constrained, sum_divided
+from unmix.io.signatures import signature_of
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.simulate import Cells
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
 
 #: Code: estimates of regulatory T cells below it are doubted, because CD4+ T cells hide them.
 FEW = 0.02
@@ -89,7 +89,7 @@ class QuanTIseq(ClassicalMethod):
         learned = learned or self.learn(cells, np.arange(len(genes)), recipe)
         return Fit(genes, learned, {}, kind, (*types, *others))
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million, zero but for the signature's genes, and the mRNA of a cell."""
         signature = np.zeros((len(cells.cell_types), len(genes)))
         chosen = choose(recipe.signature, cells)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.controls import Control
-from unmix.method import Fit, Info, Task
-from unmix.registry import register
+from unmix.contract.controls import Control
+from unmix.contract.method import Fit, Info, Task
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
+    from unmix.contract.model import Model
 
 
 @register

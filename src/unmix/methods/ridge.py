@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unmix.classical import Classical, LeastSquares
-from unmix.method import Info
-from unmix.registry import register
-from unmix.solvers import nonnegative
+from unmix.classical.base import Classical, LeastSquares
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Info
+from unmix.methods import register
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix import uncertainty
-from unmix.controls import Nothing
-from unmix.method import Fit, Info, Method, Needs
-from unmix.registry import register
-from unmix.units import per_million
+from unmix.contract.controls import Nothing
+from unmix.contract.method import Fit, Info, Method, Needs
+from unmix.io.fractions import normalised
+from unmix.io.units import per_million
+from unmix.methods import register
+from unmix.uncertainty import conformal
 
 if TYPE_CHECKING:
-    from unmix.method import Task
-    from unmix.model import Model
+    from unmix.contract.method import Task
+    from unmix.contract.model import Model
 
 #: Penalties tried, as shares of the mean squared length of a sample; the one of least left-out error is taken.
 PENALTIES = np.logspace(-3, 2, 11)
@@ -39,7 +40,7 @@ class RidgeOnCalibration(Method):
 
     def fit(self, task: Task) -> Fit:
         """Regress over the genes that the samples have; every sample is scored by a fit without it."""
-        samples, known = task.calibration.expression, uncertainty.normalised(task.calibration.fractions)
+        samples, known = task.calibration.expression, normalised(task.calibration.fractions)
         genes = np.flatnonzero(~np.isnan(samples).any(0) & (np.nan_to_num(samples) > 0).any(0))
         values = _logs(samples[:, genes])
         mean, centre = values.mean(0), known.mean(0)
@@ -48,8 +49,8 @@ class RidgeOnCalibration(Method):
         best = int(np.argmin([((estimate - known) ** 2).mean() for estimate in left_out]))
         dual = np.linalg.solve(_penalised(kernel, PENALTIES[best]), known - centre)
         arrays = {"mean": mean, "centre": centre, "weights": (values - mean).T @ dual}
-        estimate = uncertainty.normalised(left_out[best])
-        scores = uncertainty.scores(estimate, estimate, known)
+        estimate = normalised(left_out[best])
+        scores = conformal.scores(estimate, estimate, known)
         return Fit(genes, arrays, {"penalty": float(PENALTIES[best])}, scores=scores)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import ClassicalMethod, present_arrays
-from unmix.classical import Recipe as Base
-from unmix.method import Info
-from unmix.registry import register
-from unmix.signature import Genes, by_type
-from unmix.solvers import sum_constrained
+from unmix.classical.base import ClassicalMethod, present_arrays
+from unmix.classical.base import Recipe as Base
+from unmix.classical.signature import Genes, by_type
+from unmix.classical.solvers import sum_constrained
+from unmix.contract.method import Info
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.simulate import Cells
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
 
 #: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
 ERRORS = 1.645
@@ -104,7 +104,7 @@ class RNASieve(ClassicalMethod):
         "published": Recipe(),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance of a cell's counts, and how many cells tell of them."""
         chosen = cells.take(genes=genes)
         number = np.maximum(np.bincount(cells.type_of, minlength=len(cells.cell_types)), 1)

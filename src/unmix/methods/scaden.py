@@ -13,10 +13,11 @@ markers, pseudocount 500 in a million, which quiets the genes of hardly any coun
 
 from __future__ import annotations
 
-from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.method import Info
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.contract.method import Info
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 NETS = (  # original code: m256, m512, m1024
     Net(hidden=(256, 128, 64, 32)),

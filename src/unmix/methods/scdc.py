@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.method import Info
+from unmix.classical.signature import Genes, by_type, donor_profiles, donors, filled
+from unmix.contract.method import Info
+from unmix.methods import register
 from unmix.methods.music import MuSiC
 from unmix.methods.music import Recipe as MuSiCRecipe
-from unmix.registry import register
-from unmix.signature import Genes, by_type, donor_profiles, donors, filled
 
 if TYPE_CHECKING:
-    from unmix.simulate import Cells
+    from unmix.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Recipe(MuSiCRecipe):
     """Code: genes that a sample does not express stay."""
 
 
-def gene_scale(cells: Cells, low: float, high: float) -> np.ndarray:
+def gene_scale(cells: Reference, low: float, high: float) -> np.ndarray:
     """Return the factor by which one donor's counts of every gene are divided; zeros if the donor tells none.
 
     The square root of the largest variance of a gene within a type, relative to that of the median gene, clipped
@@ -84,7 +84,7 @@ class SCDC(MuSiC):
         "published": Recipe(original=True),
     }
 
-    def learn(self, cells: Cells, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the scaled profiles, their variance, the size of a cell, and the scale if samples are to have it."""
         chosen = cells.take(genes=genes)
         plain = donor_profiles(chosen)

@@ -18,7 +18,7 @@ Expression: on held-out donors of the toy data the signature adapted as in the c
 reference's mean profile (RMSE in log2 1.6 and .70, where adapting is one round of 60 steps), because the decoder learns
 a poor profile and absolute errors give all that a sample has too much to its most frequent type. `default` therefore
 starts from the reference's profiles and attributes the rest to the types by their share of each gene
-(:func:`unmix.express.attributed`: .62).
+(:func:`unmix.deep.profiles.attributed`: .62).
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.deep import PREP, SIMULATION, TRAIN, Deep, DeepMethod
-from unmix.express import attributed
-from unmix.method import Info
-from unmix.prep import Transform
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
-from unmix.units import per_million
+from unmix.contract.method import Info
+from unmix.deep.preprocessing import Transform
+from unmix.deep.profiles import attributed
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
+from unmix.io.units import per_million
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.deep import Session
-    from unmix.method import Fit, Task
-    from unmix.model import Model
+    from unmix.contract.method import Fit, Task
+    from unmix.contract.model import Model
+    from unmix.deep.trainer import Session
 
 HIDDEN = (512, 256, 128, 64)  # code
 
@@ -117,7 +118,7 @@ class TAPE(DeepMethod):
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:
         """Build the autoencoder."""
-        from unmix.nets.autoencoder import AutoEncoder
+        from unmix.deep.nets.autoencoder import AutoEncoder
 
         return AutoEncoder(recipe.nets[0], inputs, outputs, generator)
 
@@ -139,7 +140,7 @@ class TAPE(DeepMethod):
 
     def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Return what is positive, divided by its sum."""
-        from unmix.nets.autoencoder import fractions
+        from unmix.deep.nets.autoencoder import fractions
 
         return fractions(net(inputs))
 
@@ -179,7 +180,7 @@ class TAPE(DeepMethod):
         """Adapt the trained network to samples; return their fractions and the signature."""
         import torch
 
-        from unmix.nets.autoencoder import adapt
+        from unmix.deep.nets.autoencoder import adapt
 
         recipe = self.recipe_of(model)
         net, transform = self.restore(model, device)

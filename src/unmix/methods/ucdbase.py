@@ -19,17 +19,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep import PREP, TRAIN, Deep, DeepMethod
+from unmix.contract.method import Fit, Info, Task
+from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
-from unmix.method import Fit, Info, Task
-from unmix.recipe import Net, Prep, Simulation, Train
-from unmix.registry import register
+from unmix.methods import register
+from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from unmix.model import Model
-    from unmix.ontology import Levels, Ontology
+    from unmix.contract.model import Model
+    from unmix.io.ontology import Levels, Ontology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,7 @@ class UCDBase(DeepMethod):
 
 def _levels(task: Task) -> tuple[Levels, dict[str, str]]:
     """Return how the reference's types add up along the user's ontology, and the names of its terms."""
-    from unmix import ontology
+    from unmix.io import ontology
 
     known: Ontology = ontology.read_obo(task.ontology)
     types = task.train.cell_types

@@ -19,18 +19,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.deep import DeepMethod
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.model import Model
+from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
-from unmix.method import Fit, Info, Method, Task
-from unmix.methods import ucdbase
-from unmix.model import Model
-from unmix.recipe import asdict
-from unmix.registry import register
-from unmix.simulate import Mixer
-from unmix.solvers import nonnegative
+from unmix.methods import register, ucdbase
+from unmix.settings import asdict
+from unmix.simulate.pseudobulk import Mixer
 
 if TYPE_CHECKING:
-    from unmix.explain import Attributions
+    from unmix.contract.attributions import Attributions
 
 #: Simulated mixes by which the types are described, or the new output layer is trained.
 MIXES = 2000

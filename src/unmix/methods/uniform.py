@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.controls import Control
-from unmix.method import Info
-from unmix.registry import register
+from unmix.contract.controls import Control
+from unmix.contract.method import Info
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.method import Task
+    from unmix.contract.method import Task
 
 
 @register

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.classical.scores import Recipe as Base
+from unmix.classical.scores import ScoreMethod, ssgsea
+from unmix.classical.solvers import nonnegative
+from unmix.contract.method import Info
 from unmix.errors import NotApplicable
-from unmix.method import Info
-from unmix.registry import register
-from unmix.scores import Recipe as Base
-from unmix.scores import ScoreMethod, ssgsea
-from unmix.solvers import nonnegative
+from unmix.methods import register
 
 if TYPE_CHECKING:
-    from unmix.model import Model
-    from unmix.published import Published
+    from unmix.contract.model import Model
+    from unmix.io.signatures import Published
 
 #: Code: sums of types and what they are divided by.
 SUMS = {

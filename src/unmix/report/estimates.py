@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix import metrics
+from unmix.evaluate import metrics
 from unmix.report.words import between, ceiling, count, estimate, kind, number, percent
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ properties), so every drawing gets the rules that mark it, with the colours put 
 from __future__ import annotations
 
 import logging
+import os
 import re
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ def write_pdf(page: str, path: Path) -> None:
         Where the PDF goes; the same page gives the same bytes.
     """
     import weasyprint
+
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # else subset fonts carry the time at which they were made
 
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)  # a rule of the screen that paper has not is no news
     paper = (resources.files("unmix") / "templates" / "paper.css").read_text("utf-8")

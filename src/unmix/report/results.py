@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError
-from unmix.evaluate import read_long
-from unmix.fractions import read_fractions
+from unmix.evaluate.pairing import read_long
+from unmix.io.fractions import read_fractions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ class Result(Asked):
     values
         Samples x cell types.
     kind
-        A key of ``unmix.fractions.KINDS``.
+        A key of ``unmix.io.fractions.KINDS``.
     lower, upper
         Ends of the intervals (samples x cell types), or None.
     flags

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from unmix import metrics
+from unmix.evaluate import metrics
 from unmix.report import accuracy
 from unmix.report.estimates import by_abundance
 from unmix.report.words import count, kind, listed, number, percent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from unmix.fractions import KINDS
+from unmix.io.fractions import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,0 +1,1 @@
+"""Classical methods: signatures, solvers, scores."""

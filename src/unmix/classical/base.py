@@ -1,0 +1,199 @@
+"""Classical methods: what the reference says of every type, and one pure function from that and a sample to fractions.
+
+What a method learns are arrays whose first axis is the types; those of two axes have the model's genes as the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from unmix.classical.signature import Genes, choose
+from unmix.contract.method import Fit, Method, Task
+from unmix.io.signatures import signature_of
+
+if TYPE_CHECKING:
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
+
+#: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
+OFFSET = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What the recipe of every classical method has."""
+
+    genes: Genes = field(default_factory=Genes)
+    fractions: Literal["own", "cell", "mrna"] = "own"
+    """Fractions of cells or of their mRNA: what the method estimates itself, or that converted by the mean total
+    count of a cell of each type in the reference (as far as these totals tell RNA contents)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classical(Recipe):
+    """Recipe of a method over a signature."""
+
+    weights: Literal["none", "root", "mean"] = "none"
+    """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
+    factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
+    cap: float = 0.0
+    """If above 0: a gene counts at most so many times its highest type, since no mix of the types explains more; a
+    single gene of another platform otherwise rules the squares."""
+
+
+class ClassicalMethod(Method):
+    """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
+
+    def fit(self, task: Task) -> Fit:
+        """Choose genes and learn the arrays of the types."""
+        genes = choose(task.recipe.genes, task.train)
+        learned = self.learn(task.train, genes, task.recipe)
+        kind = self.kind if task.recipe.fractions == "own" else task.recipe.fractions
+        if kind != self.kind:
+            learned["rna"] = np.maximum(task.train.rna_per_cell(), 1e-12)
+        return Fit(genes, learned, {}, kind)
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Solve every sample over the genes that are present; a type without expression there gets 0."""
+        recipe = self.recipe_of(model)
+        weights = np.zeros((len(expression), len(model.cell_types)))
+        learned, known = present_arrays(model, present)
+        for i, sample in enumerate(expression[:, present].astype(np.float64)):
+            if sample.any():
+                weights[i, known] = self.solve(learned, sample, recipe)
+        if "rna" in model.arrays:
+            weights = weights / model.arrays["rna"] if model.kind == "cell" else weights * model.arrays["rna"]
+        return weights
+
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
+        """Return the arrays of the types; the first of two axes tells which types are expressed.
+
+        Parameters
+        ----------
+        cells
+            To learn from, with all genes.
+        genes
+            Indices of the genes the model uses.
+        recipe
+            Of the method's own type.
+        """
+        raise NotImplementedError
+
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the weights of the types (not yet divided by their sum).
+
+        Parameters
+        ----------
+        learned
+            Of :meth:`learn`, over the genes that are present and the types that are expressed.
+        sample
+            Genes, linear, not all zero.
+        recipe
+            Of the method's own type.
+        """
+        raise NotImplementedError
+
+
+def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return what a model learned over the genes that are present, and the indices of the types expressed there."""
+    learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
+    learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
+    known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
+    return {name: array[known] for name, array in learned.items()}, known
+
+
+class SignatureMethod(ClassicalMethod):
+    """A method over a signature alone; subclasses define :meth:`regress`."""
+
+    kind = "mrna"
+    weights = "tables"
+
+    def fit(self, task: Task) -> Fit:
+        """Take the signature of the user's file, with its own genes and types, or learn one."""
+        if not task.weights:
+            return super().fit(task)
+        own, fractions = signature_of(task.weights, task.recipe.fractions), task.recipe.fractions
+        learned = {"signature": own.signature.to_numpy().T}
+        if fractions not in ("own", self.kind):
+            learned["rna"] = own.size.to_numpy()
+        kind = self.kind if fractions == "own" else fractions
+        return Fit(own.signature.index.to_numpy(str), learned, {}, kind, tuple(own.signature.columns))
+
+    def learn(self, cells: Reference, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
+        """Return the signature (types x genes): pooled counts per million, so that weights are those of mRNA."""
+        return {"signature": cells.signature()[:, genes].astype(np.float64)}
+
+    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
+        """Scale signature and sample to the same mean, weigh the genes, regress."""
+        return self.regress(*weighed(learned["signature"], sample, recipe), recipe)
+
+    def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the weights of the types.
+
+        Parameters
+        ----------
+        signature
+            Genes x types.
+        sample
+            Genes.
+        recipe
+            Of the method's own type.
+        """
+        raise NotImplementedError
+
+
+class LeastSquares(SignatureMethod):
+    """A regression whose weights are a matrix times the sample, once it is known which of them are not zero."""
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Attribute exactly: every gene has its own summand in every weight."""
+        from unmix.contract.attributions import Attributions
+        from unmix.io.fractions import normalised
+
+        recipe = self.recipe_of(model)
+        estimate = normalised(self.estimate(model, expression, present, device))
+        values = np.zeros((*estimate.shape, len(present)))
+        for i, sample in enumerate(expression[:, present]):
+            types = np.flatnonzero(estimate[i])
+            if sample.any():
+                design, target = weighed(model.arrays["signature"][:, present], sample, recipe)
+                summands = self.inverse(design[:, types], design, recipe) * target
+                summands *= (estimate[i, types] / summands.sum(1))[:, None]  # to the unit of the estimate
+                values[np.ix_([i], types, np.flatnonzero(present))] = summands
+        return Attributions(values, estimate, np.zeros(estimate.shape[1]))
+
+    def inverse(self, active: np.ndarray, design: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the matrix, types x genes, that turns a sample into the weights of the active types.
+
+        Parameters
+        ----------
+        active, design
+            Genes x types: those with a weight, and all.
+        recipe
+            Of the method's own type.
+        """
+        return np.linalg.pinv(active)
+
+
+def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
+    """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
+    sample = capped(signature, sample, recipe.cap)
+    signature, sample = signature / signature.mean(), sample / max(sample.mean(), 1e-12)
+    weights = gene_weights(signature, recipe)
+    return (signature * weights).T, sample * weights
+
+
+def capped(signature: np.ndarray, sample: np.ndarray, cap: float) -> np.ndarray:
+    """Return a sample whose genes are at most `cap` times their highest type (types x genes) at its level; 0: as is."""
+    return np.minimum(sample, cap * signature.max(0) * (sample.mean() / signature.mean())) if cap else sample
+
+
+def gene_weights(signature: np.ndarray, recipe: Classical) -> np.ndarray:
+    """Return the weights of the genes of a signature (types x genes) whose mean is 1."""
+    if recipe.weights == "none":
+        return np.ones(signature.shape[1])
+    return (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)

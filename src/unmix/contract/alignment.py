@@ -1,0 +1,26 @@
+"""A bulk over the genes of a model or a reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+    from unmix.contract.model import Model
+
+
+def aligned(bulk: ad.AnnData | None, genes: np.ndarray) -> np.ndarray | None:
+    """Return samples x `genes`, NaN where the bulk lacks a gene."""
+    if bulk is None:
+        return None
+    places = bulk.var_names.get_indexer(genes)
+    values = np.asarray(bulk.X, dtype=np.float64)
+    return np.where(places >= 0, values[:, places], np.nan)
+
+
+def per_base(model: Model, counts: np.ndarray) -> np.ndarray:
+    """Return counts (samples x genes of the model) divided by the genes' lengths, where the model knows these."""
+    return counts / model.arrays["lengths"] if "lengths" in model.arrays else counts

@@ -1,0 +1,38 @@
+"""What the controls share: estimates that look at no sample, to bound every figure from below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.contract.method import Fit, Method, Task
+
+if TYPE_CHECKING:
+    from unmix.contract.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """The recipe of a control: it has no settings."""
+
+
+class Control(Method):
+    """The same fractions for every sample."""
+
+    kind = "cell"
+    recipes = {"default": Nothing()}
+
+    def fit(self, task: Task) -> Fit:
+        """Keep the constant; no gene is used."""
+        return Fit(np.array([], int), {"constant": self.constant(task)}, {})
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Repeat the constant."""
+        return np.tile(model.arrays["constant"], (len(expression), 1))
+
+    @staticmethod
+    def constant(task: Task) -> np.ndarray:
+        """Return the fractions (types)."""
+        raise NotImplementedError

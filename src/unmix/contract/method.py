@@ -1,0 +1,237 @@
+"""What a method is: a declaration (literature, needs, output, recipes) and two functions, fit and estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from unmix.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
+
+
+def silent(_: str) -> None:
+    """Take a sentence and drop it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Literature and advice, for people, Galaxy menus and the report."""
+
+    title: str
+    family: Literal["deep", "classical", "control"]
+    summary: str
+    """One sentence: what it does and when to take it."""
+    citation: str = ""
+    doi: str = ""
+    year: int = 0
+    licence: str = ""
+    """Licence of the original code, which unmix does not contain."""
+    original: str = ""
+    """What of the original can be compared with, and how close this one came to it."""
+    chosen: str = ""
+    """What was chosen where the source is silent or where the default departs from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Inputs beyond a labelled single-cell reference that a method cannot do without."""
+
+    bulk: bool = False
+    calibration: bool = False
+    """Bulk samples with known fractions."""
+    malignant: bool = False
+    """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
+    weights: bool = False
+    """Published gene sets or a signature that the method is nothing without."""
+    tissue: bool = False
+    """Not single cells but bulk samples of pure tissues: a reference of the kind ``tissue``."""
+    donors: int = 0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Bulk samples with known fractions.
+
+    Attributes
+    ----------
+    expression
+        Samples x genes, linear, aligned to the genes of `Task.train` (NaN where the samples lack a gene).
+    fractions
+        Samples x types, aligned to the types of `Task.train`; rows need not sum to 1.
+    """
+
+    expression: np.ndarray
+    fractions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a fit may use.
+
+    Attributes
+    ----------
+    train, held_out
+        Reference to learn from, and cells of other donors (or other cells where donors are not known) to stop
+        training and to calibrate intervals by. `held_out` is empty when a method is refitted on all cells.
+    bulk
+        Samples x genes, linear, aligned to `train.genes` (NaN where the bulk lacks a gene); None if not given.
+    calibration
+        Bulk samples with known fractions; None if not given.
+    malignant
+        Names of the malignant cell types, where the user said which.
+    weights, ontology
+        Files of published weights, of a signature or of gene sets, and of an ontology of the cell types (OBO), as
+        the user gave them.
+    recipe
+        Of the method's own type.
+    rng
+        The generator every draw comes from.
+    device, checkpoint
+        Where networks run; where an interrupted training continues from.
+    say, progress
+        Take a sentence for the record, and a line that only matters while waiting.
+    """
+
+    train: Reference
+    held_out: Reference
+    recipe: Any
+    rng: np.random.Generator
+    device: str
+    say: Callable[[str], None]
+    progress: Callable[[str], None]
+    bulk: np.ndarray | None = None
+    calibration: Calibration | None = None
+    malignant: tuple[str, ...] = ()
+    weights: tuple[Path, ...] = ()
+    ontology: Path | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit returns: the genes it uses and its arrays.
+
+    `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
+    `kind` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
+    the columns of the estimates are where these are not the types of the reference; types that the reference lacks
+    get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
+    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out; where a
+    method has them, its intervals follow these and not mixes of held-out cells.
+    """
+
+    genes: np.ndarray
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+    kind: str = ""
+    cell_types: tuple[str, ...] = ()
+    recipe: Any = None
+    scores: np.ndarray | None = None
+
+
+class Method:
+    """Base of every method; subclasses are stateless, all they learn is in the model."""
+
+    name: ClassVar[str]
+    info: ClassVar[Info]
+    needs: ClassVar[Needs] = Needs()
+    kind: ClassVar[Literal["cell", "mrna", "purity", "score"]]
+    recipes: ClassVar[Mapping[str, Any]]
+    """At least ``default``; ``published`` reproduces the settings of the paper where they differ."""
+    transductive: ClassVar[bool] = False
+    """Whether the result of one sample depends on the others in the file, here or at training."""
+    refit: ClassVar[bool] = True
+    """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
+    weights: ClassVar[Literal["", "tables", "network"]] = ""
+    """What published files it can start from: tables (signatures, gene sets), which several methods may share and are
+    told by what they hold, or a network in a format of its own."""
+    expresses: ClassVar[bool] = False
+    """Whether :meth:`express` gives the expression of every cell type in every sample."""
+
+    @classmethod
+    def transductive_of(cls, recipe: Any) -> bool:
+        """Return whether a recipe makes the result of one sample depend on the others; by default `transductive`."""
+        return cls.transductive
+
+    def fit(self, task: Task) -> Fit:
+        """Learn from the reference."""
+        raise NotImplementedError
+
+    def recipe_of(self, model: Model) -> Any:
+        """Return the recipe a model was trained with.
+
+        Raises
+        ------
+        DataError
+            If this version of the method has other settings.
+        """
+        from unmix.settings import fromdict
+
+        try:
+            return fromdict(type(self.recipes["default"]), model.recipe)
+        except UsageError as error:
+            raise DataError(
+                f"the model's recipe is not one of {self.name} in this version of unmix ({error.found})",
+                f"a model of {self.name} trained with this version; this one is of {model.facts.get('unmix', '?')}",
+                f"train it again: unmix_train.py REFERENCE --method {self.name}",
+            ) from error
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Estimate samples x types from linear expression.
+
+        Parameters
+        ----------
+        model
+            What :meth:`fit` learned.
+        expression
+            Samples x the model's genes, linear; zeros where a gene is missing.
+        present
+            Mask of the model's genes that the bulk has.
+        device
+            ``cpu`` or ``cuda``.
+        """
+        raise NotImplementedError
+
+    def bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the method's own lower and upper bounds, samples x types; the estimate itself where it has none.
+
+        Calibration on held-out mixes widens or narrows them until they hold what the level says (conformalised
+        quantile regression; Romano et al. 2019).
+        """
+        return estimate, estimate
+
+    def tables(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    ) -> dict[str, list[list[dict[str, Any]]]]:
+        """Return what a method tells of every sample beside fractions, as tables: name to the rows of each sample.
+
+        The step predict writes each as NAME.tsv, the sample in its first column.
+        """
+        return {}
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Return how much every gene contributes to every type; parameters as for :meth:`estimate`.
+
+        By default the expression that the estimated fractions explain, for the solvers of classical methods.
+        """
+        from unmix.contract.attributions import explained
+
+        return explained(model, self.estimate(model, expression, present, device), present)
+
+    def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Return the expression of every type in every sample, samples x types x genes of the model, per million.
+
+        Each sample x type sums to one million over the model's genes: it is the profile of the type there, not its
+        share of the sample. For methods that declare `expresses`; parameters as for :meth:`estimate`.
+        """
+        raise NotImplementedError

@@ -1,0 +1,98 @@
+"""The model file: arrays and a JSON header in one safetensors file. No pickle: a stranger's model is safe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+#: Increased when the header changes so that older readers cannot read it. Readers accept all up to this one.
+FORMAT = 1
+
+
+@dataclass
+class Model:
+    """A trained method.
+
+    Attributes
+    ----------
+    method
+        Name in the registry.
+    recipe
+        Resolved recipe as data.
+    genes, cell_types
+        In the order of the arrays and of the output.
+    kind
+        ``cell``, ``mrna``, ``purity`` or ``score``.
+    arrays
+        Weights, signature, frozen preprocessing, calibration scores.
+    facts
+        Everything else that JSON can hold: calibration, reference, seed, versions, inputs.
+    """
+
+    method: str
+    recipe: dict[str, Any]
+    genes: list[str]
+    cell_types: list[str]
+    kind: str
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def profiles(self, genes: Iterable[str]) -> np.ndarray:
+        """Return the mean profile of every type of the model's reference over some genes (types x genes, per million).
+
+        Zeros where the reference lacks a gene.
+        """
+        import pandas as pd
+
+        places = pd.Index(self.facts["trust_genes"]).get_indexer(list(genes))
+        return np.where(places >= 0, self.arrays["trust.signature"][:, places], 0).astype(np.float64)
+
+    def save(self, path: Path) -> None:
+        """Write the model; the same model gives the same bytes."""
+        from safetensors.numpy import save
+
+        header = {name: getattr(self, name) for name in ("method", "recipe", "genes", "cell_types", "kind", "facts")}
+        text = json.dumps({"format": FORMAT, **header}, ensure_ascii=False, sort_keys=True)
+        arrays = {name: np.ascontiguousarray(self.arrays[name]) for name in sorted(self.arrays)}
+        path.write_bytes(save(arrays, metadata={"unmix": text}))
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """Read a model.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, is not safetensors, is not of unmix, or is of a newer format.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        do = "give a model.safetensors that unmix_train.py has written"
+        try:
+            with safe_open(path, framework="numpy") as file:
+                text = (file.metadata() or {}).get("unmix")
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        except FileNotFoundError as error:
+            raise DataError(f"{path}: no such file", "a model file", do) from error
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{path.name}: not a safetensors file ({error})", "a model of unmix", do) from error
+        if text is None:
+            raise DataError(f"{path.name}: a safetensors file without unmix's header", "a model of unmix", do)
+        header = json.loads(text)
+        version = header.pop("format")
+        if version > FORMAT:
+            raise DataError(
+                f"{path.name}: model format {version}",
+                f"format {FORMAT} or older",
+                "install a newer unmix, or train the model again with this one",
+            )
+        return cls(**header, arrays=arrays)

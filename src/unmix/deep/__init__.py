@@ -1,0 +1,1 @@
+"""Deep methods: preprocessing, networks, training."""

@@ -1,0 +1,283 @@
+"""The engine of every deep method: pseudobulk on the fly, one training loop, three hooks.
+
+A method declares a recipe and may override `batch` (how a training batch is made), `loss`, and `infer`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix.contract.method import Fit, Method, Task
+from unmix.deep.preprocessing import Transform, arranged, select_genes
+from unmix.simulate.pseudobulk import Mixer
+
+if TYPE_CHECKING:
+    import torch
+
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+    from unmix.deep.recipe import Train
+    from unmix.reference import Reference
+
+#: Mixes by which genes are selected and preprocessing is fitted.
+PROBE = 1000
+#: Held-out mixes of each validation.
+VALIDATION = 256
+#: Seconds between lines of progress.
+PROGRESS = 10.0
+
+
+@dataclass
+class Session:
+    """What the hooks see of a running training."""
+
+    task: Task
+    recipe: Any
+    mixer: Mixer
+    transform: Transform
+    pool: tuple[np.ndarray, np.ndarray] | None
+    device: str
+    genes: np.ndarray
+    """Indices of the model's genes into those of `task.train` and the columns of `task.bulk`."""
+    held_out: Mixer
+    """Of cells that are not trained on."""
+    step: int = 0
+    """Steps taken so far."""
+
+    def mixes(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` training mixes, new ones or from the stored pool."""
+        rng = self.task.rng
+        if self.pool is not None:
+            chosen = rng.integers(0, len(self.pool[0]), number)
+            return self.pool[0][chosen], self.pool[1][chosen]
+        return self.new_mixes(self.mixer, number)
+
+    def new_mixes(self, mixer: Mixer, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` new mixes."""
+        drawn = mixer.draw(number, self.task.rng)
+        return self.transform(drawn.expression), drawn.truth(self.recipe.simulation.target).astype(np.float32)
+
+    def tensor(self, values: np.ndarray) -> torch.Tensor:
+        """Move an array to where the network runs."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+
+class DeepMethod(Method):
+    """Base of the deep methods."""
+
+    kind = "cell"
+    refit = False  # a second training would double the cost; held-out donors stop the first
+
+    # -- the three hooks ---------------------------------------------------------------------------------
+
+    def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
+        """Make one training batch; by default network inputs and fractions of new mixes."""
+        return tuple(session.tensor(part) for part in session.mixes(session.recipe.train.batch))
+
+    def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
+        """Return the loss of a batch; by default the mean over members of the squared error."""
+        inputs, truth = batch
+        return ((net(inputs).softmax(-1) - truth) ** 2).mean((1, 2)).sum()
+
+    def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
+        """Return fractions, samples x types; by default the mean of the members."""
+        return net(inputs).softmax(-1).mean(0)
+
+    # -- the engine --------------------------------------------------------------------------------------
+
+    def network(self, recipe: Any, inputs: int, outputs: int, generator: torch.Generator) -> Any:
+        """Build the network that the recipe declares."""
+        from unmix.deep.nets.dense import Ensemble
+
+        return Ensemble(recipe.nets, inputs, outputs, generator)
+
+    def build(self, recipe: Any, transform: Transform, outputs: int, generator: torch.Generator, device: str) -> Any:
+        """Build the network where it shall run; with inputs centred before it where the recipe says so."""
+        import torch
+
+        net = self.network(recipe, len(transform.neutral), outputs, generator).to(device)
+        if recipe.train.centered:
+            means = torch.from_numpy(transform.neutral).to(device)
+            net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means, *inputs[1:]))
+        return net
+
+    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
+        """Fit the preprocessing on training mixes, which have the model's `genes`."""
+        return Transform.fit(task.recipe.prep, mixer.draw(PROBE, task.rng).expression)
+
+    def frozen(self, recipe: Any, arrays: dict[str, np.ndarray]) -> Transform:
+        """Rebuild the preprocessing that :meth:`prepare` fitted."""
+        return Transform.from_arrays(recipe.prep, arrays)
+
+    def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a recipe with stored mixes keeps of them, and their truth; by default network inputs."""
+        return session.new_mixes(session.mixer, number)
+
+    def fit(self, task: Task) -> Fit:
+        """Train on mixes of `task.train`, validated on mixes of `task.held_out`."""
+        import torch
+
+        recipe = task.recipe
+        genes = _choose_genes(task)
+        cells = task.train.take(genes=genes)
+        mixer = Mixer(cells, recipe.simulation, task.rng)
+        transform = self.prepare(task, genes, mixer)
+        held_out = _validation_mixer(task, recipe, genes)
+        session = Session(task, recipe, mixer, transform, None, task.device, genes, held_out)
+        if recipe.simulation.samples:
+            session.pool = self.pool(session, recipe.simulation.samples)
+        validation = session.new_mixes(held_out, VALIDATION)
+        generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
+        net = self.build(recipe, transform, len(cells.cell_types), generator, task.device)
+        if task.device != "cpu":  # dropout masks are drawn where the network runs
+            net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
+        facts = self._train(net, session, validation)
+        arrays = {f"net.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
+        return Fit(genes, {**arrays, **transform.arrays()}, facts)
+
+    def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+        """Run the loop; return what the model shall remember of it."""
+        import torch
+
+        from unmix.deep import checkpoint
+
+        plan, task = session.recipe.train, session.task
+        optimiser = torch.optim.Adam(
+            net.parameters(), lr=plan.lr, eps=plan.eps, weight_decay=plan.weight_decay, fused=True
+        )
+        best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
+        training = checkpoint.identity(task) if task.checkpoint else ""
+        step = checkpoint.resume(task.checkpoint, training, net, optimiser, task.rng, best, task.say)
+        started, told, first = time.monotonic(), time.monotonic(), step
+        error = float("nan")
+        while step < plan.steps:
+            for group in optimiser.param_groups:
+                group["lr"] = _learning_rate(plan, step)
+            net.train()
+            session.step = step
+            self._step(net, optimiser, session)
+            step += 1
+            if step % plan.validate_every == 0 or step == plan.steps:
+                error = self._error(net, session, validation)
+                if error < best["error"]:
+                    best.update(error=error, step=step)
+                    if plan.patience:
+                        best["weights"] = {n: v.detach().clone() for n, v in net.state_dict().items()}
+                if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
+                    break
+                checkpoint.write(task.checkpoint, training, step, net, optimiser, task.rng, best)
+            if time.monotonic() - told > PROGRESS:
+                told = time.monotonic()
+                left = (told - started) / (step - first) * (plan.steps - step)
+                task.progress(f"step {step} of {plan.steps}, held-out error {error:.4f}, {left:.0f} s left")
+        if best["weights"] is not None:
+            net.load_state_dict(best["weights"])
+        checkpoint.remove(task.checkpoint)
+        return {"steps": step, "best_step": best["step"], "held_out_rmse": round(best["error"], 5)}
+
+    def _step(self, net: Any, optimiser: torch.optim.Optimizer, session: Session) -> None:
+        """Take one optimiser step; on a full GPU, halve the batch until it fits."""
+        import torch
+
+        batch = self.batch(session)
+        pieces = 1
+        while True:
+            optimiser.zero_grad(set_to_none=True)
+            try:
+                for piece in zip(*(part.chunk(pieces) for part in batch), strict=True):
+                    with _precision(session):
+                        loss = self.loss(net, piece, session)
+                    (loss * (len(piece[0]) / len(batch[0]))).backward()
+                break
+            except torch.cuda.OutOfMemoryError:
+                if pieces >= len(batch[0]):
+                    raise
+                pieces *= 2
+                torch.cuda.empty_cache()
+        optimiser.step()
+
+    def _error(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the RMSE on held-out mixes."""
+        estimates = self._infer(net, validation[0], session.device)
+        return float(np.sqrt(((estimates - validation[1]) ** 2).mean()))
+
+    def _infer(self, net: Any, inputs: np.ndarray, device: str) -> np.ndarray:
+        import torch
+
+        net.eval()
+        with torch.no_grad():
+            return self.infer(net, torch.from_numpy(inputs).to(device)).float().cpu().numpy()
+
+    def restore(self, model: Model, device: str) -> tuple[Any, Transform]:
+        """Rebuild the network, in evaluation mode, and the preprocessing of a model."""
+        import torch
+
+        recipe = self.recipe_of(model)
+        transform = self.frozen(recipe, model.arrays)
+        net = self.build(recipe, transform, len(model.cell_types), torch.Generator().manual_seed(0), device)
+        weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
+        net.load_state_dict(weights)
+        return net.eval(), transform
+
+    def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
+        """Attribute by integrated gradients, from the mean input of the training mixes to the sample's."""
+        from unmix.deep.attribution import integrated
+
+        net, transform = self.restore(model, device)
+        inputs = np.concatenate([transform(row[None], present) for row in expression])
+        return integrated(lambda values: self.infer(net, values), inputs, transform.neutral, device)
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Run the network, one sample at a time because that decides about the bytes."""
+        net, transform = self.restore(model, device)
+        # Sums and matrix products of one row and of many rows may round differently: rows go one by one, so that a
+        # sample has the same bytes alone and in company.
+        rows = [transform(expression[i : i + 1], present) for i in range(len(expression))]
+        return np.concatenate([self._infer(net, row, device) for row in rows])
+
+
+def _choose_genes(task: Task) -> np.ndarray:
+    """Select genes by the training mixes, or by the bulk where the task has one, and put them in order."""
+    recipe = task.recipe
+    mixes = np.empty((0, 0))
+    if recipe.prep.genes != "markers" or recipe.prep.order == "correlation":
+        mixes = Mixer(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
+    if task.bulk is None:
+        chosen = select_genes(recipe.prep, task.train, mixes)
+    else:
+        available = np.flatnonzero(~np.isnan(task.bulk).any(0))
+        seen = task.train.take(genes=available)
+        chosen = available[select_genes(recipe.prep, seen, task.bulk[:, available])]
+    return arranged(recipe.prep.order, chosen, task.train.genes, mixes)
+
+
+def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:
+    held_out: Reference = task.held_out if len(task.held_out.type_of) else task.train
+    simulation = recipe.simulation
+    present = np.zeros((len(held_out.donors), len(held_out.cell_types)), bool)
+    present[held_out.donor_of, held_out.type_of] = True
+    if simulation.donors == "same" and not present.all(1).any():  # no held-out donor has all types: mixed over donors
+        simulation = replace(simulation, donors="pooled")
+    return Mixer(held_out.take(genes=genes), simulation, task.rng)
+
+
+def _learning_rate(plan: Train, step: int) -> float:
+    if plan.schedule == "cosine":
+        return plan.lr * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
+    if plan.schedule == "decay":
+        return plan.lr * max(0.1, 0.9 ** (step // plan.validate_every))
+    return plan.lr
+
+
+def _precision(session: Session) -> Any:
+    """Return the context of the recipe's precision: bfloat16 products where the recipe says so."""
+    import torch
+
+    kind = "cuda" if session.device.startswith("cuda") else "cpu"
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=session.recipe.train.precision == "bfloat16")

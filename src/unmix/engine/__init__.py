@@ -1,0 +1,7 @@
+"""Train any method on a reference, and predict with any model: the verbs behind every interface."""
+
+from unmix.contract.method import silent
+from unmix.engine.prediction import literature, predict
+from unmix.engine.training import put_together, resolve, train
+
+__all__ = ["literature", "predict", "put_together", "resolve", "silent", "train"]

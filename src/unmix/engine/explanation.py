@@ -1,0 +1,204 @@
+"""Which genes drove which fraction: attributions, gene by cell type, of every sample and over all samples.
+
+Three ways, each exact in its own sense: networks by integrated gradients (Captum), from the mean input of the training
+mixes to the sample's; least squares by the summand of every gene; other solvers by the expression of every gene that
+the estimated fractions explain. In each the attributions of a type sum to its estimate less that of the baseline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix import methods
+from unmix.contract.alignment import aligned
+from unmix.contract.attributions import profiles_of
+from unmix.contract.method import silent
+from unmix.deep.attribution import TOLERANCE
+from unmix.engine.inputs import align
+from unmix.io.units import per_million
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import anndata as ad
+    import pandas as pd
+
+    from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
+
+#: Name of the rows over all samples; a sample may not be called so.
+ALL = "(all samples)"
+
+
+def attribute(
+    model: Model, bulk: ad.AnnData, *, device: str = "cpu", say: Callable[[str], None] = silent
+) -> Attributions:
+    """Attribute the estimates of bulk samples to genes.
+
+    Parameters
+    ----------
+    model
+        Of :func:`unmix.engine.train`.
+    bulk
+        Samples x genes, linear.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    say
+        Takes sentences for the record.
+
+    Raises
+    ------
+    NotApplicable
+        If the method is a control.
+    DataError
+        If the bulk has less than half of the model's genes.
+    """
+    from unmix.errors import NotApplicable
+
+    method = methods.get(model.method)
+    if method.info.family == "control":
+        raise NotApplicable(f"{model.method} is a control, which no gene drives", "a method", "explain another model")
+    expression, present, device = align(method, model, bulk, device, say)
+    found = method.attribute(model, expression, present, device)
+    if found.error() > 2 * TOLERANCE:
+        say(f"The attributions miss the estimates by up to {found.error():.3f}; take small ones as zero.")
+    return found
+
+
+def table(found: Attributions, model: Model, bulk: ad.AnnData, top: int) -> pd.DataFrame:
+    """Return the strongest genes of every sample and type, and of the mean over samples, in long form.
+
+    Parameters
+    ----------
+    found
+        Of :func:`attribute`.
+    model, bulk
+        As given to it.
+    top
+        Genes per sample and type, by absolute attribution; 0 for all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``sample cell_type gene attribution observed expected``: observed and expected are per million over the model's
+        genes, expected by the reference at the estimated fractions; a gene that is far from it is a residual.
+    """
+    import pandas as pd
+
+    genes, parts = np.array(model.genes), []
+    observed, expected = aligned(bulk, genes), np.clip(found.estimate, 0, None) @ profiles_of(model)
+    missing = np.isnan(observed)
+    observed, expected = (
+        np.where(missing, np.nan, per_million(np.where(missing, 0, values))) for values in (observed, expected)
+    )
+    everything = [(ALL, found.values.mean(0), observed.mean(0), expected.mean(0))]
+    everything += list(zip(bulk.obs_names.astype(str), found.values, observed, expected, strict=True))
+    for sample, values, seen, fitted in everything:
+        for k, cell_type in enumerate(model.cell_types):
+            order = np.argsort(-np.abs(values[k]), kind="stable")[: top or None]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "sample": sample,
+                        "cell_type": cell_type,
+                        "gene": genes[order],
+                        "attribution": values[k, order],
+                        "observed": seen[order],
+                        "expected": fitted[order],
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def gene_sets(found: Attributions, model: Model, path: Path, seed: int) -> pd.DataFrame:
+    """Return the gene sets whose genes raise or lower each type's fraction (pre-ranked enrichment, gseapy).
+
+    Parameters
+    ----------
+    found
+        Of :func:`attribute`; its mean over samples ranks the genes.
+    model
+        As given to it.
+    path
+        Gene sets (GMT).
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cell_type gene_set nes p fdr genes``, sorted by type and FDR.
+
+    Raises
+    ------
+    DataError
+        If the file is not GMT, or no set has five of the model's genes.
+    """
+    import gseapy
+    import pandas as pd
+
+    from unmix.errors import DataError
+
+    do = "give a GMT file: a set per line, its name, a description and its genes, between tabs"
+    try:
+        lines = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name} cannot be read ({error})", "gene sets in GMT", do) from error
+    sets = {line[0]: [gene for gene in line[2:] if gene] for line in lines}
+    most = max((len(set(genes) & set(model.genes)) for genes in sets.values()), default=0)
+    if most < 5:
+        raise DataError(f"{path.name}: no gene set shares five genes with the model", "the same gene identifiers", do)
+    parts = []
+    for k, cell_type in enumerate(model.cell_types):
+        ranking = pd.Series(found.values[:, k].mean(0), model.genes)
+        ranked = gseapy.prerank(
+            ranking, sets, min_size=5, max_size=len(model.genes), seed=seed, no_plot=True, outdir=None
+        )
+        result = ranked.res2d.rename(
+            columns={"Term": "gene_set", "NES": "nes", "NOM p-val": "p", "FDR q-val": "fdr", "Lead_genes": "genes"}
+        )
+        parts.append(result[["gene_set", "nes", "p", "fdr", "genes"]].assign(cell_type=cell_type))
+    columns = ["cell_type", "gene_set", "nes", "p", "fdr", "genes"]
+    return pd.concat(parts)[columns].sort_values(["cell_type", "fdr", "gene_set"], ignore_index=True)
+
+
+def draw(rows: pd.DataFrame, path: Path, number: int = 10) -> None:
+    """Draw the strongest `number` genes of every type over all samples, from :func:`table`.
+
+    Raises
+    ------
+    UsageError
+        If the name of the file ends in nothing that can be drawn.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    from unmix.errors import UsageError
+
+    if path.suffix not in (".svg", ".png", ".pdf"):
+        raise UsageError(f"--plot {path.name}", "a name that ends in .svg, .png or .pdf")
+    rows = rows[rows["sample"] == ALL]
+    types = list(dict.fromkeys(rows["cell_type"]))
+    across = min(3, len(types))
+    down = -(-len(types) // across)
+    drawn = Figure(figsize=(3.6 * across, (0.22 * number + 0.9) * down), layout="constrained")
+    panels = drawn.subplots(down, across, squeeze=False).ravel()
+    for panel, cell_type in zip(panels, types, strict=False):
+        part = rows[rows["cell_type"] == cell_type].head(number).sort_values("attribution")
+        colours = ["#2a6f97" if value > 0 else "#b5532a" for value in part["attribution"]]
+        panel.barh(part["gene"], part["attribution"], color=colours)
+        panel.axvline(0, color="#444444", linewidth=0.8)
+        panel.set_title(cell_type, fontsize=10, loc="left")
+        panel.tick_params(labelsize=8)
+        panel.locator_params(axis="x", nbins=4)
+        panel.spines[["top", "right", "left"]].set_visible(False)
+    for panel in panels[len(types) :]:
+        panel.set_visible(False)
+    drawn.supxlabel("attribution: what the gene adds to the estimate, mean over samples", fontsize=9)
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # the same rows give the same bytes
+    with mpl.rc_context({"svg.hashsalt": "unmix"}):
+        drawn.savefig(path, dpi=150, metadata=dates.get(path.suffix))

@@ -1,0 +1,202 @@
+"""What a training or a prediction is given: checked against what the method needs, aligned to genes and types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix import methods
+from unmix.contract.alignment import aligned, per_base
+from unmix.contract.method import Calibration
+from unmix.errors import DataError, NotApplicable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import anndata as ad
+    import pandas as pd
+
+    from unmix.contract.method import Method
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
+
+#: Share of a model's genes below which a bulk is refused.
+COVERAGE_REFUSED = 0.5
+
+
+def align(
+    method: Method, model: Model, bulk: ad.AnnData, device: str, say: Callable[[str], None]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return a bulk over the model's genes (samples x genes), the mask of genes that it has, and where to run.
+
+    Raises
+    ------
+    DataError
+        If the bulk has less than half of the model's genes.
+    """
+    genes = np.array(model.genes, dtype=str)
+    found = aligned(bulk, genes)
+    present = ~np.isnan(found).any(0)
+    if method.info.family != "control":
+        _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
+    if transductive(model):
+        say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
+    expression = np.where(present, found, 0.0)
+    if bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):  # TPM and FPKM are per base already
+        expression = per_base(model, expression)
+    return expression, present, device_of(method, device)
+
+
+def transductive(model: Model) -> bool:
+    """Return whether the result of one sample depends on the others of the bulk, here or at training."""
+    method = methods.get(model.method)
+    return method.transductive_of(method.recipe_of(model))
+
+
+def check_needs(
+    method: Method,
+    cells: Reference,
+    kind: str,
+    *,
+    bulk: ad.AnnData | None,
+    calibration: tuple[ad.AnnData, pd.DataFrame] | None,
+    malignant: tuple[str, ...],
+    weights: tuple[Path, ...],
+) -> None:
+    """Check that a method has all it needs.
+
+    Parameters
+    ----------
+    method
+        Of the registry.
+    cells, kind
+        The reference and its kind: ``reference`` (of single cells) or ``tissue``.
+    bulk, calibration, malignant, weights
+        As for :func:`unmix.engine.train`.
+
+    Raises
+    ------
+    NotApplicable
+        If something is missing; the message shows the option that gives it.
+    UsageError
+        If a malignant type is not one of the reference.
+    """
+    needs, command = method.needs, f"unmix_train.py REFERENCE --method {method.name}"
+    if weights and not method.weights:
+        takers = [name for name, other in methods.all_methods().items() if other.weights]
+        raise NotApplicable(
+            f"{method.name} takes no --weights",
+            f"none, or a method that takes them: {', '.join(takers)}",
+            "leave --weights out, or take one of these methods",
+        )
+    if len(cells.cell_types) < 2:
+        raise NotApplicable(
+            f"the reference has one cell type ({cells.cell_types[0]})",
+            "two or more",
+            "give a reference with all cell types that the bulk may hold",
+        )
+    if needs.tissue and kind != "tissue":
+        raise NotApplicable(
+            f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
+            "a reference of tissues",
+            "prepare one: unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad"
+            f"{_columns('reference_kind')}",
+        )
+    if needs.donors > len(cells.donors):
+        raise NotApplicable(
+            f"{method.name} needs {needs.donors} donors; the reference names {len(cells.donors)}",
+            "cells of several donors",
+            f"name the column of donors: unmix_reference.py ... --donor-key KEY{_columns('donor_key')}",
+        )
+    if needs.bulk and bulk is None:
+        raise NotApplicable(
+            f"{method.name} learns from the bulk as well, and none was given",
+            "the bulk to be estimated",
+            f"give it: {command} --bulk BULK",
+        )
+    if needs.calibration and calibration is None:
+        raise NotApplicable(
+            f"{method.name} learns from samples with known fractions, and none were given",
+            "some bulk samples of the same platform whose fractions were measured",
+            f"give such samples: {command} --calibration-bulk BULK --calibration-fractions FRACTIONS"
+            f"{_columns('calibration_bulk', 'calibration_fractions')}",
+        )
+    if needs.weights and not weights:
+        raise NotApplicable(
+            f"{method.name} is made of published gene sets or a published signature, and none was given",
+            "its file (unmix_download.py signatures; docs/signatures.md says where each comes from)",
+            f"give the file: {command} --weights FILE{_columns('weights')}",
+        )
+    if needs.malignant and not malignant:
+        raise NotApplicable(
+            f"{method.name} estimates malignant cells, and which cell types are malignant was not said",
+            f"one or more of {', '.join(cells.cell_types)}",
+            f"name them: {command} --malignant '{cells.cell_types[0]}'{_columns('malignant')}",
+        )
+    if unknown := sorted(set(malignant) - set(cells.cell_types)):
+        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(cells.cell_types)}")
+    if needs.malignant and not set(cells.cell_types) - set(malignant):
+        raise NotApplicable(
+            "every cell type of the reference is malignant", "normal cells too", "give a reference with both"
+        )
+
+
+def _columns(*names: str) -> str:
+    """Say where a samplesheet holds what an option gives."""
+    return f" (in a samplesheet: column{'s' * (len(names) > 1)} {' and '.join(names)})"
+
+
+def calibration_samples(
+    bulk: ad.AnnData, fractions: pd.DataFrame, cells: Reference, say: Callable[[str], None]
+) -> Calibration:
+    """Align calibration samples to the genes and types of the reference.
+
+    Raises
+    ------
+    DataError
+        If fewer than two samples or types have the same names.
+    """
+    samples = [name for name in bulk.obs_names.astype(str) if name in fractions.index]
+    types = [name for name in cells.cell_types if name in fractions.columns]
+    if len(samples) < 2 or len(types) < 2:
+        raise DataError(
+            f"the calibration bulk shares {len(samples)} samples with the calibration fractions, and these share "
+            f"{len(types)} cell types with the reference",
+            "two samples and two cell types or more, by the same names "
+            f"(samples: {', '.join(bulk.obs_names[:3])} ...; types: {', '.join(cells.cell_types)})",
+            "name samples and cell types alike in all three",
+        )
+    for name in fractions.columns.difference(types):
+        say(f"The reference has no {name}: its calibration fractions are not used.")
+    for name in [name for name in cells.cell_types if name not in types]:
+        say(f"The calibration fractions have no {name}: it counts as absent in the calibration samples.")
+    known = fractions.reindex(index=samples, columns=cells.cell_types).fillna(0.0).to_numpy(np.float64)
+    return Calibration(aligned(bulk[samples], cells.genes), known)
+
+
+def device_of(method: Method, device: str) -> str:
+    """Resolve ``auto``; only a deep method asks torch, whose import takes seconds."""
+    if device == "cpu" or method.info.family != "deep":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise UsageError("--device cuda, but no GPU can be used here", "a GPU that torch sees", "use --device cpu")
+    return "cpu"
+
+
+def _check_coverage(share: float, genes: np.ndarray, present: np.ndarray, say: Callable[[str], None]) -> None:
+    missing = ", ".join(genes[~present][:5])
+    if share < COVERAGE_REFUSED:
+        raise DataError(
+            f"the bulk has {present.sum()} of the {len(genes)} genes of the model ({share:.0%}), not {missing} ...",
+            f"at least {COVERAGE_REFUSED:.0%}",
+            "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE tells), or train on a "
+            "reference with the genes of this bulk",
+        )
+    if share < 1:
+        say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing ones count as average.")

@@ -1,0 +1,101 @@
+"""Predict with any model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix import methods
+from unmix.contract.method import silent
+from unmix.engine import cell_fractions
+from unmix.engine.inputs import align
+from unmix.io.fractions import Fractions, normalised
+from unmix.uncertainty import conformal, domain_shift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import anndata as ad
+    import pandas as pd
+
+    from unmix.contract.model import Model
+
+#: Share of a model's genes below which the samples of a bulk are flagged.
+COVERAGE_FLAGGED = 0.8
+
+
+def predict(
+    model: Model,
+    bulk: ad.AnnData,
+    *,
+    level: float = 0.9,
+    device: str = "auto",
+    mrna_per_cell: pd.Series | None = None,
+    say: Callable[[str], None] = silent,
+) -> Fractions:
+    """Estimate the fractions of bulk samples.
+
+    Parameters
+    ----------
+    model
+        Of :func:`train`.
+    bulk
+        Samples x genes, linear (see :func:`unmix.io.check.read_bulk`).
+    level
+        Nominal coverage of the intervals.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    mrna_per_cell
+        mRNA of a cell by type, for fractions of cells (see :func:`unmix.engine.cell_fractions.to_cells`).
+    say
+        Takes sentences for the record.
+
+    Raises
+    ------
+    DataError
+        If the bulk has less than half of the model's genes.
+    """
+    import pandas as pd
+
+    method = methods.get(model.method)
+    expression, present, chosen = align(method, model, bulk, device, say)
+    silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
+    estimate = method.estimate(model, expression, present, chosen)
+    if model.kind != "score":
+        estimate = normalised(estimate)
+    distances = domain_shift.distances(model, bulk)
+    farther = (part(model, distances)[:, None] for part in (domain_shift.widening, domain_shift.elsewhere))
+    bounds = method.bounds(model, expression, present, chosen, estimate)
+    lower, upper = conformal.interval(*bounds, model.arrays["calibration.scores"], level, *farther)
+    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
+    reasons = {
+        "no_expression": silent_samples,
+        "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
+        "unlike_reference": domain_shift.unlike_reference(model, distances),
+    }
+    flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
+    samples = bulk.obs_names.astype(str)
+    tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
+    told = method.tables(model, expression, present, chosen, estimate)
+    found = Fractions(*tables, pd.Series(flags, samples), model.kind, level, _by_sample(told, samples))
+    return found if mrna_per_cell is None else cell_fractions.to_cells(model, found, mrna_per_cell, say)
+
+
+def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Make a table of what a method tells of every sample, by the samples' names."""
+    import pandas as pd
+
+    return {
+        name: pd.DataFrame(
+            [{"sample": sample, **row} for sample, own in zip(samples, rows, strict=True) for row in own]
+        ).set_index("sample")
+        for name, rows in told.items()
+    }
+
+
+def literature(name: str) -> dict[str, Any]:
+    """Return what a report cites of a method."""
+    method = methods.get(name)
+    return {"name": name, **dataclasses.asdict(method.info)}

@@ -1,0 +1,207 @@
+"""Train any method on a reference, and predict with any model: the two verbs behind every interface."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix import __version__, methods
+from unmix.contract.alignment import aligned
+from unmix.contract.method import Task, silent
+from unmix.contract.model import Model
+from unmix.deep.recipe import Train
+from unmix.engine import cell_fractions
+from unmix.engine.inputs import calibration_samples, check_needs, device_of
+from unmix.errors import UsageError
+from unmix.reference import Reference
+from unmix.settings import asdict, fromdict, override
+from unmix.uncertainty import domain_shift, holdout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import anndata as ad
+    import pandas as pd
+
+    from unmix.contract.method import Fit, Method
+
+#: Steps of a quick training, and mixes that it stores at most.
+QUICK_STEPS, QUICK_SAMPLES = 60, 3000
+
+
+def resolve(
+    method: Method, recipe: str | dict[str, Any] = "default", settings: Iterable[str] = (), *, quick: bool = False
+) -> Any:
+    """Return the recipe a training shall use.
+
+    Parameters
+    ----------
+    method
+        Of the registry.
+    recipe
+        Name of one of the method's recipes, or recipe data as :func:`unmix.settings.asdict` gives it.
+    settings
+        ``a.b=value`` overrides.
+    quick
+        Train for seconds only, to try a pipeline; not for results.
+
+    Raises
+    ------
+    UsageError
+        If the recipe or a setting is not known.
+    """
+    if isinstance(recipe, str):
+        if recipe not in method.recipes:
+            raise UsageError(f"{method.name} has no recipe {recipe!r}", f"one of {', '.join(method.recipes)}")
+        chosen = method.recipes[recipe]
+    else:
+        chosen = fromdict(type(method.recipes["default"]), recipe)
+    if quick and isinstance(getattr(chosen, "train", None), Train):
+        train = dataclasses.replace(
+            chosen.train, steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS
+        )
+        samples = min(chosen.simulation.samples, QUICK_SAMPLES)
+        simulation = dataclasses.replace(chosen.simulation, samples=samples)
+        chosen = dataclasses.replace(chosen, train=train, simulation=simulation)
+    return override(chosen, settings)
+
+
+def train(
+    name: str,
+    reference: ad.AnnData,
+    *,
+    bulk: ad.AnnData | None = None,
+    calibration: tuple[ad.AnnData, pd.DataFrame] | None = None,
+    malignant: Iterable[str] = (),
+    weights: Iterable[Path] = (),
+    ontology: Path | None = None,
+    recipe: str | dict[str, Any] = "default",
+    settings: Iterable[str] = (),
+    quick: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    say: Callable[[str], None] = silent,
+    progress: Callable[[str], None] = silent,
+) -> Model:
+    """Train a method on a prepared reference.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    reference
+        Reference x genes, as docs/data_contracts.md describes.
+    bulk
+        Samples x genes, linear; for methods that use the bulk at training.
+    calibration
+        Bulk samples (samples x genes, linear) and their known fractions (samples x types).
+    malignant
+        Names of the malignant cell types of the reference.
+    weights, ontology
+        Files that some methods can start from.
+    recipe, settings, quick
+        As for :func:`resolve`.
+    seed
+        Of every draw.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    checkpoint
+        File from which an interrupted training goes on, and which it keeps.
+    say, progress
+        Take sentences for the record, and lines that only matter while waiting.
+
+    Returns
+    -------
+    Model
+        With intervals calibrated on held-out donors.
+
+    Raises
+    ------
+    UsageError
+        If the method or a setting is not known.
+    NotApplicable
+        If the reference lacks what the method needs.
+    """
+    method = methods.get(name)
+    chosen = resolve(method, recipe, settings, quick=quick)
+    cells = Reference.from_reference(reference)
+    malignant, weights = tuple(malignant), tuple(weights)
+    kind = reference.uns.get("unmix", {}).get("kind", "reference")
+    check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, weights=weights)
+    if method.needs.malignant:
+        cells = cells.merged(malignant)
+    rng = np.random.default_rng(seed)
+    folds, by_donor = holdout.split(cells, rng, holdout.FOLDS if method.refit else 1)
+    if not by_donor:
+        say(
+            f"Held-out cells are of the same donors as the training cells, because the reference names "
+            f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}: intervals and stopping are optimistic."
+        )
+    task = Task(
+        train=cells,
+        held_out=cells.take(np.array([], int)),
+        recipe=chosen,
+        rng=rng,
+        device=device_of(method, device),
+        say=say,
+        progress=progress,
+        bulk=aligned(bulk, cells.genes),
+        calibration=None if calibration is None else calibration_samples(*calibration, cells, say),
+        malignant=malignant,
+        weights=weights,
+        ontology=ontology,
+        checkpoint=checkpoint,
+    )
+    errors, mixes = [], (holdout.QUICK_MIXES if quick else holdout.MIXES) // len(folds)
+    for learned, held in folds:
+        fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
+        fit = method.fit(fold)
+        model = put_together(method, fold, fit, seed)
+        if fit.scores is not None:
+            errors.append(fit.scores)
+        elif model.kind != "score":
+            errors.append(holdout.scores(method, model, fold.held_out, mixes, rng, task.device))
+    if method.refit:
+        model = put_together(method, task, method.fit(task), seed)
+    none = np.empty((0, len(model.cell_types)), np.float32)
+    scores = np.sort(np.concatenate([none, *errors]), axis=0)
+    model.arrays |= {"calibration.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
+    model.facts |= {
+        "quick": quick,
+        "trust_genes": cells.genes.tolist(),
+        "calibration": {
+            "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
+            "folds": len(folds),
+            "mixes": len(scores),
+            "unknown_from": domain_shift.detection_limit(model),
+        },
+        "reference": {
+            "cells": len(cells.type_of),
+            "genes": len(cells.genes),
+            "donors": len(cells.donors),
+            "cells_per_type": dict(zip(cells.cell_types, np.bincount(cells.type_of).tolist(), strict=True)),
+        },
+    }
+    return model
+
+
+def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
+    """Put what a fit learned into a model."""
+    return Model(
+        method=method.name,
+        recipe=asdict(fit.recipe or task.recipe),
+        genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
+        cell_types=list(fit.cell_types or task.train.cell_types),
+        kind=fit.kind or method.kind,
+        arrays=dict(fit.arrays),
+        facts={
+            "unmix": __version__,
+            "seed": seed,
+            "training": fit.facts,
+            "mrna_per_cell": cell_fractions.taken_for_granted(method, task, fit),
+        },
+    )

@@ -1,0 +1,270 @@
+"""Lay estimates beside the truth: same samples, same cell types, same scale; then measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from unmix.errors import DataError, NotApplicable
+from unmix.evaluate import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+#: Kinds whose rows sum to 1, so that they can be renormalised over the shared types.
+COMPOSITIONS = ("cell", "mrna")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Estimates and truth of the same samples and cell types.
+
+    Attributes
+    ----------
+    truth, estimate
+        Samples x cell types.
+    lower, upper
+        Ends of the estimates' intervals, NaN where there are none.
+    kind
+        What the estimates are: a key of ``unmix.io.fractions.KINDS``.
+    notes
+        What was done to make them comparable, in sentences.
+    """
+
+    truth: pd.DataFrame
+    estimate: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
+    kind: str
+    notes: list[str] = field(default_factory=list)
+
+    def metrics(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Return :func:`unmix.evaluate.metrics.evaluate` of these pairs."""
+        ends = {} if self.lower.isna().all(axis=None) else {"lower": self.lower, "upper": self.upper}
+        return metrics.evaluate(self.truth, self.estimate, rng, kind=self.kind, **ends)
+
+    def long(self) -> pd.DataFrame:
+        """Return one row per sample and cell type: what was compared with what."""
+        samples, types = self.truth.shape
+        tables = {"truth": self.truth, "estimate": self.estimate, "lower": self.lower, "upper": self.upper}
+        return pd.DataFrame(
+            {
+                "sample": self.truth.index.repeat(types),
+                "cell_type": list(self.truth.columns) * samples,
+                **{name: table.to_numpy().ravel() for name, table in tables.items()},
+            }
+        )
+
+
+def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
+    """Read a long table as unmix writes it: names stay text even if they look like numbers.
+
+    Parameters
+    ----------
+    path
+        A TSV with a header.
+    text
+        Columns it must have that hold names; in the others ``NA`` is a missing number.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or has no such columns.
+    """
+    expected = f"a tab-separated table with the columns {', '.join(text)}"
+    try:
+        header = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
+        table = pd.read_csv(
+            path,
+            sep="\t",
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: ["NA", ""] for name in header if name not in text},
+            encoding="utf-8-sig",
+            float_precision="round_trip",
+        )
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{path.name} cannot be read: {error}", expected, "give such a table") from error
+    if missing := [name for name in text if name not in table]:
+        raise DataError(
+            f"{path.name} has no column {', '.join(map(repr, missing))}; it has {_names(table.columns, most=9)}",
+            expected,
+            "name the columns so, in a first line",
+        )
+    return table
+
+
+def pair(
+    estimate: pd.DataFrame,
+    truth: pd.DataFrame,
+    *,
+    kind: str = "cell",
+    long: pd.DataFrame | None = None,
+    label_map: dict[str, str] | None = None,
+    renormalise: bool = True,
+) -> Pairs:
+    """Bring estimate and truth to the same samples, cell types and scale.
+
+    Parameters
+    ----------
+    estimate, truth
+        Samples x cell types.
+    kind
+        What the estimate holds.
+    long
+        ``fractions_long.tsv`` of the same estimate, for the intervals.
+    label_map
+        As from :func:`unmix.io.read_label_map`; several types mapped to one are added.
+    renormalise
+        Scale both to sum 1 over the shared types (compositions only).
+
+    Raises
+    ------
+    DataError
+        Without a shared sample, or with fewer shared types than there must be: 2, or 1 for scores and purity.
+    NotApplicable
+        The same for scores, which a benchmark can go on without.
+    """
+    notes: list[str] = []
+    lower, upper = _intervals(estimate, long)
+    tables = {"estimate": estimate, "lower": lower, "upper": upper}
+    if label_map:
+        tables, said = _relabel(tables, label_map, kind)
+        notes += said
+    if not set(estimate.index) & set(truth.index) and set(estimate.index) & set(truth.columns):
+        truth = truth.T
+        notes.append("The truth has its samples in columns; it was transposed.")
+    samples = _shared_samples(estimate.index, truth.index, notes)
+    types = _shared_types(tables["estimate"].columns, truth.columns, kind, notes)
+    gaps = truth.loc[samples, types].isna().any(axis=1) | tables["estimate"].loc[samples, types].isna().any(axis=1)
+    if gaps.any():
+        notes.append(f"Left out, as values are missing: {_names(samples[gaps])}.")
+        samples = samples[~gaps]
+    truth = truth.loc[samples, types]
+    tables = {name: table.loc[samples, types] for name, table in tables.items()}
+    if renormalise and kind in COMPOSITIONS:
+        total, true_total = tables["estimate"].sum(axis=1), truth.sum(axis=1)
+        empty = (total <= 0) | (true_total <= 0)
+        if empty.any():
+            notes.append(f"Left out, as their shared types add up to 0: {_names(samples[empty])}.")
+        truth = truth.div(true_total, axis=0)[~empty]
+        tables = {name: table.div(total, axis=0)[~empty] for name, table in tables.items()}
+        notes.append(f"Estimate and truth were both scaled to sum 1 over the {len(types)} shared cell types.")
+    elif kind in COMPOSITIONS:
+        notes.append("Estimate and truth were compared as they are, without scaling to the shared cell types.")
+    if truth.empty:
+        raise DataError(
+            "in no shared sample are there values of the shared cell types on both sides",
+            "numbers in both tables that add up to more than 0",
+            "look at the two tables and the label map",
+        )
+    return Pairs(truth=truth, kind=kind, notes=notes, **tables)
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Say in one line what a table of metrics shows, per-type correlation first."""
+    mean = table[table["level"] == "mean_type"].set_index("metric")
+    r = mean.loc["pearson"]
+    samples = int(table.loc[table["level"] == "type", "n"].iloc[0])
+    types = int((table["level"] == "type").sum() / table.loc[table["level"] == "type", "metric"].nunique())
+    parts = [f"Over {samples} samples and {types} cell types:"]
+    if np.isnan(r["value"]):
+        parts.append("r per cell type is not defined, as the truth does not vary")
+    else:
+        parts.append(f"mean r per cell type {_interval(r)} (median {r['median']:.3f} of {int(r['n'])})")
+    for metric, name in (("ccc", "CCC"), ("rmse", "RMSE"), ("mae", "MAE"), ("coverage", "interval coverage")):
+        if metric in mean.index and not np.isnan(mean.loc[metric, "value"]):
+            parts.append(f"{name} {mean.loc[metric, 'value']:.3f}")
+    constant = table[(table["level"] == "type") & (table["flag"] == "constant_estimate")]["cell_type"].nunique()
+    text = f"{parts[0]} {', '.join(parts[1:])}."
+    return text + (f" {constant} cell types were estimated as constant (r = 0)." if constant else "")
+
+
+def _interval(row: pd.Series) -> str:
+    if np.isnan(row["lower"]):
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]"
+
+
+def _intervals(estimate: pd.DataFrame, long: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return lower and upper as samples x types; NaN where the long table has none."""
+    if long is None:
+        none = estimate * np.nan
+        return none, none
+    wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
+    return tuple(
+        wide[end].reindex(index=estimate.index, columns=estimate.columns).astype(float) for end in ("lower", "upper")
+    )
+
+
+def _relabel(
+    tables: dict[str, pd.DataFrame], label_map: dict[str, str], kind: str
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Rename, add and drop cell types; the sum of several types has no interval."""
+    types = tables["estimate"].columns
+    unknown = [name for name in label_map if name not in types]
+    notes = [f"Not in the estimate, though the label map names them: {_names(unknown)}."] if unknown else []
+    kept = [name for name in types if label_map.get(name, name)]
+    dropped = [name for name in types if name not in kept]
+    if dropped:
+        notes.append(f"Dropped by the label map: {_names(dropped)}.")
+    target = pd.Index([label_map.get(name, name) for name in kept], name=types.name)
+    several = target[target.duplicated()].unique()
+    if len(several) and kind == "score":
+        raise DataError(
+            f"the label map brings several scores together as {several[0]!r}",
+            "one score per cell type: scores have no common scale and cannot be added",
+            "map one of them and drop the others (empty to)",
+        )
+    for name in several:
+        added = [old for old, new in zip(kept, target, strict=True) if new == name]
+        notes.append(f"{name} is the sum of {_names(added, most=12)}.")
+    result = {key: table[kept].T.groupby(target, sort=False).sum(min_count=1).T for key, table in tables.items()}
+    for end in ("lower", "upper"):
+        result[end][list(several)] = np.nan
+    return result, notes
+
+
+def _shared_samples(estimate: pd.Index, truth: pd.Index, notes: list[str]) -> pd.Index:
+    shared = estimate[estimate.isin(truth)]
+    if not len(shared):
+        same = len(estimate) == len(truth)
+        raise DataError(
+            f"the estimate and the truth share no sample name; the estimate has {_names(estimate, most=3)}, "
+            f"the truth has {_names(truth, most=3)}"
+            + (f" (both have {len(truth)} samples: perhaps the same ones under other names)" if same else ""),
+            "the same sample names in both tables; samples are never matched by their order",
+            "rename the samples of one table to those of the other",
+        )
+    for side, names in (("estimate", estimate[~estimate.isin(truth)]), ("truth", truth[~truth.isin(estimate)])):
+        if len(names):
+            notes.append(f"{len(names)} samples are only in the {side}: {_names(names)}.")
+    return shared
+
+
+def _shared_types(estimate: pd.Index, truth: pd.Index, kind: str, notes: list[str]) -> pd.Index:
+    shared = truth[truth.isin(estimate)]
+    needed = 2 if kind in COMPOSITIONS else 1
+    if len(shared) < needed:
+        error = NotApplicable if kind == "score" else DataError  # scores may be of no cell type at all (ESTIMATE)
+        raise error(
+            f"the estimate and the truth share {len(shared)} cell types; the estimate has "
+            f"{_names(estimate, most=12)}, the truth has {_names(truth, most=12)}",
+            f"at least {needed} cell types with the same name in both",
+            "give --label-map: a table from/to that turns the estimate's names into the truth's",
+        )
+    for side, names in (("estimate", estimate[~estimate.isin(truth)]), ("truth", truth[~truth.isin(estimate)])):
+        if len(names):
+            notes.append(f"Cell types only in the {side}, not compared: {_names(names, most=30)}.")
+    return shared
+
+
+def _names(names: Collection[object], most: int = 5) -> str:
+    """List the first names and count the rest."""
+    names = [str(name) for name in names]
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

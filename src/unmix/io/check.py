@@ -1,0 +1,265 @@
+"""The input doctor: a bulk matrix as it comes, made canonical, with a sentence for all it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from unmix.errors import DataError, UsageError
+from unmix.io import gene_ids, units
+from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
+from unmix.io.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+MOST_MISSING = 0.1
+FEW_GENES, FEW_SHARE, LOW_SHARE = 50, 0.05, 0.5
+
+
+def read_bulk(
+    path: Path | str,
+    unit: str = "auto",
+    genes: Sequence[str] | pd.DataFrame | None = None,
+    species: str = "auto",
+) -> AnnData:
+    """Read bulk expression and make it canonical.
+
+    Parameters
+    ----------
+    path
+        TSV, CSV or h5ad; a bulk.h5ad made by ``unmix_check.py`` is taken as it is.
+    unit
+        One of :data:`unmix.io.units.UNITS`; ``auto`` recognises it.
+    genes
+        Gene names of the reference or model (or the reference's ``var``, whose ``gene_id`` helps).
+    species
+        ``auto``, ``human`` or ``mouse``.
+
+    Returns
+    -------
+    AnnData
+        samples x genes, X dense float64, linear; see docs/data_contracts.md.
+        ``uns["unmix"]["messages"]`` lists what was found and mended.
+
+    Raises
+    ------
+    DataError
+        The file cannot be used; the message says why and what to do.
+    """
+    return examine(path, unit, genes, species)[0]
+
+
+def examine(
+    path: Path | str,
+    unit: str = "auto",
+    genes: Sequence[str] | pd.DataFrame | None = None,
+    species: str = "auto",
+) -> tuple[AnnData, list[Finding]]:
+    """Do what :func:`read_bulk` does and also return the findings, for check.tsv."""
+    import anndata
+
+    path = Path(path)
+    units.parse(unit)
+    findings: list[Finding] = []
+    wanted = _wanted(genes)
+    table, rows, checked = load(path, wanted, findings)
+    _sample_names(table.index, path)
+    if checked:
+        values = table.to_numpy()
+        facts = {"unit": str(checked["unit"]), "log": str(checked["log"])}
+        findings += [Finding("ok", "earlier check", str(sentence)) for sentence in checked["messages"]]
+        if unit != "auto" and units.parse(unit)[0] != facts["unit"]:
+            raise UsageError(
+                f"{path.name} was checked before, and holds {facts['unit']}; it is now declared {unit}.",
+                f"--unit auto or --unit {facts['unit']}",
+                "to change the unit, check the original table again",
+            )
+    else:
+        table = _usable(table, findings)
+        _refuse_fractions(table, path)
+        found = units.decide(table.to_numpy(), unit)
+        findings.append(Finding("ok" if found.log == "none" else "mended", "unit", found.sentence))
+        values = units.linear(table.to_numpy(), found)
+        facts = {"unit": found.name, "log": found.log}
+    values = _nonnegative(np.nan_to_num(values), table, path)
+    empty = ~values.any(axis=1)
+    if empty.any():
+        dropped = show(table.index[empty])
+        if empty.all():
+            raise DataError(f"{path.name}: every sample is empty.", NEED, "check the export")
+        findings.append(
+            Finding("mended", "samples", f"{empty.sum()} samples without any expression dropped: {dropped}.")
+        )
+    table, values = table.loc[~empty], values[~empty]
+    labels = _name_genes(rows, wanted, species, findings)
+    values, var = _sum_duplicates(values, labels, rows, facts["unit"] == "microarray", findings)
+    if wanted is not None:
+        _coverage(var.index, wanted, findings, path)
+    size = f"{values.shape[0]} samples, {values.shape[1]:,} genes."
+    findings.insert(0, Finding("ok", "size", size))
+    bulk = anndata.AnnData(values, obs=pd.DataFrame(index=table.index.astype(str)), var=var)
+    bulk.uns["unmix"] = {"kind": "bulk", **facts, "messages": [f.sentence for f in findings]}
+    return bulk, findings
+
+
+def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
+    if genes is None or isinstance(genes, pd.DataFrame):
+        return genes
+    return pd.DataFrame(index=pd.Index([str(name) for name in genes], dtype=object))
+
+
+def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a table of fractions given as bulk."""
+    values = table.to_numpy()
+    for sums, width in ((np.nansum(values, 1), values.shape[1]), (np.nansum(values, 0), values.shape[0])):
+        if np.nanmin(values) >= 0 and 1 < width < 200 and any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
+            raise DataError(
+                f"{path.name} looks like a table of fractions: {width} columns whose sums are about {sums[0]:.3g}.",
+                NEED,
+                "give the expression matrix; known fractions belong to --truth",
+            )
+
+
+def _sample_names(samples: pd.Index, path: Path) -> None:
+    if samples.has_duplicates:
+        twice = samples[samples.duplicated()].unique()
+        raise DataError(
+            f"{path.name}: {len(twice)} sample names occur more than once: {show(twice)}.",
+            "one column per sample, each with its own name",
+            "rename or remove the repeated columns (if these are values, the header line is missing)",
+        )
+
+
+def _usable(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """Drop samples with many missing values; say where the others get zeros."""
+    missing = table.isna().to_numpy()
+    share = missing.mean(axis=1)
+    lost = share > MOST_MISSING
+    if lost.all():
+        raise DataError(
+            f"In every sample more than {MOST_MISSING:.0%} of the genes have no value.", NEED, "check the export"
+        )
+    if lost.any():
+        said = (
+            f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped: {show(table.index[lost])}."
+        )
+        findings.append(Finding("mended", "samples", said))
+        table, missing = table[~lost], missing[~lost]
+    if missing.any():
+        sample, gene = np.argwhere(missing)[0]
+        said = (
+            f"{missing.sum():,} missing values in {missing.any(axis=1).sum()} samples set to 0 "
+            f"(first: gene {table.columns[gene]!r}, sample {table.index[sample]!r})."
+        )
+        findings.append(Finding("mended", "missing values", said))
+    if np.isinf(table.to_numpy()).any():
+        raise DataError("The matrix holds infinite values.", "finite numbers", "log(x + 1) instead of log(x)?")
+    return table
+
+
+def _nonnegative(values: np.ndarray, table: pd.DataFrame, path: Path) -> np.ndarray:
+    if (values < 0).any():
+        sample, gene = np.argwhere(values < 0)[0]
+        raise DataError(
+            f"{path.name}: gene {table.columns[gene]!r} in sample {table.index[sample]!r} is negative "
+            f"({values[sample, gene]:g}; {(values < 0).sum():,} such values).",
+            "values of 0 or more, or logarithms declared with --unit",
+            "give counts or TPM before any centring or batch correction",
+        )
+    return values
+
+
+def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, findings: list[Finding]) -> np.ndarray:
+    """Return the names under which genes are summed: the reference's where they meet."""
+    given = {"names": rows.index.to_numpy(dtype=object).astype(str).astype(object)}
+    for column in GENE_NAMES:
+        if column in rows:
+            given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
+    if wanted is None:
+        column = next(
+            (name for name in GENE_NAMES if name in given and gene_ids.kind(given[name]) == "symbol"), "names"
+        )
+        labels = gene_ids.strip_version(given[column])
+    else:
+        found = gene_ids.match(given, wanted)
+        labels = found.names
+        findings.append(Finding("ok", "gene names", f"Gene names were matched {found.how}."))
+    blank = np.isin(labels, ("", "nan", "-", "NA"))
+    labels = np.where(blank, given["names"], labels)
+    kind, of = gene_ids.kind(labels), gene_ids.species(labels)
+    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species by their writing: {of}."))
+    if kind in ("array probe", "Ensembl transcript"):
+        said = f"The rows are named by {kind}s ({show(labels)}), not genes: map them to genes before deconvolution."
+        findings.append(Finding("warning", "identifiers", said))
+    dates = [name for name in labels if gene_ids.EXCEL_DATE.fullmatch(name)]
+    if dates:
+        said = f"{len(dates)} gene names were turned into dates by a spreadsheet ({show(dates)}); they are lost."
+        findings.append(Finding("warning", "identifiers", said))
+    if species != "auto" and of not in ("unknown", species):
+        raise DataError(
+            f"The genes are written as in {of} ({show(labels)}), but --species {species} was declared.",
+            f"{species} gene names",
+            "check the file; names are never changed to upper case, because mouse and human genes differ",
+        )
+    return labels
+
+
+def _sum_duplicates(
+    values: np.ndarray, labels: np.ndarray, rows: pd.DataFrame, average: bool, findings: list[Finding]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return one column per gene, sorted by name, and its annotation."""
+    order, codes, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    sorting = np.argsort(codes, kind="stable")
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    var = pd.DataFrame(index=pd.Index(order, dtype=object))
+    if "length" in rows and pd.api.types.is_numeric_dtype(rows["length"]):
+        var["length"] = np.maximum.reduceat(rows["length"].to_numpy(dtype=float)[sorting], starts)
+    summed = np.add.reduceat(values[:, sorting], starts, axis=1)
+    if average:
+        summed /= sizes
+    if (sizes > 1).any():
+        how = "averaged" if average else "summed"
+        said = (
+            f"{(sizes > 1).sum():,} gene names occur more than once; their {sizes[sizes > 1].sum():,} rows were {how}."
+        )
+        findings.append(Finding("mended", "duplicate genes", said))
+    return np.ascontiguousarray(summed), var
+
+
+def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], path: Path) -> None:
+    """Say how much of the reference is covered; refuse what cannot work."""
+    common = found.isin(wanted.index).sum()
+    share, own = common / len(wanted), common / len(found)
+    absent, foreign = wanted.index[~wanted.index.isin(found)], found[~found.isin(wanted.index)]
+    said = f"{common:,} of the {len(wanted):,} genes of the reference ({share:.0%}) are in the bulk"
+    names = f"not in the bulk: {show(absent) or 'none'}; not in the reference: {show(foreign) or 'none'}"
+    # a small panel whose own genes are mostly known has the right names: warn, do not refuse
+    if (common < FEW_GENES and share < LOW_SHARE) or (share < FEW_SHARE and own < LOW_SHARE):
+        raise DataError(
+            f"{path.name} and the reference have only {common:,} genes in common "
+            f"(of {len(found):,} and {len(wanted):,}; {names}).",
+            f"at least {FEW_GENES} common genes and {FEW_SHARE:.0%} of the reference's",
+            _reason(found, wanted.index),
+        )
+    level = "ok" if share >= LOW_SHARE else "warning"
+    end = "" if level == "ok" else "; less than half: expect poor fractions, and look at the names"
+    findings.append(Finding(level, "coverage", f"{said}{end} ({names})."))
+
+
+def _reason(found: pd.Index, wanted: pd.Index) -> str:
+    """Return the likely reason why names do not meet, and what to do."""
+    kinds, species = [[f(list(names)) for names in (found, wanted)] for f in (gene_ids.kind, gene_ids.species)]
+    if species[0] != species[1] and "unknown" not in species:
+        return (
+            f"the bulk looks {species[0]}, the reference {species[1]}: take a reference of the same species, "
+            "or map orthologs first (names are never changed to upper case)"
+        )
+    if kinds[0] != kinds[1]:
+        return f"the bulk has {kinds[0]} names, the reference {kinds[1]} names: map one to the other"
+    return "check that the rows are genes and that this is the right reference"

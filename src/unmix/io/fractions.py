@@ -1,0 +1,99 @@
+"""Estimated fractions with intervals and trust flags, and the two tables that carry them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.errors import DataError
+from unmix.io import tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+#: What a table holds, and how its first column says so.
+KINDS = {"cell": "cell fraction", "mrna": "mRNA fraction", "purity": "purity", "score": "score"}
+
+
+@dataclass(frozen=True)
+class Fractions:
+    """Estimates of one method for one bulk.
+
+    Attributes
+    ----------
+    values, lower, upper
+        Samples x cell types; the estimate and the ends of its interval.
+    flags
+        One string per sample: ``ok`` or reasons joined by ``;``.
+    kind
+        A key of :data:`KINDS`.
+    level
+        Nominal coverage of the intervals.
+    tables
+        What the method tells beside fractions (see :meth:`unmix.contract.method.Method.tables`), by name.
+    """
+
+    values: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
+    flags: pd.Series
+    kind: str
+    level: float
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def long(self) -> pd.DataFrame:
+        """Return one row per sample and cell type, as in ``fractions_long.tsv``."""
+        import pandas as pd
+
+        samples, types = self.values.shape
+        return pd.DataFrame(
+            {
+                "sample": self.values.index.repeat(types),
+                "cell_type": list(self.values.columns) * samples,
+                "fraction": self.values.to_numpy().ravel(),
+                "lower": self.lower.to_numpy().ravel(),
+                "upper": self.upper.to_numpy().ravel(),
+                "flag": self.flags.to_numpy().repeat(types),
+                "kind": self.kind,
+            }
+        )
+
+
+def write_fractions(fractions: Fractions, wide: Path, long: Path) -> None:
+    """Write ``fractions.tsv`` and ``fractions_long.tsv``."""
+    tables.write_table(fractions.values, wide, index_label=f"sample ({KINDS[fractions.kind]})")
+    tables.write_table(fractions.long().set_index("sample"), long, index_label="sample")
+
+
+def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read ``fractions.tsv``; return samples x cell types and their kind.
+
+    A table of another tool, whose first column does not state a kind, is taken as cell fractions.
+
+    Raises
+    ------
+    DataError
+        If the table holds values that are not numbers.
+    """
+    table = tables.read_table(path)
+    text = table.select_dtypes(exclude="number").columns
+    if len(text):
+        raise DataError(
+            f"{path.name}: column {text[0]!r} holds text",
+            "samples x cell types, numbers only (fractions.tsv, not fractions_long.tsv)",
+            "give the wide table that unmix_predict.py writes",
+        )
+    label = str(table.index.name or "")
+    kind = next((kind for kind, words in KINDS.items() if f"({words})" in label), "cell")
+    return table.rename_axis("sample"), kind
+
+
+def normalised(estimate: np.ndarray) -> np.ndarray:
+    """Return non-negative rows that sum to 1; a row of zeros becomes equal shares."""
+    positive = np.clip(estimate, 0, None)
+    sums = positive.sum(1, keepdims=True)
+    return np.where(sums > 0, positive / np.where(sums > 0, sums, 1), 1 / estimate.shape[1])

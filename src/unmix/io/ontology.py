@@ -1,0 +1,163 @@
+"""The Cell Ontology (or any other in OBO): reading it, finding cell types in it, and adding up fractions along it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.errors import DataError
+from unmix.io import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ontology:
+    """Terms by identifier.
+
+    Attributes
+    ----------
+    names
+        Identifier to name.
+    parents
+        Identifier to the identifiers of its ``is_a`` terms.
+    synonyms
+        Identifier to exact synonyms.
+    """
+
+    names: dict[str, str]
+    parents: dict[str, tuple[str, ...]]
+    synonyms: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How fractions of cell types add up to those of the terms above them.
+
+    Attributes
+    ----------
+    nodes
+        The terms, children before parents.
+    parents
+        Each term's parents.
+    share
+        Cell types x nodes: what of a type's fraction reaches a node.
+    """
+
+    nodes: list[str]
+    parents: list[list[str]]
+    share: np.ndarray
+
+
+def read_obo(path: Path) -> Ontology:
+    """Read the terms of an OBO file that are not obsolete.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or holds no terms.
+    """
+    names, parents, synonyms = {}, {}, {}
+    for stanza in re.split(r"\n(?=\[)", "\n".join(text.lines(path, []))):
+        kind, *lines = stanza.strip().split("\n")
+        tags = [line.split(": ", 1) for line in lines if ": " in line]
+        fields = {tag: value.split(" ! ")[0].strip() for tag, value in tags}
+        if kind != "[Term]" or "id" not in fields or fields.get("is_obsolete") == "true":
+            continue
+        names[fields["id"]] = fields.get("name", fields["id"])
+        parents[fields["id"]] = tuple(re.split(r"[ {!]", value)[0] for tag, value in tags if tag == "is_a")
+        exact = [re.match(r'"(.*)" EXACT', value) for tag, value in tags if tag == "synonym"]
+        synonyms[fields["id"]] = tuple(found[1] for found in exact if found)
+    if not names:
+        raise DataError(
+            f"{path.name}: no terms", "an ontology in OBO format, with [Term] stanzas", "the Cell Ontology is cl.obo"
+        )
+    known = {term: tuple(parent for parent in above if parent in names) for term, above in parents.items()}
+    return Ontology(names, known, synonyms)
+
+
+def find(ontology: Ontology, cell_types: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the term of every cell type that has one: by identifier, name or exact synonym, in any case.
+
+    Parameters
+    ----------
+    ontology
+        Of :func:`read_obo`.
+    cell_types
+        Names.
+    given
+        Names or identifiers of terms for cell types that the ontology calls otherwise.
+
+    Raises
+    ------
+    DataError
+        If a given term is not in the ontology.
+    """
+    table = {_plain(name): term for term, all_names in ontology.synonyms.items() for name in all_names}
+    table |= {_plain(name): term for term, name in ontology.names.items()}
+    table |= {_plain(term): term for term in ontology.names}
+    for cell_type, name in given.items():
+        if _plain(name) not in table:
+            raise DataError(
+                f"{name!r}, given for {cell_type!r}, is not in the ontology",
+                "the identifier, name or exact synonym of a term",
+                f"--set 'nodes.{cell_type}=CL:...'",
+            )
+    wanted = {name: _plain(given.get(name, name)) for name in cell_types}
+    return {name: table[plain] for name, plain in wanted.items() if plain in table}
+
+
+def levels(parents: Mapping[str, Sequence[str]], terms: Mapping[str, str], cell_types: Sequence[str]) -> Levels:
+    """Return how the fractions of cell types reach the terms and all that lie above them.
+
+    A term has its own fraction and that of its children, each divided by the number of the child's parents (UCD's
+    belief propagation). What of a type has no term is lost.
+
+    Parameters
+    ----------
+    parents
+        Term to its parents.
+    terms
+        Cell type to its term.
+    cell_types
+        In the order of the fractions.
+    """
+    order: list[str] = []
+    state: dict[str, bool] = {}
+
+    def visit(term: str) -> None:
+        if term in state:
+            if not state[term]:
+                raise DataError(f"the ontology goes in a circle at {term}", "terms without circles", "check the file")
+            return
+        state[term] = False
+        for parent in parents.get(term, ()):
+            visit(parent)
+        state[term] = True
+        order.append(term)
+
+    for name in cell_types:
+        if name in terms:
+            visit(terms[name])
+    order.reverse()  # children before parents
+    place = {term: i for i, term in enumerate(order)}
+    share = np.zeros((len(cell_types), len(order)))
+    for k, name in enumerate(cell_types):
+        if name in terms:
+            share[k, place[terms[name]]] += 1
+    for i, term in enumerate(order):
+        above = parents.get(term, ())
+        for parent in above:
+            share[:, place[parent]] += share[:, i] / len(above)
+    return Levels(order, [list(parents.get(term, ())) for term in order], share)
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case, with blanks for punctuation and one cell for several."""
+    words = re.sub(r"[^\w+:-]+|_", " ", name).casefold().split()
+    return " ".join("cell" if word == "cells" else word for word in words)

@@ -1,0 +1,259 @@
+"""Read and write tables and h5ad files; what a spreadsheet did to a table is mended here.
+
+Nothing else in unmix opens data files. What was mended stands as sentences in
+``frame.attrs["messages"]``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from unmix.errors import DataError
+from unmix.io import text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from anndata import AnnData
+
+MISSING = ["", "NA", "Na", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "none", "."]
+H5AD = "a complete AnnData file (.h5ad)"
+_EPS = 1e-12
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read a TSV or CSV file, however it was saved.
+
+    The separator is recognised; byte-order marks, Windows line ends, decimal commas, empty lines
+    and empty trailing columns are mended; lines that start with ``#`` are skipped.
+
+    Parameters
+    ----------
+    path
+        TSV or CSV, plain or gzip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        First column as index (str). Columns of numbers are float64 (missing: NaN), the others str.
+        ``attrs["messages"]`` holds a sentence for everything that was mended.
+
+    Raises
+    ------
+    DataError
+        No such file, not a table, empty, ragged, or a cell that is not a number among numbers.
+    """
+    path = Path(path)
+    messages: list[str] = []
+    lines = text.lines(path, messages)
+    separator = text.separator(lines)
+    header, lines = text.header(lines, separator, path)
+    comma = separator != "," and text.decimal_comma(lines[:50], separator)
+    if comma:
+        messages.append(f"{path.name} uses decimal commas; they were read as points.")
+    cells = pd.read_csv(
+        io.StringIO("\n".join(lines)),
+        sep=separator,
+        header=None,
+        names=range(len(header)),
+        index_col=False,
+        dtype={0: str},
+        na_values=dict.fromkeys(range(1, len(header)), MISSING),
+        keep_default_na=False,
+        decimal="," if comma else ".",
+        skipinitialspace=True,
+        low_memory=False,
+        float_precision="round_trip",
+    )
+    rows = cells.pop(0).str.strip()
+    data = {i: text.column(cells[i], header[i], rows, path) for i in cells}
+    frame = pd.DataFrame(data)
+    frame.index = pd.Index(rows.to_numpy(), name=header[0] or None, dtype=object)
+    frame.columns = pd.Index(header[1:], dtype=object)
+    frame.attrs["messages"] = messages
+    return frame
+
+
+def read_label_map(path: Path | str) -> dict[str, str]:
+    """Read a table ``from to`` that renames cell types; an empty ``to`` drops the type.
+
+    Read as any table, but all its cells are names: ``1`` and ``NA`` stay what they are.
+
+    Raises
+    ------
+    DataError
+        Not a table, columns of other names, or a type that is mapped twice.
+    """
+    path = Path(path)
+    lines = text.lines(path, [])
+    separator = text.separator(lines)
+    header, lines = text.header(lines, separator, path)
+    if missing := [name for name in ("from", "to") if name not in header]:
+        raise DataError(
+            f"{path.name} has no column {missing[0]!r}; it has {', '.join(header)}",
+            "a table with the columns from, to",
+            "name the columns so, in a first line",
+        )
+    cells = pd.read_csv(
+        io.StringIO("\n".join(lines)), sep=separator, header=None, names=header, dtype=str, keep_default_na=False
+    )
+    names = {column: cells[column].fillna("").str.strip() for column in ("from", "to")}
+    twice = names["from"][names["from"].duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{path.name}: {twice.iloc[0]!r} stands there twice", "one line per cell type", "keep one of the lines"
+        )
+    return dict(zip(names["from"], names["to"], strict=True))
+
+
+def write_table(frame: pd.DataFrame, path: Path | str, index_label: str = "") -> None:
+    """Write a TSV with the same bytes for the same values (gzip when the name ends in .gz).
+
+    Numbers are the shortest text that reads back to the same number; missing values are ``NA``.
+
+    Parameters
+    ----------
+    frame
+        What to write, with its index as first column.
+    path
+        Where to write it.
+    index_label
+        Header of the first column.
+    """
+    text = frame.to_csv(sep="\t", index_label=index_label, lineterminator="\n", na_rep="NA")
+    data = text.encode("utf-8")
+    Path(path).write_bytes(gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
+
+
+def read_h5ad(path: Path | str) -> AnnData:
+    """Read an h5ad file.
+
+    Parameters
+    ----------
+    path
+        An AnnData file.
+
+    Raises
+    ------
+    DataError
+        No such file, truncated, not HDF5, or without X.
+    """
+    import anndata
+
+    path = Path(path)
+    check_hdf5(path)
+    with readable(path), warnings.catch_warnings():
+        for category in (FutureWarning, PendingDeprecationWarning):  # AnnData, of the parts of old files
+            warnings.simplefilter("ignore", category)
+        data = anndata.read_h5ad(path)
+    if data.X is None and data.raw is None and not data.layers:
+        raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
+    return data
+
+
+def check_hdf5(path: Path) -> None:
+    """Raise DataError unless the file begins as HDF5 does."""
+    with text.open_binary(path) as file:
+        head = file.read(8)
+    if not head:
+        raise DataError(f"{path.name} is empty (0 bytes).", H5AD, "copy or make the file again")
+    if head != b"\x89HDF\r\n\x1a\n":
+        raise DataError(f"{path.name} is not an HDF5 file.", H5AD, "check that this is the file you meant")
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what HDF5 and AnnData raise for damaged files into a DataError."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        cause = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
+        raise DataError(
+            f"{path.name} cannot be read: it is truncated or not an h5ad ({cause}).",
+            H5AD,
+            "copy the file again and compare its size and checksum with the original",
+        ) from error
+
+
+def is_h5ad(path: Path | str) -> bool:
+    """Say whether a file is HDF5, or is named as if it were."""
+    path = Path(path)
+    if path.suffix.lower() in {".h5ad", ".h5"}:
+        return True
+    with text.open_binary(path) as file:
+        return file.read(4) == b"\x89HDF"
+
+
+def read_truth(path: Path | str, kind: str = "cell", samples: Collection[str] | None = None) -> pd.DataFrame:
+    """Read known fractions.
+
+    Parameters
+    ----------
+    path
+        TSV/CSV (samples x types, or transposed when `samples` are found in its columns), or an
+        h5ad of pseudobulk with ``obsm["cell_fractions"]`` and ``obsm["mrna_fractions"]``.
+    kind
+        ``cell`` or ``mrna``: which truth of a pseudobulk is taken.
+    samples
+        Sample names, to recognise a transposed table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        samples x types, float64.
+
+    Raises
+    ------
+    DataError
+        Text among the numbers, negative fractions, duplicate names, or no such truth in the h5ad.
+    """
+    path = Path(path)
+    if is_h5ad(path):
+        data = read_h5ad(path)
+        key = f"{kind}_fractions"
+        if key not in data.obsm:
+            raise DataError(
+                f"{path.name} has no obsm['{key}'] (found: {text.show(list(data.obsm)) or 'nothing'}).",
+                "pseudobulk made by unmix_simulate.py, or a table of samples x cell types",
+                "give the truth as TSV",
+            )
+        truth = data.obsm[key]
+        if not isinstance(truth, pd.DataFrame):
+            types = data.uns.get("unmix", {}).get("cell_types", range(truth.shape[1]))
+            truth = pd.DataFrame(truth, index=data.obs_names, columns=[str(name) for name in types])
+        return truth.astype(float)
+    truth = read_table(path)
+    if samples is not None:
+        wanted = {str(name) for name in samples}
+        if len(wanted & set(truth.columns)) > len(wanted & set(truth.index)):
+            truth = truth.T
+    words = [name for name in truth if truth[name].dtype == object]
+    if words:
+        raise DataError(
+            f"{path.name}: column {words[0]!r} holds text.",
+            "samples x cell types, numbers only",
+            "remove the columns that hold no fractions",
+        )
+    truth = truth.astype(float)
+    if (low := truth.stack()).lt(-_EPS).any():
+        sample, name = low[low < -_EPS].index[0]
+        raise DataError(
+            f"{path.name}: the fraction of {name!r} in sample {sample!r} is negative ({low[sample, name]:g}).",
+            "fractions of 0 or more",
+            "correct the table",
+        )
+    for axis, names in (("sample", truth.index), ("cell type", truth.columns)):
+        if names.has_duplicates:
+            raise DataError(
+                f"{path.name}: the {axis} {names[names.duplicated()][0]!r} occurs twice.",
+                f"every {axis} once",
+                "rename or remove the second one",
+            )
+    return truth

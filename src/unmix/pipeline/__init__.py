@@ -1,0 +1,1 @@
+"""What the Nextflow pipeline is given."""

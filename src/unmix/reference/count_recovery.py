@@ -1,0 +1,143 @@
+"""Recognise and recover the counts of single cells from normalised or logged values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from unmix.io.units import BASES, LOG_MAX, PREFIX
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+#: Share of a cell's values that must be near multiples of its smallest one to call them counts.
+NEAR_SHARE = 0.9
+#: How near: values stored with three decimals of a logarithm are off by up to 0.2 %.
+NEAR, NEAR_UP_TO = 0.05, 20
+
+
+class Scale(NamedTuple):
+    """What a matrix of cells holds.
+
+    ``kind``: ``raw`` (counts), ``recovered`` (counts can be recovered), ``normalised`` (linear
+    values with an unknown scale per cell) or ``scaled`` (expression is lost). ``log``: the base to
+    undo, or ``none``.
+    """
+
+    kind: str
+    log: str
+
+    @property
+    def rank(self) -> int:
+        """Order of preference, best first."""
+        return ("raw", "recovered", "normalised", "scaled").index(self.kind)
+
+
+def recognise(some: sparse.csr_matrix) -> Scale:
+    """Recognise what a matrix holds from some of its rows.
+
+    Parameters
+    ----------
+    some
+        cells x genes.
+
+    Returns
+    -------
+    Scale
+        For logarithms, the base under which every cell's values are multiples of its smallest
+        one (a single molecule); failing that, the base under which cells have equal sums; failing
+        that the natural logarithm, which single-cell tools use.
+    """
+    values = some.data[some.data != 0]
+    if not values.size or values.min() < 0:
+        return Scale("scaled", "none")
+    if np.mean(values == np.round(values)) > 0.999:
+        return Scale("raw", "none")
+    bases = ["none"] if values.max() > LOG_MAX else ["e", "2", "10", "none"]
+    shares = [_near_share(some, base) for base in bases]
+    best = int(np.argmax(shares))
+    if shares[best] >= NEAR_SHARE:
+        return Scale("recovered", bases[best])
+    if bases == ["none"]:
+        return Scale("normalised", "none")
+    spreads = []
+    for base in bases[:-1]:
+        sums = np.asarray(undo(some, base).sum(axis=1)).ravel()
+        spreads.append(np.std(sums) / max(np.mean(sums), 1e-9))
+    steady = int(np.argmin(spreads))
+    return Scale("normalised", bases[steady] if spreads[steady] < 0.05 else "e")
+
+
+def undo(matrix: sparse.csr_matrix, base: str) -> sparse.csr_matrix:
+    """Return base**x - 1 of the non-zero values (x itself for base ``none``), as float64."""
+    matrix = matrix.astype(np.float64)
+    if base != "none":
+        matrix.data = np.expm1(matrix.data * np.log(BASES[base]))
+    return matrix
+
+
+def recover(matrix: sparse.csr_matrix, scale: Scale) -> sparse.csr_matrix:
+    """Return counts (``raw``, ``recovered``) or linear values (``normalised``) of some cells.
+
+    Parameters
+    ----------
+    matrix
+        cells x genes.
+    scale
+        What :func:`recognise` found.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32.
+    """
+    if scale.kind == "raw":
+        return matrix.astype(np.float32)
+    matrix = undo(matrix, scale.log)
+    matrix.eliminate_zeros()
+    if scale.kind == "recovered":
+        sizes = np.diff(matrix.indptr)
+        unit = np.repeat(_smallest(matrix), sizes)
+        whole = np.round(matrix.data / unit)
+        # one molecule estimated from all values: rounding of the smallest one does not grow with the count
+        rows = np.repeat(np.arange(len(sizes)), sizes)
+        over, under = (np.bincount(rows, x, len(sizes)) for x in (matrix.data * whole, whole * whole))
+        refined = np.repeat(np.divide(over, under, out=np.ones_like(over), where=under > 0), sizes)
+        matrix.data = np.round(matrix.data / refined)
+    return matrix.astype(np.float32)
+
+
+def say(scale: Scale, name: str) -> str:
+    """Return a sentence about what was found and done."""
+    log = next((f"{prefix}(x + 1)" for prefix, base in PREFIX.items() if base == scale.log), "")
+    if scale.kind == "raw":
+        return f"{name} holds counts."
+    if scale.kind == "recovered":
+        what = f"logarithms, {log}," if log else "normalised values"
+        return f"{name} holds {what} of scaled counts: undone, and whole counts recovered cell by cell."
+    what = f"logarithms, {log}: undone; the" if log else "linear values that are no counts: the"
+    return f"{name} holds {what} counts cannot be recovered, so every cell keeps its own scale."
+
+
+def _smallest(matrix: sparse.csr_matrix) -> np.ndarray:
+    """Return the smallest stored value of every row (1 for an empty row)."""
+    filled = np.diff(matrix.indptr) > 0
+    smallest = np.ones(matrix.shape[0])
+    if filled.any():
+        smallest[filled] = np.minimum.reduceat(matrix.data, matrix.indptr[:-1][filled])
+    return smallest
+
+
+def _near_share(some: sparse.csr_matrix, base: str) -> float:
+    """Return how much of the small values (2 to 20 molecules) lies near whole numbers, per cell."""
+    linear = undo(some, base)
+    linear.eliminate_zeros()
+    sizes = np.diff(linear.indptr)
+    ratio = linear.data / np.repeat(_smallest(linear), sizes)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    tell = (ratio > 1.01) & (ratio < NEAR_UP_TO)
+    near = tell & (np.abs(ratio - np.round(ratio)) < NEAR)
+    told = np.bincount(rows[tell], minlength=len(sizes))
+    share = np.bincount(rows[near], minlength=len(sizes))[told > 0] / told[told > 0]
+    return float(np.median(share)) if share.size else 0.0

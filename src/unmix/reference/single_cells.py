@@ -1,0 +1,241 @@
+"""Read single cells from h5ad, 10x or tables, a few thousand rows at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from unmix.errors import DataError
+from unmix.io import gene_ids, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+
+#: Non-zero values read at once: bounds the memory of a pass (16 bytes each, with copies).
+CHUNK_VALUES = 1 << 23
+#: Rows looked at to recognise counts, logarithms or scaled values.
+LOOK_ROWS = 200
+
+
+@dataclass
+class Matrix:
+    """One matrix of a file, in memory or on disk, with the description of its genes.
+
+    ``data`` is a scipy or numpy matrix, an h5py dataset, or an h5py group of a sparse matrix
+    (``data``, ``indices``, ``indptr``).
+    """
+
+    name: str
+    data: Any
+    var: pd.DataFrame
+    columns_first: bool = False
+
+    def rows(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
+        """Yield the `wanted` rows (sorted indices) as CSR, in order, reading the file once."""
+        try:
+            if not hasattr(self.data, "keys"):
+                yield from self._dense_or_memory(wanted)
+            elif self.columns_first:
+                yield self._columns(wanted)
+            else:
+                yield from self._sparse(wanted)
+        except OSError as error:
+            raise DataError(f"{self.name} is damaged on disk ({error}).", tables.H5AD, "copy the file again") from error
+
+    def _sparse(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
+        indptr = self.data["indptr"][:]
+        for chunk in _cut(indptr, wanted):
+            first, last = chunk[0], chunk[-1] + 1
+            start, end = indptr[first], indptr[last]
+            block = sparse.csr_matrix(
+                (self.data["data"][start:end], self.data["indices"][start:end], indptr[first : last + 1] - start),
+                shape=(last - first, len(self.var)),
+            )
+            yield block[chunk - first]
+
+    def _columns(self, wanted: np.ndarray) -> sparse.csr_matrix:
+        """Read a matrix stored by columns: all columns, a few at a time, keeping the wanted rows."""
+        indptr = self.data["indptr"][:]
+        n_rows = int(_shape(self.data)[0])
+        kept = []
+        for chunk in _cut(indptr, np.arange(len(self.var))):
+            start, end = indptr[chunk[0]], indptr[chunk[-1] + 1]
+            pointers = indptr[chunk[0] : chunk[-1] + 2] - start
+            block = sparse.csc_matrix(
+                (self.data["data"][start:end], self.data["indices"][start:end], pointers),
+                shape=(n_rows, len(chunk)),
+            )
+            kept.append(block.tocsr()[wanted])
+        return sparse.hstack(kept, format="csr")
+
+    def _dense_or_memory(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
+        step = max(1, CHUNK_VALUES // max(1, len(self.var)))
+        if isinstance(self.data, np.ndarray) or sparse.issparse(self.data):
+            for at in range(0, len(wanted), step):
+                yield sparse.csr_matrix(self.data[wanted[at : at + step]])
+            return
+        for start in range(0, self.data.shape[0], step):
+            chunk = wanted[(wanted >= start) & (wanted < start + step)]
+            if chunk.size:
+                yield sparse.csr_matrix(self.data[start : start + step][chunk - start])
+
+    def look(self, n_cells: int) -> sparse.csr_matrix:
+        """Return some rows from all over the matrix."""
+        wanted = np.unique(np.linspace(0, n_cells - 1, min(LOOK_ROWS, n_cells)).astype(int))
+        return sparse.vstack(list(self.rows(wanted)), format="csr")
+
+
+@dataclass
+class Cells:
+    """The cells of one file: their annotation (column by column) and the matrices it holds."""
+
+    name: str
+    obs_names: pd.Index
+    keys: list[str]
+    annotation: Any
+    matrices: list[Matrix]
+
+    def column(self, key: str) -> pd.Series:
+        """Return one annotation of the cells as str; missing values are ``""``."""
+        values = self.annotation(key)
+        texts = pd.Series(np.asarray(values, dtype=object), index=self.obs_names)
+        return texts.where(texts.notna(), "").astype(str).replace("nan", "")
+
+
+def read_cells(path: Path | str, cells: Path | str | None = None) -> Cells:
+    """Open single cells without reading their matrix.
+
+    Parameters
+    ----------
+    path
+        h5ad (streamed), a 10x folder or .h5, or a table of counts (cells x genes or transposed;
+        columns of text are annotations of the cells).
+    cells
+        A table whose first column holds the cells' names and the others annotate them.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or `cells` names none of its cells.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = _in_memory(_read_10x(path), path.name)
+    elif tables.is_h5ad(path):
+        found = _open_h5ad(path)
+    else:
+        found = _in_memory(_read_table(path), path.name)
+    return found if cells is None else annotate(found, tables.read_table(cells), Path(cells).name)
+
+
+def _open_h5ad(path: Path) -> Cells:
+    """Open an h5ad for streaming; files of an old format are read whole."""
+    import h5py
+    from anndata.io import read_elem
+
+    tables.check_hdf5(path)
+    with tables.readable(path):
+        file = h5py.File(path, "r")
+        if "matrix" in file:
+            return _in_memory(_read_10x(path), path.name)
+        obs = file.get("obs")
+        if not isinstance(obs, h5py.Group) or "encoding-type" not in file.attrs:
+            file.close()
+            return _in_memory(tables.read_h5ad(path), path.name)
+        nodes = [("X", file.get("X"), "var"), ("raw.X", file.get("raw/X"), "raw/var")]
+        nodes[:0] = [(f"layers[{name!r}]", node, "var") for name, node in file.get("layers", {}).items()]
+        matrices = [
+            Matrix(name, node, read_elem(file[var]), "csc" in str(node.attrs.get("encoding-type", "")))
+            for name, node, var in nodes
+            if node is not None and _shape(node) is not None
+        ]
+        index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
+        keys = [str(key) for key in obs.attrs["column-order"]]
+        return Cells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(matrices, path.name))
+
+
+def _in_memory(data: AnnData, name: str) -> Cells:
+    matrices = [Matrix(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
+    if data.X is not None:
+        matrices.append(Matrix("X", data.X, data.var))
+    if data.raw is not None:
+        matrices.append(Matrix("raw.X", data.raw.X, data.raw.var))
+    obs_names = pd.Index(data.obs_names.astype(str))
+    return Cells(name, obs_names, [str(key) for key in data.obs], lambda key: data.obs[key], _need(matrices, name))
+
+
+def _need(matrices: list[Matrix], name: str) -> list[Matrix]:
+    if not matrices or not any(min(_shape(matrix.data)) for matrix in matrices):
+        raise DataError(f"{name} holds no matrix of cells x genes.", "counts in X", "write the counts to X")
+    return matrices
+
+
+def _shape(node: Any) -> tuple[int, ...] | None:
+    shape = getattr(node, "shape", None)
+    return tuple(node.attrs["shape"]) if shape is None and "shape" in node.attrs else shape
+
+
+def _cut(indptr: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut sorted rows into runs whose span on disk holds at most CHUNK_VALUES values."""
+    at = 0
+    while at < len(wanted):
+        limit = indptr[wanted[at]] + CHUNK_VALUES
+        end = max(at + 1, int(np.searchsorted(indptr[wanted + 1], limit, side="right")))
+        yield wanted[at:end]
+        at = end
+
+
+def _read_10x(path: Path) -> AnnData:
+    import scanpy
+
+    need = "the folder of matrix.mtx, features.tsv and barcodes.tsv, or the .h5, that Cell Ranger writes"
+    try:
+        data = scanpy.read_10x_mtx(path) if path.is_dir() else scanpy.read_10x_h5(path)
+    except (OSError, KeyError, ValueError, IndexError, EOFError) as error:
+        raise DataError(f"{path.name} cannot be read as 10x output ({error}).", need, "check the path") from error
+    data.X = sparse.csr_matrix(data.X)
+    return data
+
+
+def _read_table(path: Path) -> AnnData:
+    """Read a table of counts; which side holds the genes is seen from their names."""
+    import anndata
+
+    table = tables.read_table(path)
+    text = np.array([not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes])
+    numbers, obs = table.loc[:, ~text], table.loc[:, text]
+    if numbers.shape[1] == 0:
+        raise DataError(f"{path.name} holds no column of numbers.", "counts of cells x genes", "check the file")
+    if gene_ids.likeness(list(numbers.index)) > gene_ids.likeness(list(numbers.columns)):
+        numbers, obs = numbers.T, pd.DataFrame(index=numbers.columns)
+    if numbers.isna().to_numpy().any():
+        raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
+    obs.index = obs.index.astype(str)
+    var = pd.DataFrame(index=numbers.columns.astype(str))
+    return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)
+
+
+def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
+    """Return the cells with the annotation of a table of that name.
+
+    Raises
+    ------
+    DataError
+        The table names none of the cells.
+    """
+    if not table.index.isin(found.obs_names).any():
+        raise DataError(
+            f"{name} names none of the cells of {found.name} (its first is {table.index[0]!r}, "
+            f"the first cell is {found.obs_names[0]!r}).",
+            "the cells' names in the first column",
+            "check that both come from the same data set",
+        )
+    table = table[~table.index.duplicated()].reindex(found.obs_names)
+    return Cells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices)

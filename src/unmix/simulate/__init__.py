@@ -1,0 +1,1 @@
+"""Pseudobulk with known fractions."""

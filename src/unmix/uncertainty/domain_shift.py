@@ -1,0 +1,144 @@
+"""How far a sample's expression lies from any mix of the reference's cell types; what that says of trust.
+
+The distance of a sample is the standard deviation, over expressed genes, of the logarithm of its expression over that
+of the best non-negative mix of the types. It depends on that sample and on the model alone. A sample is flagged when it
+is further away than 99 % of held-out mixes whose every gene a platform has multiplied by exp(N(0, 1)).
+
+What it can tell, measured: PBMC bulk against PBMC references passes (0.74 and 0.88 of thresholds 0.87 and 0.96), bulk
+of islets or cell lines is flagged (0.98 to 1.24). A single type that is missing from the reference is hard to tell,
+since real platforms differ from a reference by more than a fifth of unknown cells does: how much of one is noticed is
+measured on each reference by leaving its types out in turn, and stands in the report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.io.units import per_million
+from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.recipe import Simulation
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
+
+#: Counts per million added before logarithms; genes below it on both sides are not expressed.
+OFFSET = 10.0
+#: Platform noise of the held-out mixes that set the threshold, and of those by which intervals are calibrated.
+FAR, CALIBRATED = 1.0, 0.5
+NUMBER, QUANTILE = 100, 0.99
+#: What another laboratory adds to the errors (standard deviation, in units of `uncertainty`'s scale), in full for
+#: samples so much further than the typical distance; by benchmarks/laboratories.py.
+ELSEWHERE, CERTAIN = 0.18, 0.2
+#: Shares of cells of a type that the reference lacks at which the flag is tried, on so many mixes of so many types.
+UNKNOWN, TRIED_MIXES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
+#: Share of samples in which the flag must be raised to say that it detects.
+DETECTED = 0.8
+
+
+def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
+    """Return the distance of each sample from the mixes of the types (natural log).
+
+    Parameters
+    ----------
+    expression
+        Samples x genes, linear, any scale.
+    signature
+        Types x genes, linear, over the same genes.
+    """
+    from scipy.optimize import nnls
+
+    weight = 1 / np.sqrt(signature.mean(0) + OFFSET)
+    distances = np.zeros(len(expression))
+    for i, sample in enumerate(expression):
+        scaled = per_million(sample)
+        mix = per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
+        expressed = (scaled > OFFSET) | (mix > OFFSET)
+        distances[i] = np.log((scaled + OFFSET) / (mix + OFFSET))[expressed].std() if expressed.any() else np.inf
+    return distances
+
+
+def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the arrays that a model needs: the signature over all genes, the threshold and the typical distance."""
+    signature = cells.signature()
+    distances = {}
+    for platform in (FAR, CALIBRATED):
+        recipe = Simulation(sparse=0.5, cells=500, platform=platform)
+        distances[platform] = distance(Mixer(held_out, recipe, rng).draw(NUMBER, rng).expression, signature)
+    threshold = np.quantile(distances[FAR], [QUANTILE])
+    return {
+        "trust.signature": signature.astype(np.float32),
+        "trust.threshold": threshold,
+        "trust.typical": np.median(distances[CALIBRATED], keepdims=True),
+        "trust.detected": detected(cells, held_out, signature, threshold[0], rng),
+    }
+
+
+def detected(
+    cells: Reference, held_out: Reference, signature: np.ndarray, threshold: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return, for every share of `UNKNOWN`, the share of mixes flagged when that much is of a type left out.
+
+    Measured on the user's own reference: types are left out of the signature in turn, held-out cells of them are mixed
+    in, and a platform (FAR) multiplies every gene.
+    """
+    types = len(cells.cell_types)
+    left_out = rng.permutation(np.flatnonzero(np.bincount(held_out.type_of, minlength=types)))[:TRIED_TYPES]
+    flagged = np.zeros((len(UNKNOWN), len(left_out)))
+    for column, k in enumerate(left_out):
+        for row, share in enumerate(UNKNOWN):
+            recipe = Simulation(cells=500, platform=FAR, unknown=share, hidden=(cells.cell_types[k],))
+            mixes = Mixer(held_out, recipe, rng).draw(TRIED_MIXES, rng).expression
+            flagged[row, column] = (distance(mixes, np.delete(signature, k, axis=0)) > threshold).mean()
+    return flagged.mean(1)
+
+
+def detection_limit(model: Model) -> float | None:
+    """Return the least share of an unknown type that is flagged in most samples (`DETECTED`); None if none is."""
+    found = model.arrays.get("trust.detected", np.zeros(len(UNKNOWN))) >= DETECTED
+    sure = [share for share, _ in zip(UNKNOWN, found, strict=True) if found[UNKNOWN.index(share) :].all()]
+    return min(sure, default=None)
+
+
+def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
+    """Return the distance of each sample of a bulk, over the genes of the reference that it has."""
+    genes = np.array(model.facts["trust_genes"])
+    places = bulk.var_names.get_indexer(genes)
+    found = places >= 0
+    return distance(np.asarray(bulk.X)[:, places[found]], model.profiles(genes[found]))
+
+
+def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return which of the samples with these distances are further away than the threshold."""
+    return values > model.arrays["trust.threshold"][0]
+
+
+def widening(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return by how much the intervals of samples with these distances grow: 1 or more.
+
+    Intervals are calibrated on mixes of the typical distance. A sample twice as far from the reference gets
+    intervals twice as wide (our choice: real platforms differ more than simulated ones, and nothing but the
+    distance tells by how much without a truth).
+    """
+    return np.maximum(1.0, _times_typical(model, values))
+
+
+def elsewhere(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the scaled errors that samples of these distances have from another laboratory.
+
+    The level of a type is off by what its cells or their markers yield there, whatever the distance (our choice: 90 %
+    intervals of nnls and dwls held .83 of such mixes instead of .71, benchmarks/laboratories.py). Samples as near as
+    mixes of the reference's own donors have none of it, nor have methods whose intervals were set on real samples.
+    """
+    if model.facts["calibration"]["held_out"] == "calibration samples":
+        return np.zeros(len(values))
+    return ELSEWHERE * np.clip((_times_typical(model, values) - 1) / CERTAIN, 0, 1)
+
+
+def _times_typical(model: Model, values: np.ndarray) -> np.ndarray:
+    """Return distances in units of that of the mixes by which intervals are calibrated; infinite ones are large."""
+    return np.minimum(values, 1e6) / max(model.arrays["trust.typical"][0], 1e-6)

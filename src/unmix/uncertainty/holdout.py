@@ -1,0 +1,92 @@
+"""What is held out of training, and how far off a method is there: the calibration of its intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.contract.alignment import per_base
+from unmix.io.fractions import normalised
+from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.recipe import Simulation
+from unmix.uncertainty import conformal, domain_shift
+
+if TYPE_CHECKING:
+    from unmix.contract.method import Method
+    from unmix.contract.model import Model
+    from unmix.reference import Reference
+
+#: Share of donors (or cells) held out of training.
+HELD_OUT = 0.25
+#: Held-out mixes by which intervals are calibrated, and as many for a quick training.
+MIXES, QUICK_MIXES = 500, 120
+#: Groups of donors of which each is held out once, for methods that are fitted in no time.
+FOLDS = 4
+#: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
+#: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
+RECIPE = Simulation(sparse=0.5, cells=500, platform=domain_shift.CALIBRATED, subtypes="dirichlet")
+
+
+def scores(
+    method: Method, model: Model, held_out: Reference, mixes: int, rng: np.random.Generator, device: str
+) -> np.ndarray:
+    """Return the calibration scores of a model on mixes of held-out cells (mixes x types).
+
+    Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
+    """
+    import pandas as pd
+
+    genes = pd.Index(held_out.genes).get_indexer(model.genes)
+    types = pd.Index(held_out.cell_types).get_indexer(model.cell_types)
+    drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
+    present = genes >= 0
+    seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
+    seen = per_base(model, seen)
+    truth = np.where(types >= 0, drawn.truth(model.kind)[:, types], np.nan)
+    estimate = normalised(method.estimate(model, seen, present, device))
+    return conformal.scores(*method.bounds(model, seen, present, device, estimate), truth)
+
+
+def split(cells: Reference, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
+    """Split cells into training and held-out ones, by donor where donors are known, else by cell within types.
+
+    A type that only one side would have is split by cell, so that every type is on both sides; the single cell
+    of a type serves on both.
+
+    Parameters
+    ----------
+    cells
+        Of the reference.
+    rng
+        Orders donors and cells.
+    folds
+        1: a quarter is held out, by donor if there are three, since a network that learns from one donor would be
+        much worse than one that learns from all. More: every donor is held out once, in up to so many groups.
+
+    Returns
+    -------
+    Masks of training and of held-out cells for each fold, and whether donors were held out.
+    """
+    donors = rng.permutation(len(cells.donors))
+    by_donor = len(donors) >= (3 if folds == 1 else 2)
+    if not by_donor:
+        groups = [np.array([], int)]
+    elif folds == 1:
+        groups = [donors[: max(1, round(HELD_OUT * len(donors)))]]
+    else:
+        groups = np.array_split(donors, min(folds, len(donors)))
+    return [_masks(cells, np.isin(cells.donor_of, group), rng) for group in groups], by_donor
+
+
+def _masks(cells: Reference, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and held-out masks in which every type is on both sides."""
+    learned = ~held
+    for k in range(len(cells.cell_types)):
+        members = np.flatnonzero(cells.type_of == k)
+        if held[members].any() and learned[members].any():
+            continue
+        chosen = rng.permutation(members)[: max(1, round(HELD_OUT * len(members)))]
+        held[members] = np.isin(members, chosen)
+        learned[members] = ~held[members] if len(members) > 1 else True
+    return learned, held

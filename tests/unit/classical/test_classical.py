@@ -1,0 +1,256 @@
+"""Tests of unmix.solvers, of the base of classical methods, and of what is particular to single ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import engine
+from unmix.classical.solvers import em, gibbs, nonnegative, nu_svr, softmax_map, sum_constrained, weighted_nonnegative
+from unmix.errors import NotApplicable
+from unmix.methods.bayesprism import UNINFORMATIVE
+from unmix.methods.dwls import Recipe as DWLS
+from unmix.methods.dwls import dwls
+from unmix.methods.nusvr import Recipe as NuSVR
+from unmix.methods.nusvr import cibersort
+from unmix.methods.ols import abbas
+from unmix.methods.ridge import ridge
+from unmix.reference.markers import find_markers
+from unmix.simulate.pseudobulk import pseudobulk
+from unmix.simulate.recipe import Simulation
+from unmix.simulate.toy import toy
+
+#: Classical methods that need no more than a reference.
+UNBIASED = ["bayesprism", "bisque", "dtangle", "dwls", "epic", "mead", "music", "nmf", "nnls", "nusvr", "ols"]
+UNBIASED += ["quantiseq", "ridge", "rnasieve", "scdc"]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy()
+
+
+def mixture(rng, genes=200, types=5, noise=0.0):
+    signature = rng.lognormal(0, 1.5, (genes, types))
+    fractions = rng.dirichlet(np.ones(types))
+    return signature, fractions, signature @ fractions * np.exp(noise * rng.standard_normal(genes))
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+@pytest.mark.parametrize("total", [0.6, 1.0, 1.7])
+def test_sum_constraint_holds_and_nothing_feasible_is_better(rng, exactly, total):
+    signature, fractions, _ = mixture(rng, genes=30)
+    target = total * signature @ fractions + 0.1 * rng.standard_normal(30)
+    found = sum_constrained(signature, target, exactly=exactly)
+    assert (found >= 0).all()
+    assert found.sum() <= 1 + 1e-9
+    assert not exactly or np.isclose(found.sum(), 1)
+    for other in rng.dirichlet(np.full(5, 0.5), 500) * (1 if exactly else rng.random((500, 1))):
+        step = 0.99 * found + 0.01 * other  # the problem is convex: the optimum is where no step is downhill
+        assert ((signature @ found - target) ** 2).sum() <= ((signature @ step - target) ** 2).sum() + 1e-9
+
+
+def test_sum_constraint_survives_equal_types_and_an_empty_design():
+    equal = sum_constrained(np.ones((4, 2)), np.ones(4), exactly=True)
+    assert np.isclose(equal.sum(), 1)
+    assert np.allclose(sum_constrained(np.zeros((4, 2)), np.ones(4), exactly=True), 0.5)
+
+
+@pytest.mark.parametrize("nu", [0.25, 0.5, 0.75])
+def test_nu_svr_reaches_the_optimum_that_libsvm_approaches(rng, nu):
+    from sklearn.svm import NuSVR as LibSVM
+
+    signature, _, sample = mixture(rng, noise=0.5)
+    design = (signature - signature.mean()) / signature.std()
+    target = (sample - sample.mean()) / sample.std()
+    reference = LibSVM(nu=nu, C=1.0, kernel="linear", tol=1e-7).fit(design, target).coef_[0]
+    assert np.allclose(nu_svr(design, target, nu), reference, atol=1e-4)
+
+
+def test_nu_svr_ignores_the_order_of_genes(rng):
+    signature, _, sample = mixture(rng, noise=0.5)
+    order = rng.permutation(len(sample))
+    assert np.allclose(nu_svr(signature, sample, 0.5), nu_svr(signature[order], sample[order], 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        nonnegative,
+        abbas,
+        lambda signature, sample: ridge(signature, sample, 1e-9),
+        lambda signature, sample: cibersort(signature, sample, NuSVR()),
+        lambda signature, sample: dwls(signature, sample, DWLS()),
+        lambda signature, sample: sum_constrained(signature, sample, exactly=True),
+    ],
+    ids=["nnls", "ols", "ridge", "nusvr", "dwls", "constrained"],
+)
+def test_a_mixture_without_noise_is_recovered(rng, solve):
+    signature, fractions, sample = mixture(rng)
+    found = solve(signature, sample)
+    assert np.allclose(found / found.sum(), fractions, atol=0.01)
+
+
+def test_abbas_drops_the_most_negative_first():
+    signature = np.array([[1.0, 0.9, 0], [0, 0.5, 0], [0, 0, 1], [0.2, 0.4, 0.1]])
+    sample = np.array([1.0, -0.5, 0.5, 0])
+    found = abbas(signature, sample)
+    assert (found >= 0).all()
+    assert found[1] == 0
+
+
+def test_ridge_draws_similar_types_together(rng):
+    signature, _, _ = mixture(rng, types=2)
+    signature[:, 1] = signature[:, 0] * np.exp(0.02 * rng.standard_normal(200))
+    sample = signature @ [0.5, 0.5] * np.exp(0.3 * rng.standard_normal(200))
+    free, penalised = nonnegative(signature, sample), ridge(signature, sample, 0.01)
+    assert abs(penalised[0] - penalised[1]) < abs(free[0] - free[1])
+
+
+def test_weighted_regression_trusts_genes_that_donors_share(rng):
+    signature, fractions, sample = mixture(rng)
+    odd = np.arange(200) % 4 == 0
+    sample[odd] *= 3
+    variance = np.where(odd[:, None], signature**2, 1e-6)
+    found = weighted_nonnegative(signature, sample, variance, np.ones(5), nu=1e-4, eps=1e-6)
+    plain = nonnegative(signature, sample)
+    assert np.abs(found - fractions).max() < 0.5 * np.abs(plain / plain.sum() - fractions).max()
+
+
+def test_dwls_finds_a_rare_type_of_low_expression(rng):
+    signature = rng.lognormal(0, 0.1, (60, 2)) * np.where(np.arange(60)[:, None] < 30, [100, 0.01], [0.01, 1])
+    sample = signature @ [0.95, 0.05] * np.exp(0.2 * rng.standard_normal(60)) + 1e-6
+    found = dwls(signature, sample, DWLS())
+    assert abs(found[1] / found.sum() - 0.05) < 0.02
+
+
+def test_em_is_the_mean_of_the_gibbs_sampler(rng):
+    signature, fractions, _ = mixture(rng)
+    profiles = (signature / signature.sum(0)).T
+    reads = rng.poisson(2e5 * fractions @ profiles).astype(float)
+    sampled, assigned = gibbs(reads, profiles, 300, 100)
+    assert np.allclose(em(reads, profiles, 500), sampled, atol=0.01)
+    assert np.allclose(assigned.sum(0), reads)
+    assert np.array_equal(gibbs(reads, profiles, 20, 10)[0], gibbs(reads, profiles, 20, 10)[0])
+
+
+def test_updated_profiles_lie_between_the_prior_and_the_reads(rng):
+    profiles = rng.dirichlet(np.ones(50), 2)
+    other = rng.dirichlet(np.ones(50), 2)
+    many, few = softmax_map(profiles, 1e6 * other, 2.0), softmax_map(profiles, 1e-3 * other, 2.0)
+    assert np.allclose(many.sum(1), 1)
+    assert np.allclose(many, other, atol=1e-3)
+    assert np.allclose(few, profiles, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("gene", "left_out"),
+    [
+        ("RPL13A", 1),
+        ("RPS4X", 1),
+        ("MT-CO1", 1),
+        ("Rps27", 1),
+        ("MRPL12", 1),
+        ("RPS6KA1", 0),
+        ("MTOR", 0),
+        ("RPLP0", 1),
+    ],
+)
+def test_uninformative_genes_are_told_by_name(gene, left_out):
+    import re
+
+    assert bool(re.match(UNINFORMATIVE, gene)) == bool(left_out)
+
+
+def test_dtangle_markers_belong_to_one_type(rng):
+    profiles = rng.lognormal(0, 1, (4, 100))
+    chosen = find_markers(profiles, 5)
+    assert (chosen.sum(1) == 5).all()
+    assert chosen.sum(0).max() == 1
+    assert (find_markers(profiles, 0).sum(1) >= 1).all()
+
+
+def test_bisque_says_why_it_cannot_take_one_sample(data):
+    model = engine.train("bisque", data[0], quick=True, device="cpu")
+    with pytest.raises(NotApplicable, match="1 bulk sample") as error:
+        engine.predict(model, data[1][:1].copy(), device="cpu")
+    assert "one by one" in str(error.value)
+
+
+def test_published_bisque_refuses_donors_of_equal_composition(data):
+    with pytest.raises(NotApplicable, match="same proportions"):
+        engine.train("bisque", data[0], recipe="published", quick=True, device="cpu")
+
+
+def test_updating_bayesprism_needs_the_bulk_and_uses_it(data):
+    settings = ["update=true", "outlier=1"]
+    with pytest.raises(NotApplicable, match="adapts its profiles"):
+        engine.train("bayesprism", data[0], settings=settings, quick=True, device="cpu")
+    plain = engine.train("bayesprism", data[0], settings=settings[1:], quick=True, device="cpu")
+    adapted = engine.train("bayesprism", data[0], bulk=data[1], settings=settings, quick=True, device="cpu")
+    assert not np.allclose(plain.arrays["profile"], adapted.arrays["profile"], rtol=0.01)
+    alone = engine.predict(adapted, data[1][2:3].copy(), device="cpu").values
+    assert np.array_equal(alone, engine.predict(adapted, data[1], device="cpu").values[2:3])
+
+
+@pytest.mark.parametrize("name", ["nnls", "nusvr", "bayesprism", "dtangle", "music"])
+def test_fractions_of_cells_and_of_mrna_are_converted(data, name):
+    errors = {}
+    for kind in ("cell", "mrna"):
+        model = engine.train(name, data[0], settings=[f"fractions={kind}"], quick=True, device="cpu")
+        assert model.kind == kind
+        found = engine.predict(model, data[1], device="cpu").values
+        for other in ("cell", "mrna"):
+            truth = data[1].obsm[f"{other}_fractions"][found.columns]
+            errors[kind, other] = float(((found - truth) ** 2).to_numpy().mean())
+    assert errors["cell", "cell"] < errors["cell", "mrna"]
+    assert errors["mrna", "mrna"] < errors["mrna", "cell"]
+
+
+@pytest.mark.parametrize("rule", ["differential", "variance", "expressed"])
+def test_genes_are_chosen_by_the_recipe(data, rule):
+    model = engine.train("nnls", data[0], settings=[f"genes.rule={rule}", "genes.top=150"], quick=True, device="cpu")
+    assert model.recipe["genes"]["rule"] == rule
+    expressed = int((data[0].X.sum(0) > 0).sum())
+    least, most = {"differential": (50, 599), "variance": (150, 150), "expressed": (expressed, expressed)}[rule]
+    assert least <= len(model.genes) <= most
+
+
+@pytest.fixture(scope="module")
+def housekeeping(data):
+    """A reference whose types have very different shares of their mRNA in genes that tell no type, and mixes of it."""
+    import anndata as ad
+    from scipy.sparse import csr_matrix, hstack
+
+    rng, cells = np.random.default_rng(0), data[0]
+    types = np.unique(cells.obs["cell_type"], return_inverse=True)[1]
+    level = np.linspace(0.3, 3, types.max() + 1)[types] * cells.X.sum(1).A1 / 300
+    counts = csr_matrix(hstack([cells.X, rng.poisson(level[:, None] * np.ones(300))]), dtype=np.float32)
+    reference = ad.AnnData(counts, cells.obs.copy(), uns=cells.uns.copy())
+    reference.var_names = [*cells.var_names, *(f"HOUSE{i}" for i in range(300))]
+    return reference, pseudobulk(reference, Simulation(cells=500), 30, 1)
+
+
+@pytest.mark.parametrize("name", UNBIASED)
+def test_no_type_gains_by_the_share_of_its_markers_in_its_mrna(housekeeping, name):
+    reference, bulk = housekeeping
+    model = engine.train(name, reference, device="cpu")
+    found = engine.predict(model, bulk, device="cpu").values
+    errors = found - bulk.obsm[f"{model.kind}_fractions"][found.columns].to_numpy()
+    assert errors.mean().abs().max() < 0.04
+
+
+@pytest.mark.parametrize("name", ["bisque", "epic", "nnls", "quantiseq"])
+def test_a_platform_that_doubles_all_markers_moves_no_fractions(housekeeping, name):
+    reference, bulk = housekeeping
+    markers = np.isin(bulk.var_names, engine.train("nnls", reference, device="cpu").genes)
+    raised = bulk.copy()
+    raised.X = bulk.X * np.where(markers, 2, 1).astype(np.float32)
+    model = engine.train(name, reference, device="cpu")
+    before, after = (engine.predict(model, samples, device="cpu").values for samples in (bulk, raised))
+    assert np.allclose(before.div(before.sum(1), axis=0), after.div(after.sum(1), axis=0), atol=0.01)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import engine
+from unmix.deep.recipe import Net
+from unmix.simulate.toy import toy
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy(genes=300, samples=12)
+
+
+SETTINGS = ["train.steps=40", "train.validate_every=10"]
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: nothing after it runs."""
+
+
+@pytest.mark.parametrize("patience", [0, 3])
+def test_an_interrupted_training_ends_with_the_same_bytes(data, tmp_path, monkeypatch, patience):
+    settings = [*SETTINGS, f"train.patience={patience}"]
+    engine.train("scaden", data[0], settings=settings, device="cpu").save(tmp_path / "whole")
+
+    from unmix.methods.scaden import Scaden
+
+    batch, calls = Scaden.batch, []
+
+    def killed(self, session):
+        calls.append(1)
+        if len(calls) == 26:
+            raise Killed
+        return batch(self, session)
+
+    monkeypatch.setattr(Scaden, "batch", killed)
+    checkpoint, said = tmp_path / "checkpoint", []
+    with pytest.raises(Killed):
+        engine.train("scaden", data[0], settings=settings, device="cpu", checkpoint=checkpoint)
+    monkeypatch.undo()
+    assert checkpoint.exists()
+    model = engine.train("scaden", data[0], settings=settings, device="cpu", checkpoint=checkpoint, say=said.append)
+    model.save(tmp_path / "resumed")
+    assert "Training goes on from step 20 of an interrupted run." in said
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_another_training_is_not_used(data, tmp_path, monkeypatch):
+    from unmix.deep import checkpoint
+
+    path = tmp_path / "checkpoint"
+    monkeypatch.setattr(checkpoint, "remove", lambda _: None)
+    engine.train("scaden", data[0], settings=SETTINGS, device="cpu", checkpoint=path)
+    monkeypatch.undo()
+    said = []
+    other = engine.train("scaden", data[0], settings=SETTINGS, seed=1, device="cpu", checkpoint=path, say=said.append)
+    fresh = engine.train("scaden", data[0], settings=SETTINGS, seed=1, device="cpu")
+    assert not any("goes on" in sentence for sentence in said)
+    assert all(np.array_equal(other.arrays[name], fresh.arrays[name]) for name in fresh.arrays)
+
+
+def test_early_stopping_keeps_the_best_weights(data):
+    settings = ["train.steps=400", "train.validate_every=10", "train.patience=2", "train.lr=0.05"]
+    facts = engine.train("scaden", data[0], settings=settings, device="cpu").facts["training"]
+    assert facts["steps"] < 400
+    assert facts["best_step"] == facts["steps"] - 20
+
+
+def test_members_side_by_side_equal_members_alone():
+    import torch
+
+    from unmix.deep.nets.dense import Ensemble
+
+    nets = (Net(hidden=(8, 4)), Net(hidden=(8, 4)), Net(hidden=(16, 8), activation="celu"))
+    ensemble = Ensemble(nets, 10, 3, torch.Generator().manual_seed(0)).eval()
+    inputs = torch.rand(5, 10, generator=torch.Generator().manual_seed(1))
+    together = ensemble(inputs)
+    assert together.shape == (3, 5, 3)
+    hidden = inputs @ ensemble.first[8:16].T
+    hidden = torch.relu(hidden) @ ensemble.weights[0][1]
+    alone = torch.relu(hidden) @ ensemble.weights[1][1]
+    assert torch.allclose(together[1], alone, atol=1e-6)
+
+
+def test_stored_mixes_are_reused(data):
+    settings = [*SETTINGS, "simulation.samples=64"]
+    model = engine.train("scaden", data[0], settings=settings, device="cpu")
+    assert model.recipe["simulation"]["samples"] == 64
+
+
+def test_bulk_chooses_the_genes_of_the_published_recipe(data):
+    bulk = data[1].copy()
+    bulk.X = bulk.X.copy()
+    bulk.X[:, :50] = 1.0
+    model = engine.train("scaden", data[0], bulk=bulk, recipe="published", quick=True, device="cpu")
+    assert not set(model.genes) & set(bulk.var_names[:50])
+    assert len(model.genes) > 200
+
+
+def test_a_full_gpu_halves_the_batch(data, monkeypatch):
+    import torch
+
+    from unmix.methods.scaden import Scaden
+
+    loss, sizes = Scaden.loss, []
+
+    def crowded(self, net, batch, session):
+        sizes.append(len(batch[0]))
+        if len(batch[0]) > 40:
+            raise torch.cuda.OutOfMemoryError
+        return loss(self, net, batch, session)
+
+    monkeypatch.setattr(Scaden, "loss", crowded)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    engine.train("scaden", data[0], settings=["train.steps=1"], device="cpu")
+    assert sizes == [128, 64, 32, 32, 32, 32]
+
+
+def test_centred_inputs_learn_faster_and_come_back_with_the_model(data, tmp_path):
+    from unmix.contract.model import Model
+
+    settings = ["train.steps=300", "train.validate_every=100", "simulation.samples=500"]
+    errors = {}
+    for centered in ("true", "false"):
+        model = engine.train(
+            "scaden", data[0], recipe="published", settings=[*settings, f"train.centered={centered}"], device="cpu"
+        )
+        errors[centered] = model.facts["training"]["held_out_rmse"]
+        model.save(tmp_path / "model")
+        again = engine.predict(Model.load(tmp_path / "model"), data[1], device="cpu").values
+        assert again.equals(engine.predict(model, data[1], device="cpu").values)
+        truth = data[1].obsm["cell_fractions"][list(again)]
+        assert np.sqrt(((again - truth) ** 2).to_numpy().mean()) < 0.2
+    assert errors["true"] < 0.9 * errors["false"]

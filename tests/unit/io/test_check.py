@@ -1,0 +1,246 @@
+import gzip
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from unmix.errors import DataError, UsageError
+from unmix.io import check, gene_ids
+
+RNG = np.random.default_rng(3)
+ONCE = {symbol: gene_id for gene_id, symbol in list(gene_ids.symbols("human").items())[:400]}
+NAMES, IDS = list(ONCE)[:300], list(ONCE.values())[:300]
+SAMPLES = ["s 1", "s-2", "patient/3", "4"]
+COUNTS = pd.DataFrame(
+    np.round(RNG.lognormal(3, 2, (300, 4)) * (RNG.random((300, 4)) > 0.2)), index=NAMES, columns=SAMPLES
+)
+REFERENCE = pd.DataFrame({"gene_id": IDS}, index=NAMES)
+
+
+def write(path, table, separator="\t", end="\n", corner="gene", gz=False):
+    raw = table.to_csv(sep=separator, index_label=corner, lineterminator=end).encode()
+    path.write_bytes(gzip.compress(raw) if gz else raw)
+    return path
+
+
+def expected(table=COUNTS):
+    return table.groupby(level=0).sum().T
+
+
+def same(bulk, table=COUNTS):
+    want = expected(table)
+    assert list(bulk.obs_names) == list(want.index)
+    assert list(bulk.var_names) == list(want.columns)
+    np.testing.assert_allclose(bulk.X, want.to_numpy())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    transposed=st.booleans(),
+    separator=st.sampled_from("\t,;"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    gz=st.booleans(),
+    known=st.sampled_from([None, "names", "var"]),
+    ids=st.sampled_from(["symbol", "ensembl", "versions"]),
+    order=st.randoms(use_true_random=False),
+    twice=st.integers(0, 5),
+)
+def test_the_same_bulk_comes_out_however_it_was_written(
+    tmp_path_factory, transposed, separator, end, gz, known, ids, order, twice
+):
+    table = COUNTS.copy()
+    parts = table.iloc[:twice] // 3
+    table.iloc[:twice] -= parts
+    table = pd.concat([table, parts])
+    if ids != "symbol":
+        version = {"ensembl": "", "versions": ".7"}[ids]
+        back = {symbol: gene_id + version for symbol, gene_id in zip(NAMES, IDS, strict=True)}
+        table.index = [back[name] for name in table.index]
+        known = known or "var"  # without a reference, identifiers stay what they are
+    rows = list(range(len(table)))
+    order.shuffle(rows)
+    table = table.iloc[rows]
+    path = tmp_path_factory.getbasetemp() / "bulk.txt"
+    write(path, table.T if transposed else table, separator, end, gz=gz)
+    bulk = check.read_bulk(path, genes={None: None, "names": NAMES, "var": REFERENCE}[known])
+    same(bulk)
+    assert bulk.uns["unmix"]["unit"] == "counts"
+    said = " ".join(bulk.uns["unmix"]["messages"])
+    assert ("samples in rows" in said) == transposed
+    assert ("summed" in said) == bool(twice)
+    assert ("Windows" in said) == (end == "\r\n")
+
+
+@settings(max_examples=15, deadline=None)
+@given(other=st.integers(0, 10**6), which=st.integers(1, 3))
+def test_a_sample_does_not_depend_on_its_neighbours(tmp_path_factory, other, which):
+    path = tmp_path_factory.getbasetemp() / "bulk.tsv"
+    logged = np.log2(COUNTS / COUNTS.sum() * 1e6 + 1)
+    alone = check.read_bulk(write(path, logged)).X[0]
+    logged.iloc[:, which] = np.random.default_rng(other).permutation(logged.iloc[:, which])
+    np.testing.assert_array_equal(check.read_bulk(write(path, logged)).X[0], alone)
+
+
+def annotated(**columns):
+    table = COUNTS.copy()
+    for place, (name, values) in enumerate(columns.items()):
+        table.insert(place, name, values)
+    return table
+
+
+@pytest.mark.parametrize("known", [None, NAMES])
+@pytest.mark.parametrize(
+    ("table", "corner"),
+    [
+        (annotated(gene_name=NAMES).set_axis([f"{name}.3" for name in IDS]), "gene_id"),
+        (
+            annotated(Chr="chr1;chr1", Start="1;5", End="2;9", Strand="+;+", Length=range(1, 301)),
+            "Geneid",
+        ),
+        (annotated(Description=NAMES).set_axis(IDS), "Name"),
+        (annotated(SYMBOL=NAMES, entrez=range(300)).set_axis(IDS), "#ID"),
+    ],
+    ids=["nf-core/rnaseq", "featureCounts", "GCT", "Galaxy"],
+)
+def test_tables_of_quantification_tools_are_taken_as_they_are(tmp_path, table, corner, known):
+    path = write(tmp_path / "t.tsv", table, corner=corner)
+    if corner == "Geneid":
+        path.write_text("# Program:featureCounts v2.0.1; Command: featureCounts\n" + path.read_text())
+    bulk = check.read_bulk(path, genes=known)
+    same(bulk)
+    if corner == "Geneid":
+        assert bulk.var["length"][NAMES[4]] == 5
+
+
+def test_rows_of_htseq_and_star_that_are_no_genes_are_left_out(tmp_path):
+    extra = pd.DataFrame(9e6, index=["__no_feature", "N_unmapped"], columns=SAMPLES)
+    same(check.read_bulk(write(tmp_path / "t.tsv", pd.concat([COUNTS, extra]))))
+
+
+def test_an_h5ad_is_read_like_a_table_and_a_checked_one_as_it_is(tmp_path):
+    data = anndata.AnnData(sparse.csr_matrix(COUNTS.T.to_numpy()))
+    data.obs_names, data.var_names = SAMPLES, NAMES
+    for name, matrix in (("upright", data), ("turned", data.T.copy())):
+        matrix.write_h5ad(tmp_path / f"{name}.h5ad")
+        same(check.read_bulk(tmp_path / f"{name}.h5ad"))
+    first = check.read_bulk(write(tmp_path / "log.tsv", np.log2(COUNTS + 1)))
+    first.write_h5ad(tmp_path / "bulk.h5ad")
+    again = check.read_bulk(tmp_path / "bulk.h5ad", genes=NAMES)
+    np.testing.assert_array_equal(again.X, first.X)
+    assert again.uns["unmix"]["unit"] == "counts"
+    assert again.uns["unmix"]["log"] == "2"
+    assert set(first.uns["unmix"]["messages"]) <= set(again.uns["unmix"]["messages"])
+    with pytest.raises(UsageError, match="checked before"):
+        check.read_bulk(tmp_path / "bulk.h5ad", unit="tpm")
+
+
+def test_microarray_duplicates_are_averaged(tmp_path):
+    table = pd.DataFrame(RNG.uniform(50, 9000, (300, 4)), index=NAMES, columns=SAMPLES)
+    table.index = [NAMES[0], *NAMES[:-1]]
+    bulk = check.read_bulk(write(tmp_path / "t.tsv", table), unit="microarray")
+    np.testing.assert_allclose(bulk[:, NAMES[0]].X.ravel(), table.iloc[:2].mean())
+    assert any("averaged" in said for said in bulk.uns["unmix"]["messages"])
+
+
+def test_missing_values_become_zero_and_bad_samples_go(tmp_path):
+    table = COUNTS.copy()
+    table.iloc[5, 1] = np.nan
+    table.iloc[:40, 2] = np.nan
+    table["4"] = 0
+    bulk, findings = check.examine(write(tmp_path / "t.tsv", table))
+    assert list(bulk.obs_names) == ["s 1", "s-2"]
+    assert bulk["s-2", NAMES[5]].X.item() == 0
+    said = [f.sentence for f in findings if f.level == "mended"]
+    assert any("patient/3" in sentence and "dropped" in sentence for sentence in said)
+    assert any(repr(NAMES[5]) in sentence and "'s-2'" in sentence for sentence in said)
+    assert any("without any expression dropped: 4" in sentence for sentence in said)
+
+
+def edit(change):
+    table = COUNTS.copy()
+    return change(table)
+
+
+def negative(table):
+    table.iloc[7, 2] = -3
+    return table
+
+
+FRACTIONS = pd.DataFrame([[0.3, 0.2], [0.7, 0.8]], index=["B", "T"], columns=["s1", "s2"])
+RSEM = COUNTS.set_axis(["length", "effective_length", "expected_count", "TPM"], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "known", "found", "do"),
+    [
+        (edit(negative), None, f"gene {NAMES[7]!r} in sample 'patient/3' is negative (-3", "counts or TPM"),
+        (COUNTS.set_axis(["a", "b", "a", "c"], axis=1), None, "sample names occur more than once: a", "rename"),
+        (FRACTIONS, None, "table of fractions", "expression matrix"),
+        (FRACTIONS.T, None, "table of fractions", "expression matrix"),
+        (RSEM, None, "one sample", "tximport"),
+        (COUNTS * 0, None, "zeros", "check"),
+        (COUNTS * np.nan, None, "no value", "check"),
+        (COUNTS.set_axis([name.title() for name in NAMES]), NAMES, "genes in common", "mouse"),
+        (COUNTS.set_axis([f"{i}_at" for i in range(300)]), NAMES, "genes in common", "array probe"),
+        (COUNTS.set_axis([f"{i}" for i in range(300)]), NAMES, "genes in common", "Entrez"),
+    ],
+)
+def test_what_cannot_be_mended_is_refused_with_the_reason(tmp_path, table, known, found, do):
+    with pytest.raises(DataError) as error:
+        check.read_bulk(write(tmp_path / "t.tsv", table), genes=known)
+    assert found in error.value.found
+    assert do in error.value.do
+    assert error.value.expected
+
+
+def test_low_coverage_warns_with_names_of_both_sides(tmp_path):
+    path = write(tmp_path / "t.tsv", COUNTS)
+    _, findings = check.examine(path, genes=[*NAMES[:100], *(f"OTHER{i}" for i in range(200))])
+    (found,) = [f for f in findings if f.what == "coverage"]
+    assert found.level == "warning"
+    assert "100 of the 300 genes of the reference (33%)" in found.sentence
+    assert "OTHER0" in found.sentence
+
+
+def test_species_is_said_and_a_wrong_one_refused(tmp_path):
+    path = write(tmp_path / "t.tsv", COUNTS)
+    assert any("human" in f.sentence for f in check.examine(path, species="human")[1])
+    with pytest.raises(DataError, match="mouse was declared"):
+        check.examine(path, species="mouse")
+
+
+def test_names_that_a_spreadsheet_turned_into_dates_are_reported(tmp_path):
+    names = ["1-Mar", "2-Sep", *NAMES[2:]]
+    _, findings = check.examine(write(tmp_path / "t.tsv", COUNTS.set_axis(names)))
+    assert any(f.level == "warning" and "1-Mar" in f.sentence for f in findings)
+
+
+BULKS = {
+    "pbmc_monaco_gse107011": ("tpm", "none", (12, 17487)),
+    "cellline_mixology_gse118767": ("counts", "none", (55, 14389)),
+    "pbmc_sdy420": ("microarray", "2", (104, 12027)),
+    "pbmc_newman_gse65133": ("microarray", "none", (20, 511)),
+    "rat_shenorr_gse19830": ("microarray", "none", (21, 10000)),
+    "pancreas_fadista_gse50244": ("counts", "none", (77, 32581)),
+}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", BULKS)
+def test_real_bulk_files_go_through(shared, name):
+    bulk = check.read_bulk(shared / "data" / name / "bulk.tsv.gz")
+    facts = bulk.uns["unmix"]
+    assert (facts["unit"], facts["log"], bulk.shape) == BULKS[name]
+    assert np.isfinite(bulk.X).all()
+    assert (bulk.X >= 0).all()
+
+
+@pytest.mark.shared
+def test_real_truth_is_not_taken_for_bulk(shared):
+    for path in (shared / "data").glob("*/truth.tsv"):
+        with pytest.raises(DataError):
+            check.read_bulk(path)

@@ -1,0 +1,246 @@
+"""The samplesheet, the parameters and the methods of a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from unmix import methods as registry
+from unmix.errors import DataError, UsageError
+from unmix.pipeline import samplesheet
+
+
+@pytest.fixture(scope="module")
+def schema(root):
+    return json.loads((root / "assets" / "schema_input.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def rules(root):
+    return json.loads((root / "nextflow_schema.json").read_text())
+
+
+@pytest.fixture
+def read(tmp_path, schema):
+    def read(content):
+        path = tmp_path / "sheet.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return samplesheet.read(path, schema)
+
+    return read
+
+
+def test_an_empty_cell_has_the_default(read):
+    (row,) = read("id,bulk,reference,unit\na,b.tsv,c.h5ad,\n")
+    assert (row["unit"], row["cell_type_key"], row["donor_key"], row["truth"]) == ("auto", "cell_type", "none", "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,bulk,reference\r\na,b.tsv,c.h5ad\r\n",
+        b"\xef\xbb\xbfid,bulk,reference\na,b.tsv,c.h5ad\n",
+        "id,bulk,reference\na,b.tsv,c.h5ad\n".encode("utf-16"),
+        "id;bulk;reference\na;b.tsv;c.h5ad",
+        "id\tbulk\treference\n\n a \tb.tsv\tc.h5ad  \n\t\t\n",
+        '"id",bulk,reference,,\n"a","b.tsv",c.h5ad,,\n,,,,\n',
+    ],
+    ids=["windows", "byte-order mark", "utf-16", "semicolons", "tabs and blanks", "quotes and empty columns"],
+)
+def test_what_a_spreadsheet_does_is_mended(read, content):
+    (row,) = read(content)
+    assert (row["id"], row["bulk"], row["reference"]) == ("a", "b.tsv", "c.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "do"),
+    [
+        ("", "sheet.csv is empty", "write one row"),
+        ("id,bulk\na,b.tsv\n", "has no column reference; it has id, bulk", "add reference to the header"),
+        ("id,bulk,reference,unti\na,b,c,tpm\n", "unknown column 'unti'", "did you mean unit?"),
+        ("id,bulk,reference,bulk\na,b,c,d\n", "has the column bulk twice", "remove one"),
+        ("id,bulk,reference\n", "has a header but no row", "add a row"),
+        ("id,bulk,reference\na,b.tsv,c.h5ad,d\n", "row 1 has 4 cells, the header has 3", "quotes"),
+        ("id,bulk,reference\na,,c.h5ad\n", "row 1 has nothing in bulk", "fill the cell"),
+        ("id,bulk,reference\na,b,c\na,d,c\n", "rows 1 and 2 have the same id 'a'", "for example a-2"),
+        ("id,bulk,reference\na b,b,c\n", "row 1, column id: 'a b' is not allowed", "correct id"),
+        ("id,bulk,reference\nmodels,b,c\n", "row 1, column id: 'models' is not allowed", "correct id"),
+        (
+            "id,bulk,reference,unit\na,b,c,rpkm\n",
+            "row 1, column unit: 'rpkm' is not one of auto, counts",
+            "correct unit",
+        ),
+        ("id,bulk,reference,calibration_bulk\na,b,c,d\n", "row 1 has nothing in calibration_fractions", "or empty"),
+        ('id,bulk,reference\n"a,b,c\n', "unexpected end of data", "check the quotes"),
+        (b"\x89HDF\r\n\x1a\n\xff\xff", "is not text", "CSV UTF-8"),
+    ],
+)
+def test_what_cannot_be_mended_is_said(read, content, found, do):
+    with pytest.raises(DataError) as caught:
+        read(content)
+    assert found in caught.value.found
+    assert caught.value.expected
+    assert do in caught.value.do
+
+
+def test_a_missing_file_is_said(tmp_path, schema):
+    with pytest.raises(DataError, match=r"none\.csv cannot be read"):
+        samplesheet.read(tmp_path / "none.csv", schema)
+
+
+def resolve(schema, *rows, folder="/data/sheets"):
+    full = [{**dict.fromkeys(schema["properties"], ""), "id": str(i), **row} for i, row in enumerate(rows)]
+    return samplesheet.resolve(full, folder, schema)
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "resolved"),
+    [
+        ("/data/sheets", "b.tsv", "/data/sheets/b.tsv"),
+        ("/data/sheets/", "./b.tsv", "/data/sheets/b.tsv"),
+        ("/data/sheets", "../b.tsv", "/data/sheets/../b.tsv"),
+        ("/data/sheets", "/other/b.tsv", "/other/b.tsv"),
+        ("/data/sheets", "s3://bucket/b.tsv", "s3://bucket/b.tsv"),
+        ("s3://bucket/sheets", "b.tsv", "s3://bucket/sheets/b.tsv"),
+    ],
+)
+def test_relative_paths_start_at_the_samplesheet(schema, folder, path, resolved):
+    (row,) = resolve(schema, {"bulk": path}, folder=folder)
+    assert row["bulk"] == resolved
+    assert row["truth"] == ""
+
+
+def test_rows_share_a_reference_if_keys_and_label_map_agree(schema):
+    rows = resolve(
+        schema,
+        {"reference": "pbmc.h5ad", "cell_type_key": "label"},
+        {"reference": "./pbmc.h5ad", "cell_type_key": "label"},
+        {"reference": "pbmc.h5ad", "cell_type_key": "fine"},
+        {"reference": "other/pbmc.h5ad", "cell_type_key": "label"},
+        {"reference": "a b.c.h5ad"},
+    )
+    assert [row["reference_name"] for row in rows] == ["pbmc", "pbmc", "pbmc-2", "pbmc-3", "a_b"]
+
+
+def given(schema, cell, methods):
+    """Return which files of a cell of `weights` go to which method."""
+    jobs = samplesheet.jobs(resolve(schema, {"weights": cell}), methods, registry.all_methods())
+    return {job["method"]: job["weights"] for job in jobs if job["weights"]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "whose"),
+    [
+        ("", {}),
+        ("lm22.tsv", {"nnls": "/data/sheets/lm22.tsv", "epic": "/data/sheets/lm22.tsv"}),
+        ("a.tsv; /b.tsv", dict.fromkeys(["nnls", "epic"], "/data/sheets/a.tsv;/b.tsv")),
+        ("nnls=lm22.tsv", {"nnls": "/data/sheets/lm22.tsv"}),
+        ("hascad=a.pt;hascad=b.csv", {"hascad": "/data/sheets/a.pt;/data/sheets/b.csv"}),
+        ("a.tsv;epic = b=c.tsv;", {"nnls": "/data/sheets/a.tsv", "epic": "/data/sheets/b=c.tsv"}),
+        ("./b=c.tsv;epic=s3://k/e.tsv", {"nnls": "/data/sheets/b=c.tsv", "epic": "s3://k/e.tsv"}),
+        ("gbmpurity=g.npz", {}),
+    ],
+    ids=["none", "shared", "two", "named", "network and genes", "its own or the shared", "paths", "not asked for"],
+)
+def test_published_files_go_to_the_methods_that_take_them(schema, cell, whose):
+    assert given(schema, cell, ["scaden", "hascad", "nnls", "epic", "uniform"]) == whose
+
+
+@pytest.mark.parametrize(
+    ("cell", "found", "do"),
+    [
+        ("hascda=a.pt", "row 0, column weights: no method 'hascda'", "did you mean hascad?"),
+        ("scaden=a.tsv", "scaden takes no published files", "remove /data/sheets/a.tsv"),
+        ("net.pt", "net.pt holds a network, and which method it is for is not said", "=/data/sheets/net.pt"),
+    ],
+)
+def test_published_files_of_no_method_are_said(schema, cell, found, do):
+    with pytest.raises(UsageError) as caught:
+        given(schema, cell, ["nnls"])
+    assert found in caught.value.found
+    assert caught.value.expected
+    assert do in caught.value.do
+
+
+def test_parameters_of_a_command_line_get_their_types(rules):
+    given = {
+        "input": "s.csv",
+        "outdir": "o",
+        "methods": "nnls",
+        "seed": "3",
+        "level": "0.8",
+        "quick": "false",
+        "queue": None,
+    }
+    assert samplesheet.check_params(given, rules) == {
+        "input": "s.csv", "outdir": "o", "methods": "nnls", "seed": 3, "level": 0.8, "quick": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "do"),
+    [
+        ({"sede": 3}, "there is no parameter --sede", "did you mean --seed?"),
+        ({"seed": "x"}, "--seed x", "give another value"),
+        ({"seed": -1}, "--seed -1", "give another value"),
+        ({"level": 1.5}, "--level 1.5", "give another value"),
+        ({"methods": True}, "--methods True", "give another value"),
+        ({"publish_mode": "cp"}, "--publish_mode cp: 'cp' is not one of copy", "give another value"),
+        ({"input": None}, "--input is not given", "add --input"),
+    ],
+)
+def test_a_wrong_parameter_is_said(rules, given, found, do):
+    with pytest.raises(UsageError) as caught:
+        samplesheet.check_params({"input": "s.csv", "outdir": "o", "methods": "nnls", **given}, rules)
+    assert found in caught.value.found
+    assert do in caught.value.do
+
+
+def test_methods_come_once_and_in_their_order():
+    known = {"nnls", "scaden", "uniform"}
+    assert samplesheet.check_methods("scaden, nnls,scaden,none", known) == ["scaden", "nnls"]
+    with pytest.raises(UsageError, match="no method 'scadne'") as caught:
+        samplesheet.check_methods("scadne", known)
+    assert caught.value.do == "did you mean scaden?"
+    with pytest.raises(UsageError, match="no method is named"):
+        samplesheet.check_methods("none,none", known)
+
+
+def test_the_script_writes_what_nextflow_reads(tmp_path, root):
+    (tmp_path / "sheet.csv").write_text("id,bulk,reference\r\na,b.tsv,c.h5ad\r\n")
+    (tmp_path / "params.json").write_text(
+        '{"input": "sheet.csv", "outdir": "o", "methods": "nnls", "controls": "none"}'
+    )
+    command = [sys.executable, root / "bin" / "unmix_samplesheet.py", "sheet.csv", "--out-dir", "tables"]
+    command += ["--schema", root / "assets" / "schema_input.json", "--params", "params.json"]
+    command += ["--params-schema", root / "nextflow_schema.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "tables" / "rows.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["bulk"], row["reference_name"]) == (str(tmp_path / "b.tsv"), "c")
+    with (tmp_path / "tables" / "jobs.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {
+                "id": "a",
+                "method": "nnls",
+                "deep": "False",
+                "control": "False",
+                "expresses": "False",
+                "needs_bulk": "False",
+                "needs_calibration": "False",
+                "needs_malignant": "False",
+                "weights": "",
+            }
+        ]
+    (tmp_path / "sheet.csv").write_text("id,bulk\na,b.tsv\n")
+    done = subprocess.run(
+        [*command[:-4], "--out-dir", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 65
+    assert "has no column reference" in done.stderr
+    assert not (tmp_path / "other").exists()

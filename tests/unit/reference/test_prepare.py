@@ -1,0 +1,277 @@
+import tracemalloc
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from unmix.errors import DataError, UsageError
+from unmix.io import tables
+from unmix.reference import prepare, single_cells
+
+RNG = np.random.default_rng(2)
+GENES = ["CD3D", "MS4A1", "GAPDH", "MT-CO1", "MT-ND1", *(f"GENE{i}" for i in range(2995))]
+COUNTS = RNG.poisson(RNG.lognormal(-1, 1, 3000), (200, 3000)).astype(np.float32)
+LABELS = np.array(["B cell", "CD4+ T/NK", "rare", "Ünsure"])[np.r_[np.arange(190) % 2, [2] * 6, [3] * 4]]
+DONORS = np.array(["d1", "d2"])[np.arange(200) // 100]
+
+
+def made(path, matrix=COUNTS, genes=GENES, **obs):
+    data = anndata.AnnData(sparse.csr_matrix(matrix))
+    data.obs_names, data.var_names = [f"c{i}" for i in range(len(matrix))], genes
+    for key, values in (obs or {"cell_type": LABELS, "donor_id": DONORS}).items():
+        data.obs[key] = pd.Categorical(values)
+    data.write_h5ad(path)
+    return path
+
+
+def said(data):
+    return "\n".join(data.uns["unmix"]["messages"])
+
+
+def test_a_reference_holds_counts_labels_donors_and_reads_back(tmp_path):
+    path = made(tmp_path / "a.h5ad")
+    data = prepare.prepare_reference([path], "cell_type", "donor_id", preset="none")
+    assert list(data.var_names) == sorted(GENES)
+    np.testing.assert_array_equal(data[:, GENES].X.toarray(), COUNTS)
+    assert data.X.dtype == np.float32
+    assert list(data.obs["cell_type"]) == list(LABELS)
+    assert list(data.obs["donor"]) == list(DONORS)
+    data.write_h5ad(tmp_path / "r.h5ad")
+    again = prepare.read_reference(tmp_path / "r.h5ad")
+    assert again.uns["unmix"] == data.uns["unmix"]
+    assert again.uns["unmix"]["counts"] == "raw"
+
+
+def test_the_best_matrix_of_a_file_is_taken(tmp_path):
+    data = anndata.AnnData(COUNTS - COUNTS.mean(0))
+    data.obs_names, data.var_names = [f"c{i}" for i in range(200)], GENES
+    data.obs["cell_type"] = pd.Categorical(LABELS)
+    data.write_h5ad(tmp_path / "scaled.h5ad")
+    with pytest.raises(DataError, match="scaled"):
+        prepare.prepare_reference([tmp_path / "scaled.h5ad"], "cell_type")
+    data.raw = anndata.AnnData(
+        sparse.csr_matrix(np.log1p(COUNTS / COUNTS.sum(1, keepdims=True) * 1e4)), data.obs, data.var
+    )
+    data.write_h5ad(tmp_path / "raw.h5ad")
+    made = prepare.prepare_reference([tmp_path / "raw.h5ad"], "cell_type", preset="none")
+    assert made.uns["unmix"]["counts"] == "recovered"
+    assert "ln(x + 1)" in said(made)
+    np.testing.assert_array_equal(made[:, GENES].X.toarray(), COUNTS)
+    data.layers["counts"] = sparse.csr_matrix(COUNTS)
+    data.write_h5ad(tmp_path / "layer.h5ad")
+    made = prepare.prepare_reference([tmp_path / "layer.h5ad"], "cell_type", preset="none")
+    assert made.uns["unmix"]["counts"] == "raw"
+    np.testing.assert_array_equal(made[:, GENES].X.toarray(), COUNTS)
+
+
+def test_label_map_renames_drops_and_says_what_it_did_not_know(tmp_path):
+    (tmp_path / "map.tsv").write_text("from\tto\nB cell\tB\nrare\t\nghost\tG\n")
+    mapping = tables.read_label_map(tmp_path / "map.tsv")
+    data = prepare.prepare_reference([made(tmp_path / "a.h5ad")], "cell_type", "none", label_map=mapping)
+    assert set(data.obs["cell_type"]) == {"B", "CD4+ T/NK", "Ünsure"}
+    assert "ghost" in said(data)
+    assert "6 cells dropped by the label map: rare" in said(data)
+    assert "stay as they are: CD4+ T/NK, Ünsure" in said(data)
+    (tmp_path / "bad.tsv").write_text("old\tnew\nB cell\tB\n")
+    with pytest.raises(DataError, match="old, new"):
+        tables.read_label_map(tmp_path / "bad.tsv")
+
+
+def test_names_in_a_label_map_stay_names_in_tsv_and_csv(tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\r\n0,1\r\nNA,NK\r\nB,\r\n")
+    assert tables.read_label_map(tmp_path / "map.csv") == {"0": "1", "NA": "NK", "B": ""}
+
+
+def test_missing_keys_are_answered_with_the_ones_there_are(tmp_path):
+    path = made(tmp_path / "a.h5ad")
+    with pytest.raises(DataError) as error:
+        prepare.prepare_reference([path], "celltype")
+    assert "cell_type, donor_id" in error.value.found
+    assert error.value.do == "--cell-type-key cell_type"
+    with pytest.raises(DataError, match="--donor-key"):
+        prepare.prepare_reference([path], "cell_type", "patient")
+    with pytest.raises(DataError, match="unlabelled"):
+        prepare.prepare_reference([made(tmp_path / "b.h5ad", donor=DONORS)], "cell_type")
+    with pytest.raises(UsageError, match="preset"):
+        prepare.prepare_reference([path], "cell_type", preset="best")
+
+
+def test_absent_donors_are_said_and_candidates_named(tmp_path):
+    data = prepare.prepare_reference([made(tmp_path / "a.h5ad")], "cell_type")
+    assert set(data.obs["donor"]) == {"all"}
+    assert "optimistic" in said(data)
+    assert "donor_id" in said(data)
+    assert "fewer than 10 cells of rare, Ünsure" in said(data)
+
+
+def test_quality_control_says_what_each_threshold_removed(tmp_path):
+    matrix = COUNTS.copy()
+    matrix[:3] = 0
+    matrix[3:5, 200:] = 0
+    matrix[5, 3:5] = 1e6
+    path = made(tmp_path / "a.h5ad", matrix)
+    data = prepare.prepare_reference([path], "cell_type")
+    assert data.n_obs == 194
+    assert "3 cells without any count" in said(data)
+    assert "2 with fewer than 200 genes, 1 with more than 20% mitochondrial" in said(data)
+    assert prepare.prepare_reference([path], "cell_type", preset="none").n_obs == 197
+    small = made(tmp_path / "b.h5ad", matrix[:, :50], GENES[:50])
+    assert "not applied to a panel of 50 genes" in said(prepare.prepare_reference([small], "cell_type"))
+
+
+def test_several_inputs_meet_on_their_common_genes(tmp_path):
+    first = made(tmp_path / "a.h5ad", COUNTS[:, :2000], GENES[:2000])
+    second = made(tmp_path / "b.h5ad", COUNTS[:, :999:-1], GENES[:999:-1])
+    data = prepare.prepare_reference([first, second], "cell_type", "donor_id", preset="none")
+    assert data.shape == (400, 1000)
+    assert data.obs_names.is_unique
+    np.testing.assert_array_equal(data[:200, GENES[1000:2000]].X.toarray(), COUNTS[:, 1000:2000])
+    np.testing.assert_array_equal(data[200:, GENES[1000:2000]].X.toarray(), COUNTS[:, 1000:2000])
+    with pytest.raises(DataError, match="no gene in common"):
+        prepare.prepare_reference([first, made(tmp_path / "c.h5ad", COUNTS[:, 2000:], GENES[2000:])], "cell_type")
+
+
+def test_identifiers_become_symbols_and_duplicates_are_summed(tmp_path):
+    data = anndata.AnnData(COUNTS[:, :4])
+    data.var_names = ["ENSG00000167286.1", "ENSG00000156738.2", "ENSG00000111640", "ENSG00000111641"]
+    data.var["feature_name"] = ["CD3D", "MS4A1", "GAPDH", "GAPDH"]
+    data.obs["cell_type"] = pd.Categorical(LABELS)
+    data.write_h5ad(tmp_path / "a.h5ad")
+    made = prepare.prepare_reference([tmp_path / "a.h5ad"], "cell_type", preset="none")
+    assert list(made.var_names) == ["CD3D", "GAPDH", "MS4A1"]
+    assert list(made.var["gene_id"]) == ["ENSG00000167286", "ENSG00000111640", "ENSG00000156738"]
+    kept = COUNTS[COUNTS[:, :4].sum(1) > 0]
+    np.testing.assert_array_equal(made[:, "GAPDH"].X.toarray().ravel(), kept[:, 2] + kept[:, 3])
+
+
+def test_the_cap_holds_per_donor_and_type_and_follows_the_seed(tmp_path):
+    path = made(tmp_path / "a.h5ad")
+
+    def capped(seed):
+        return prepare.prepare_reference(
+            [path], "cell_type", "donor_id", preset="none", max_cells_per_type=7, seed=seed
+        )
+
+    first, again, other = capped(0), capped(0), capped(1)
+    sizes = first.obs.groupby(["donor", "cell_type"], observed=True).size()
+    assert sizes.max() == 7
+    assert sizes["d2", "rare"] == 6
+    assert list(first.obs_names) == list(again.obs_names)
+    assert list(first.obs_names) != list(other.obs_names)
+    rows = [int(name[1:]) for name in first.obs_names]
+    np.testing.assert_array_equal(first.X.toarray(), COUNTS[rows][:, np.argsort(GENES)])
+
+
+def test_memory_follows_what_is_kept_not_what_the_file_holds(tmp_path, monkeypatch):
+    """40,000 cells x 400 values (128 MB on disk), 1,600 kept: an atlas passes in the same way."""
+    n_cells, n_genes, filled = 40_000, 1_000, 400
+    path = tmp_path / "atlas.h5ad"
+    shell = anndata.AnnData(
+        sparse.csr_matrix((n_cells, n_genes), dtype=np.float32),
+        obs=pd.DataFrame(
+            {"cell_type": pd.Categorical.from_codes(np.arange(n_cells) % 8, list("abcdefgh"))},
+            index=np.arange(n_cells).astype(str),
+        ),
+    )
+    shell.write_h5ad(path)
+    with h5py.File(path, "a") as file:
+        for key in ("data", "indices", "indptr"):
+            del file["X"][key]
+        data = file["X"].create_dataset("data", (n_cells * filled,), "float32")
+        indices = file["X"].create_dataset("indices", (n_cells * filled,), "int32")
+        columns = np.tile(np.arange(0, 2 * filled, 2, dtype=np.int32), 1000)
+        for start in range(0, data.size, columns.size):
+            data[start : start + columns.size] = 1 + columns % 3
+            indices[start : start + columns.size] = columns
+        file["X"]["indptr"] = np.arange(n_cells + 1, dtype=np.int64) * filled
+    monkeypatch.setattr(single_cells, "CHUNK_VALUES", 1 << 18)
+    prepare.prepare_reference([made(tmp_path / "warm.h5ad")], "cell_type")  # imports do not count
+    tracemalloc.start()
+    kept = prepare.prepare_reference([path], "cell_type", "none", max_cells_per_type=200)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept.shape == (1600, filled)
+    assert peak < 60e6
+
+
+def test_unprepared_reference_is_refused_with_the_command_to_type(tmp_path):
+    with pytest.raises(DataError) as error:
+        prepare.read_reference(made(tmp_path / "a.h5ad"))
+    assert "unmix_reference.py" in error.value.do
+    assert "--cell-type-key cell_type" in error.value.do
+    (tmp_path / "t.tsv").write_text("gene\ts\nA\t1\n")
+    with pytest.raises(DataError, match="not a prepared reference"):
+        prepare.read_reference(tmp_path / "t.tsv")
+
+
+def test_single_cells_of_scanpy_become_counts():
+    """The log-normalised values of pbmc68k_reduced, in .raw of a file of an old format."""
+    import importlib.resources
+
+    file = importlib.resources.files("scanpy") / "datasets" / "10x_pbmc68k_reduced.h5ad"
+    with importlib.resources.as_file(file) as path:
+        data = prepare.prepare_reference([path], "bulk_labels", "none")
+    assert data.shape == (700, 765)
+    assert data.uns["unmix"]["counts"] == "recovered"
+    assert (data.X.data == np.round(data.X.data)).all()
+    assert np.median(data.X.min(axis=1).toarray()) == 0
+    assert (data.X.data == 1).mean() > 0.3
+
+
+REFERENCES = {
+    "sc_newman_nsclc_pbmc/counts.h5ad": ("raw", 6, None),
+    "sc_pbmc_facs_zheng/counts.h5ad": ("raw", 6, None),
+    "sc_pbmc_kang_muscat/counts.h5ad": ("raw", 5, "donor"),
+    "sc_pbmc_symphony_3donor/lognorm.h5ad": ("recovered", 9, "donor"),
+    "sc_pbmc_hao_small/counts.h5ad": ("raw", 11, None),
+    "sc_pancreas_baron_cider/counts_human.h5ad": ("raw", 5, "donor"),
+    "cellline_mixology_gse118767/sc_counts.h5ad": ("raw", 3, None),
+}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", REFERENCES)
+def test_real_references_go_through(shared, name):
+    counts, types, donor = REFERENCES[name]
+    data = prepare.prepare_reference([shared / "data" / name], "cell_type", donor)
+    assert data.uns["unmix"]["counts"] == counts
+    assert data.obs["cell_type"].nunique() == types
+    assert (data.X.data == np.round(data.X.data)).all()
+
+
+@pytest.mark.shared
+def test_recovered_counts_agree_with_the_known_depth_of_the_cells(shared):
+    path = shared / "data" / "sc_pbmc_symphony_3donor" / "lognorm.h5ad"
+    data = prepare.prepare_reference([path], "cell_type", "donor")
+    source = anndata.read_h5ad(path)
+    truth = np.expm1(source.X.toarray()) / 1e4 * source.obs["nUMI"].to_numpy()[:, None]
+    np.testing.assert_allclose(data[:, source.var_names].X.toarray(), truth, rtol=1e-3, atol=0.05)
+
+
+def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path):
+    names, tissues = [f"s{i}" for i in range(6)], ["liver", "lung", "brain tissue"] * 2
+    tpm = RNG.poisson(RNG.gamma(0.5, 10, (6, 3000)))
+    tpm = tpm * 1e6 / tpm.sum(1, keepdims=True)
+    pd.DataFrame(np.log2(tpm + 1).T, GENES, names).to_csv(tmp_path / "logs.tsv", sep="\t")
+    pd.DataFrame({"tissue": tissues}, names).sample(frac=1, random_state=0).to_csv(tmp_path / "labels.csv")
+    made = prepare.prepare_reference(
+        [tmp_path / "logs.tsv"], "tissue", cells=tmp_path / "labels.csv", kind="tissue", unit="log2tpm"
+    )
+    assert made.uns["unmix"]["kind"] == "tissue"
+    assert list(made.obs["cell_type"]) == tissues
+    np.testing.assert_allclose(made[:, GENES].X.toarray(), tpm, rtol=1e-3, atol=1e-2)
+    data = anndata.AnnData(tpm, pd.DataFrame({"organ": tissues}, names), pd.DataFrame(index=GENES))
+    data.write_h5ad(tmp_path / "tpm.h5ad")
+    again = prepare.prepare_reference([tmp_path / "tpm.h5ad"], "organ", "none", kind="tissue")
+    assert list(again.obs["cell_type"]) == tissues
+    pd.DataFrame(tpm[:3].T, GENES, tissues[:3]).to_csv(tmp_path / "pure.csv")
+    single = prepare.prepare_reference([tmp_path / "pure.csv"], "tissue", kind="tissue")
+    assert list(single.obs["cell_type"]) == tissues[:3]
+    assert "one sample only of" in said(single)
+    single.write_h5ad(tmp_path / "r.h5ad")
+    assert prepare.read_reference(tmp_path / "r.h5ad").uns["unmix"]["kind"] == "tissue"
+    with pytest.raises(DataError, match="no column 'tissue'"):
+        prepare.prepare_reference([tmp_path / "tpm.h5ad"], "tissue", "none", kind="tissue")
