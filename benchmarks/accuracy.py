@@ -153,7 +153,7 @@ def calibration() -> Loaded:
 @pair(
     "cell-lines",
     "Cell lines (Tian et al. 2019)",
-    "55 designed mixes of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
+    "55 designed pseudobulk of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
     "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells. Scaden's published "
     "settings have 1,000 steps, with which the original was run here.",
     originals={"Scaden 1.1.2 (1,000 steps)": (0.942, 0.882, 0.145, 282)},
@@ -185,7 +185,7 @@ def purity() -> Loaded:
 @pair(
     "tissues",
     "Tissues (Shen-Orr et al. 2010)",
-    "21 designed mixes of the RNA of rat liver, brain and lung, microarray; reference of one pure profile of each.",
+    "21 designed pseudobulk of the RNA of rat liver, brain and lung, microarray; reference of one pure profile of each.",
     methods=("ctcrna", "uniform", "reference_mean", "random"),
 )
 def tissues() -> Loaded:
@@ -209,7 +209,7 @@ def run(loaded: Loaded, name: str, recipe: str, settings: tuple[str, ...], seed:
         found = engine.predict(model, bulk, device="cpu")
     except NotApplicable as error:
         return {"reason": error.found}
-    result = {"kind": found.kind, "cpu": round(seconds, 1), **scored(truth, found)}
+    result = {"kind": found.quantity, "cpu": round(seconds, 1), **scored(truth, found)}
     for source, sizes in MRNA.items() if loaded.names and cell_fractions.rests_on(model) else ():
         table = pd.Series(sizes).rename(loaded.names)
         sized = scored(truth, cell_fractions.to_cells(model, found, table, engine.silent))
@@ -224,11 +224,11 @@ def scored(truth: pd.DataFrame, found: Fractions) -> dict[str, float]:
     known = truth.loc[samples, types].to_numpy()
     known = known / known.sum(1, keepdims=True)
     values = found.values.loc[samples, types].to_numpy()
-    if found.kind != "score":
+    if found.quantity != "score":
         values = normalised(values)
     columns = metrics.agreement(known, values)
     r = float(np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"])).mean())
-    if found.kind == "score":
+    if found.quantity == "score":
         return {"r": r}
     pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
     lower, upper = (part.loc[samples, types].to_numpy() for part in (found.lower, found.upper))

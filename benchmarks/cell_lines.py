@@ -48,7 +48,7 @@ def main() -> None:
     values, known = inputs.aligned(bulk, cells.genes), truth.to_numpy()
     print(f"{len(values)} samples\n{'method':<12}{'recipe':<12}{'kind':<7}{'RMSE':>8}{'CCC':>8}{'type r':>8}")
     for name, method in methods.all_methods().items():
-        if method.info.family != "classical" or method.needs.weights or method.kind == "score":
+        if method.info.family != "classical" or method.needs.weights or method.quantity == "score":
             continue
         for recipe in method.recipes:
             converts = hasattr(method.recipes[recipe], "fractions") and name != "quantiseq"
@@ -68,7 +68,9 @@ def main() -> None:
             found = found / found.sum(1, keepdims=True)
             pooled = metrics.agreement(known.reshape(-1, 1), found.reshape(-1, 1))
             shown = [pooled["rmse"].item(), pooled["ccc"].item(), metrics.agreement(known, found)["pearson"].mean()]
-            print(f"{name:<12}{recipe:<12}{model.kind:<7}" + "".join(f"{value:>8.3f}" for value in shown), flush=True)
+            print(
+                f"{name:<12}{recipe:<12}{model.quantity:<7}" + "".join(f"{value:>8.3f}" for value in shown), flush=True
+            )
 
 
 if __name__ == "__main__":

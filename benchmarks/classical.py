@@ -1,7 +1,7 @@
 """CPU time and error of every classical method: 100 samples x 10,000 genes x 8 types, on one core; prints a table.
 
 The common case of the development data (`UNMIX_SHARED`) is made as benchmarks/speed.py makes it. Training includes the
-calibration of intervals (500 mixes); prediction is of 100 samples. The limit of both together is 30 CPU seconds.
+calibration of intervals (500 pseudobulk); prediction is of 100 samples. The limit of both together is 30 CPU seconds.
 `--published`: the published recipes too, timed by fit and prediction alone.
 """
 
@@ -68,7 +68,7 @@ def default(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as cas
     model = engine.train(name, reference, bulk=bulk, device="cpu")
     middle = time.process_time()
     found = engine.predict(model, bulk, device="cpu").values
-    row(name, middle - before, time.process_time() - middle, found, truth, model.kind)
+    row(name, middle - before, time.process_time() - middle, found, truth, model.quantity)
 
 
 def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as case returns them
@@ -96,9 +96,9 @@ def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as c
     place = {gene: i for i, gene in enumerate(cells.genes)}
     seen = values[:, [place[gene] for gene in model.genes]]
     found = method.estimate(model, seen, np.ones(seen.shape[1], bool), "cpu")
-    found = found if model.kind == "score" else normalised(found)
+    found = found if model.quantity == "score" else normalised(found)
     table = pd.DataFrame(found, bulk.obs_names, model.cell_types)
-    row(name, middle - before, time.process_time() - middle, table, truth, model.kind)
+    row(name, middle - before, time.process_time() - middle, table, truth, model.quantity)
 
 
 def expectation(bulk) -> None:  # noqa: ANN001 - as case returns it

@@ -1,9 +1,9 @@
-"""Methods trained on one laboratory's cells, tested on mixes of another's: error and coverage of 90 % intervals.
+"""Methods trained on one laboratory's cells, tested on pseudobulk of another's: error and coverage of 90 % intervals.
 
     .venv/bin/python benchmarks/laboratories.py METHOD[,METHOD...] [--set a.b=value ...]
 
 Five references of PBMC and two of the pancreas (human and mouse), every ordered pair over the cell types that both
-have; 150 mixes of 500 cells each, half of them sparse, no simulated noise: the laboratories' own differences are the
+have; 150 pseudobulk of 500 cells each, half of them sparse, no simulated noise: the laboratories' own differences are the
 test. A pair whose genes do not suffice is left out. No bulk is used, so what is chosen by these figures is not tuned
 on the truth of any sample. Needs the development data (UNMIX_SHARED).
 """
@@ -66,7 +66,7 @@ def main(methods: list[str], settings: list[str]) -> None:
             except UnmixError as error:
                 print(f"{one} -> {other}, {name}: {error.found}", flush=True)
                 continue
-            truth = bulk.obsm[f"{model.kind}_fractions"][found.values.columns].to_numpy()
+            truth = bulk.obsm[f"{model.quantity}_fractions"][found.values.columns].to_numpy()
             r = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(truth.T, found.values.to_numpy().T, strict=True)])
             rmse = np.sqrt(((found.values - truth) ** 2).to_numpy().mean())
             covered = ((found.lower <= truth) & (truth <= found.upper)).to_numpy().mean()

@@ -1,7 +1,7 @@
 """DeepDecon and GBMPurity on purities of donors that were held out altogether: mean absolute error.
 
 Real and simulated references; in each some types are called malignant in turn. The normal cells of the test are in any
-proportions (Dirichlet(1) over their types), 200 mixes of 500 cells, without and with noise of a platform (0.5). Beside
+proportions (Dirichlet(1) over their types), 200 pseudobulk of 500 cells, without and with noise of a platform (0.5). Beside
 deepdecon stands its network of the whole range alone. Needs the development data (UNMIX_SHARED).
 """
 
@@ -22,7 +22,7 @@ import pandas as pd
 from unmix import engine
 from unmix.reference import Reference
 from unmix.reference.prepare import prepare_reference
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,15 +57,18 @@ def main() -> None:
 
 
 def errors_of(method: str, settings: list[str], reference: ad.AnnData, held: np.ndarray, malignant: str) -> list[float]:
-    """Return the mean absolute errors on mixes of the donors that are `held` out, without and with noise."""
+    """Return the mean absolute errors on pseudobulk of the donors that are `held` out, without and with noise."""
     model = engine.train(method, reference[~held].copy(), malignant=[malignant], settings=settings, device="cpu")
     cells, found = Reference.from_reference(reference[held].copy()).merged([malignant]), []
     for noise in (0.0, 0.5):
-        rng, recipe = np.random.default_rng(5), Simulation(law="range", cells=500, platform=noise, subtypes="dirichlet")
-        mixes = Mixer(cells, recipe, rng).draw(200, rng)
-        bulk = ad.AnnData(mixes.expression.astype(np.float64), var=pd.DataFrame(index=cells.genes))
+        rng, recipe = (
+            np.random.default_rng(5),
+            Simulation(composition="range", cells=500, platform=noise, subtypes="dirichlet"),
+        )
+        pseudobulk = Simulator(cells, recipe, rng).draw(200, rng)
+        bulk = ad.AnnData(pseudobulk.expression.astype(np.float64), var=pd.DataFrame(index=cells.genes))
         estimate = engine.predict(model, bulk, device="cpu").values["malignant"]
-        found.append(float(np.abs(estimate - mixes.cell_fractions[:, 0]).mean()))
+        found.append(float(np.abs(estimate - pseudobulk.cell_fractions[:, 0]).mean()))
     return found
 
 

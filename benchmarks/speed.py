@@ -47,16 +47,16 @@ def main() -> None:
 def simulation(folder: Path) -> None:
     """Compare the sums of cells with a dense product, and time the whole command."""
     cells, recipe, rng = reference(folder), recipe_of_simulation(), np.random.default_rng(0)
-    from unmix.simulate.pseudobulk import Mixer
+    from unmix.simulate.pseudobulk import Simulator
 
-    mixer = Mixer(cells, recipe, rng)
-    mixer.draw(2, rng)  # compiles
+    simulator = Simulator(cells, recipe, rng)
+    simulator.draw(2, rng)  # compiles
     chosen = np.zeros((1000, cells.counts.shape[0]), np.float32)
     chosen[:, :500] = 1
     dense = cells.counts.toarray()
     ours = theirs = 0.0
     for _ in range(5):  # in turn, so that a drift of the machine's speed hits both
-        ours += seconds(lambda: mixer.draw(1000, rng))
+        ours += seconds(lambda: simulator.draw(1000, rng))
         theirs += seconds(lambda: chosen @ dense)
     row("simulation, CPU s (limit: 1.6 x dense product)", ours, 1.6 * theirs)
     used, _ = script("unmix_simulate.py", folder / "reference.h5ad", "--samples", "5000", "--cells", "500",
@@ -65,7 +65,7 @@ def simulation(folder: Path) -> None:
 
 
 def published(folder: Path) -> None:
-    """Compare the published Scaden with a plain loop over three networks, at equal steps on equal mixes."""
+    """Compare the published Scaden with a plain loop over three networks, at equal steps on equal pseudobulk."""
     import torch
 
     from unmix import methods
@@ -73,15 +73,15 @@ def published(folder: Path) -> None:
     from unmix.deep.nets.dense import Ensemble
     from unmix.deep.trainer import Session
     from unmix.settings import override
-    from unmix.simulate.pseudobulk import Mixer
+    from unmix.simulate.pseudobulk import Simulator
 
     method = methods.get("scaden")
     recipe = override(method.recipes["published"], ["train.steps=60", "train.validate_every=1000"])
     cells, rng = reference(folder), np.random.default_rng(0)
-    mixes = Mixer(cells, recipe.simulation, rng).draw(1000, rng)
-    logs = np.log2(mixes.expression + 1)
+    pseudobulk = Simulator(cells, recipe.simulation, rng).draw(1000, rng)
+    logs = np.log2(pseudobulk.expression + 1)
     low, high = logs.min(1, keepdims=True), logs.max(1, keepdims=True)
-    inputs, truth = ((logs - low) / (high - low)).astype(np.float32), mixes.cell_fractions.astype(np.float32)
+    inputs, truth = ((logs - low) / (high - low)).astype(np.float32), pseudobulk.cell_fractions.astype(np.float32)
     nets = []
     for net in recipe.nets:
         widths, layers = [inputs.shape[1], *net.hidden], []

@@ -11,13 +11,13 @@ from unmix import cli
 @click.argument("truth", type=cli.FILE)
 @click.option("--label-map", type=cli.FILE, help="TSV from/to: names of the estimate's types in the truth.")
 @click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure how often its intervals are right.")
-@click.option("--kind", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]")
+@click.option("--quantity", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]")
 @click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
 @click.option("--pairs", type=cli.FILE, help="Also write every pair that was compared (report: scatter plots).")
 @click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")
 @cli.left_out
 @cli.common
-def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **common):
+def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, **common):
     with cli.run("evaluate", record=cli.record_beside(out), **common) as job:
         import numpy as np
 
@@ -28,13 +28,13 @@ def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **com
         for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
             job.input(name, path)
         estimate, found = read_fractions(fractions)
-        known = tables.read_truth(truth, kind or ("mrna" if found == "mrna" else "cell"))
+        known = tables.read_truth(truth, quantity or ("mrna" if found == "mrna" else "cell"))
         for message in [*estimate.attrs.get("messages", []), *known.attrs.get("messages", [])]:
             job.say(message)
         compared = pairing.pair(
             estimate,
             known,
-            kind=found,
+            quantity=found,
             long=pairing.read_long(long, ("sample", "cell_type")) if long else None,
             label_map=tables.read_label_map(label_map) if label_map else None,
             renormalise=renormalise,
@@ -42,7 +42,7 @@ def main(fractions, truth, label_map, long, kind, renormalise, pairs, out, **com
         for note in compared.notes:
             job.say(note)
         table = compared.metrics(np.random.default_rng(common["seed"]))
-        job.facts["evaluation"] = {"kind": found, "renormalised": renormalise, "notes": compared.notes}
+        job.facts["evaluation"] = {"quantity": found, "renormalised": renormalise, "notes": compared.notes}
         tables.write_table(table.set_index("level"), job.output(out), index_label="level")
         if pairs:
             tables.write_table(compared.long().set_index("sample"), job.output(pairs), index_label="sample")

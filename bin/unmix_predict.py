@@ -43,7 +43,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         run.input("bulk", bulk)
         trained = Model.load(model)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "trust_genes"}
+        run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "reference_genes"}
         run.facts["level"] = level
         for number, path in enumerate(also):
             run.input(f"also_{number}", path)

@@ -8,8 +8,10 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("reference", type=cli.FILE)
-@click.option("--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of mixes.")
-@click.option("--cells", type=click.IntRange(min=1), default=500, show_default=True, help="Cells per mix.")
+@click.option("--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of pseudobulk.")
+@click.option(
+    "--cells", type=click.IntRange(min=1), default=500, show_default=True, help="Cells per pseudobulk sample."
+)
 @click.option(
     "--scenario", default="standard", show_default=True, help="Named settings: standard, sparse, rare, pure, ..."
 )

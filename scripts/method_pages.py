@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAMILIES = {"deep": "Deep-learning methods", "classical": "Classical methods", "control": "Controls"}
-KINDS = {
+QUANTITIES = {
     "cell": "fractions of cells",
     "mrna": "fractions of mRNA",
     "purity": "the share of malignant cells",
@@ -64,7 +64,7 @@ def recipes(method: type[Method]) -> list[str]:
 def page(method: type[Method]) -> str:
     """Return the page of a method."""
     info, text = method.info, inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
-    facts = [f"- Gives {KINDS[method.kind]}."]
+    facts = [f"- Gives {QUANTITIES[method.quantity]}."]
     if wanted := needs(method):
         facts.append(f"- Needs {wanted}, beside the reference.")
     if method.weights:
@@ -94,7 +94,7 @@ def index(methods: list[type[Method]]) -> str:
         lines.append("|---|---|---|---|---|")
         for m in methods:
             if m.info.family == family:
-                kind = "mRNA" if m.kind == "mrna" else m.kind
+                kind = "mRNA" if m.quantity == "mrna" else m.quantity
                 link = f"[{m.name}]({m.name}.md)"
                 lines.append(f"| {link} | {m.info.year or ''} | {kind} | {needs(m)} | {m.info.summary} |")
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 """Make the inputs of the wrappers' tests: ``python galaxy_tools/test-data/make_test_data.py [FOLDER]``.
 
 Made up, tiny and the same on every run: single cells of four types from four donors, prepared and as a user has them,
-bulk samples mixed from other cells of the same laws, their true fractions, and what nnls makes of them; a
+bulk samples mixed from other cells of the same compositions, their true fractions, and what nnls makes of them; a
 model of BayesPrism, which tells expression.
 """
 

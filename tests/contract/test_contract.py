@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 METHODS = methods.all_methods()
 LEARNING = [name for name, method in METHODS.items() if method.info.family != "control"]
-FRACTIONS = [name for name in LEARNING if METHODS[name].kind != "score"]
+FRACTIONS = [name for name in LEARNING if METHODS[name].quantity != "score"]
 SETS = {"StromalSignature": 0, "ImmuneSignature": 40}
 MALIGNANT = ("Monocyte/Macrophage", "NK")
 #: RMSE of `uniform` on the toy bulk is about 0.15; a quickly trained method must be this far below it.
@@ -78,7 +78,7 @@ def types_of(name: str) -> list[str]:
 
 
 def truth_of(name: str, bulk: ad.AnnData) -> np.ndarray:
-    truth = bulk.obsm["mrna_fractions" if METHODS[name].kind == "mrna" else "cell_fractions"]
+    truth = bulk.obsm["mrna_fractions" if METHODS[name].quantity == "mrna" else "cell_fractions"]
     if METHODS[name].needs.malignant:
         purity = truth[list(MALIGNANT)].sum(axis=1).to_numpy()
         return np.stack([purity, 1 - purity], axis=1)
@@ -134,7 +134,7 @@ def test_output_is_samples_by_types(name, data, quick):
     assert list(fractions.values.columns) == (quick(name).cell_types if METHODS[name].needs.weights else types_of(name))
     values = fractions.values.to_numpy()
     assert np.isfinite(values).all()
-    if fractions.kind == "score":
+    if fractions.quantity == "score":
         assert fractions.lower.isna().to_numpy().all()
         return
     assert (values >= 0).all()
@@ -279,7 +279,7 @@ def test_header_tells_how_it_was_made(name, quick):
     model = quick(name)
     assert bool(model.recipe) == (METHODS[name].info.family != "control")
     assert {"unmix", "seed", "training", "calibration", "reference", "quick"} <= set(model.facts)
-    assert model.facts["calibration"]["held_out"] in ("donors", "calibration samples")
+    assert model.facts["intervals"]["held_out"] in ("donors", "calibration samples")
     cells = {"malignant": 120, "normal": 240} if METHODS[name].needs.malignant else dict.fromkeys(CELL_TYPES, 60)
     assert model.facts["reference"]["cells_per_type"] == dict(sorted(cells.items()))
 

@@ -1,4 +1,4 @@
-"""ctcRNA on designed mixes of rat tissues: trained on one pure profile of each tissue, tested on 21 mixes."""
+"""ctcRNA on designed pseudobulk of rat tissues: trained on one pure profile of each tissue, tested on 21 pseudobulk."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_one_profile_a_tissue_is_enough_for_designed_mixes(rat):
     model, bulk, truth, said = rat
     found = engine.predict(model, bulk, device="cpu")
     assert ccc(found.values, truth) > 0.93
-    assert found.kind == "mrna"
+    assert found.quantity == "mrna"
     assert any("optimistic" in sentence for sentence in said)
-    assert model.facts["calibration"]["held_out"] == "cells"
+    assert model.facts["intervals"]["held_out"] == "cells"
 
 
 def test_missing_genes_cost_little(rat):

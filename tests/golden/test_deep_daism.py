@@ -47,7 +47,7 @@ def test_real_samples_better_than_both_controls(root, shared):
     for name in ("daism", "constant_of_calibration", "ridge_on_calibration"):
         model = engine.train(name, reference, calibration=calibration, device="cpu")
         assert (
-            model.facts["calibration"] | {"held_out": "calibration samples", "mixes": 20} == model.facts["calibration"]
+            model.facts["intervals"] | {"held_out": "calibration samples", "pseudobulk": 20} == model.facts["intervals"]
         )
         found = engine.predict(model, bulk, device="cpu")
         known = truth.loc[found.values.index, found.values.columns]

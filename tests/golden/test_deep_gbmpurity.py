@@ -55,7 +55,7 @@ def bulk(path, unit="counts"):
 def test_purity_is_that_of_the_original(model, folder, name):
     expected = pd.read_csv(folder / "expected_outputs.csv").query("file == @name").set_index("sample")
     found = engine.predict(model, bulk(folder / name), device="cpu")
-    assert found.kind == "purity"
+    assert found.quantity == "purity"
     assert np.abs(found.values.loc[expected.index, "malignant"] - expected["purity_clipped"]).max() < 1e-5
 
 

@@ -66,7 +66,7 @@ def test_a_method_gets_what_it_asks_for(asked, run):
     words = run[1]
     options = {
         "bulk": {"--bulk": "bulk.h5ad"},
-        "calibration": {
+        "intervals": {
             "--calibration-bulk": "calibration/bulk.tsv",
             "--calibration-fractions": "calibration/truth.tsv",
         },

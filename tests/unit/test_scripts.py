@@ -79,7 +79,7 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     assert list(wide.columns) == sorted(CELL_TYPES)
     assert np.allclose(wide.sum(axis=1), 1, atol=1e-6)
     long = pd.read_csv(out / "fractions_long.tsv", sep="\t")
-    assert list(long.columns) == ["sample", "cell_type", "fraction", "lower", "upper", "flag", "kind"]
+    assert list(long.columns) == ["sample", "cell_type", "fraction", "lower", "upper", "flag", "quantity"]
     record = json.loads((out / "run.json").read_text())
     assert record["step"] == "predict"
     assert set(record["inputs"]) == {"model", "bulk"}

@@ -37,11 +37,11 @@ class Recipe:
 class Classical(Recipe):
     """Recipe of a method over a signature."""
 
-    weights: Literal["none", "root", "mean"] = "none"
+    gene_weights: Literal["none", "root", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
     factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
-    cap: float = 0.0
-    """If above 0: a gene counts at most so many times its highest type, since no mix of the types explains more; a
+    max_ratio: float = 0.0
+    """If above 0: a gene counts at most so many times its highest type, since no pseudobulk sample of the types explains more; a
     single gene of another platform otherwise rules the squares."""
 
 
@@ -52,10 +52,10 @@ class ClassicalMethod(Method):
         """Choose genes and learn the arrays of the types."""
         genes = choose(task.recipe.genes, task.train)
         learned = self.learn(task.train, genes, task.recipe)
-        kind = self.kind if task.recipe.fractions == "own" else task.recipe.fractions
-        if kind != self.kind:
+        quantity = self.quantity if task.recipe.fractions == "own" else task.recipe.fractions
+        if quantity != self.quantity:
             learned["rna"] = np.maximum(task.train.rna_per_cell(), 1e-12)
-        return Fit(genes, learned, {}, kind)
+        return Fit(genes, learned, {}, quantity)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample over the genes that are present; a type without expression there gets 0."""
@@ -66,7 +66,7 @@ class ClassicalMethod(Method):
             if sample.any():
                 weights[i, known] = self.solve(learned, sample, recipe)
         if "rna" in model.arrays:
-            weights = weights / model.arrays["rna"] if model.kind == "cell" else weights * model.arrays["rna"]
+            weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]
         return weights
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
@@ -100,7 +100,11 @@ class ClassicalMethod(Method):
 
 def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return what a model learned over the genes that are present, and the indices of the types expressed there."""
-    learned = {name: array for name, array in model.arrays.items() if not name.startswith(("calibration", "trust"))}
+    learned = {
+        name: array
+        for name, array in model.arrays.items()
+        if not name.startswith(("intervals.", "domain_shift.", "reference."))
+    }
     learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
     known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
     return {name: array[known] for name, array in learned.items()}, known
@@ -109,7 +113,7 @@ def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndar
 class SignatureMethod(ClassicalMethod):
     """A method over a signature alone; subclasses define :meth:`regress`."""
 
-    kind = "mrna"
+    quantity = "mrna"
     weights = "tables"
 
     def fit(self, task: Task) -> Fit:
@@ -118,10 +122,10 @@ class SignatureMethod(ClassicalMethod):
             return super().fit(task)
         own, fractions = signature_of(task.weights, task.recipe.fractions), task.recipe.fractions
         learned = {"signature": own.signature.to_numpy().T}
-        if fractions not in ("own", self.kind):
+        if fractions not in ("own", self.quantity):
             learned["rna"] = own.size.to_numpy()
-        kind = self.kind if fractions == "own" else fractions
-        return Fit(own.signature.index.to_numpy(str), learned, {}, kind, tuple(own.signature.columns))
+        quantity = self.quantity if fractions == "own" else fractions
+        return Fit(own.signature.index.to_numpy(str), learned, {}, quantity, tuple(own.signature.columns))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
         """Return the signature (types x genes): pooled counts per million, so that weights are those of mRNA."""
@@ -181,19 +185,21 @@ class LeastSquares(SignatureMethod):
 
 def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
     """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
-    sample = capped(signature, sample, recipe.cap)
+    sample = capped(signature, sample, recipe.max_ratio)
     signature, sample = signature / signature.mean(), sample / max(sample.mean(), 1e-12)
-    weights = gene_weights(signature, recipe)
+    weights = weights_of(signature, recipe)
     return (signature * weights).T, sample * weights
 
 
-def capped(signature: np.ndarray, sample: np.ndarray, cap: float) -> np.ndarray:
-    """Return a sample whose genes are at most `cap` times their highest type (types x genes) at its level; 0: as is."""
-    return np.minimum(sample, cap * signature.max(0) * (sample.mean() / signature.mean())) if cap else sample
+def capped(signature: np.ndarray, sample: np.ndarray, max_ratio: float) -> np.ndarray:
+    """Return a sample whose genes are at most `max_ratio` times their highest type (types x genes) at its level; 0: as is."""
+    return (
+        np.minimum(sample, max_ratio * signature.max(0) * (sample.mean() / signature.mean())) if max_ratio else sample
+    )
 
 
-def gene_weights(signature: np.ndarray, recipe: Classical) -> np.ndarray:
+def weights_of(signature: np.ndarray, recipe: Classical) -> np.ndarray:
     """Return the weights of the genes of a signature (types x genes) whose mean is 1."""
-    if recipe.weights == "none":
+    if recipe.gene_weights == "none":
         return np.ones(signature.shape[1])
-    return (signature.mean(0) + OFFSET) ** (-0.5 if recipe.weights == "root" else -1)
+    return (signature.mean(0) + OFFSET) ** (-0.5 if recipe.gene_weights == "root" else -1)

@@ -44,11 +44,11 @@ def combat(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return corrected[: len(first)], corrected[len(first) :]
 
 
-def adapted(task: Task, genes: np.ndarray, signature: np.ndarray, mixes: int) -> np.ndarray:
+def adapted(task: Task, genes: np.ndarray, signature: np.ndarray, pseudobulk: int) -> np.ndarray:
     """Return the signature (types x genes) as the bulk's platform would show it (CIBERSORTx's S-mode).
 
-    Mixes of cells, whose fractions scatter around the reference's by twice their mean, are corrected towards the bulk;
-    the signature is the non-negative regression of every gene on the mixes' fractions.
+    Pseudobulk of cells, whose fractions scatter around the reference's by twice their mean, are corrected towards the bulk;
+    the signature is the non-negative regression of every gene on the pseudobulk' fractions.
 
     Parameters
     ----------
@@ -58,21 +58,21 @@ def adapted(task: Task, genes: np.ndarray, signature: np.ndarray, mixes: int) ->
         Indices of the signature's genes.
     signature
         Types x genes, per million over all genes: kept where the bulk lacks a gene.
-    mixes
-        Number of mixes of cells.
+    pseudobulk
+        Number of pseudobulk of cells.
 
     Raises
     ------
     NotApplicable
         If the bulk has too few samples.
     """
-    from unmix.simulate.pseudobulk import Mixer
+    from unmix.simulate.pseudobulk import Simulator
 
     types = len(signature)
     mean = np.bincount(task.train.type_of, minlength=types) / len(task.train.type_of)
-    wanted = np.clip(task.rng.normal(mean, 2 * mean, (mixes, types)), 1e-6 * mean, None)
+    wanted = np.clip(task.rng.normal(mean, 2 * mean, (pseudobulk, types)), 1e-6 * mean, None)
     wanted /= wanted.sum(1, keepdims=True)
-    drawn = Mixer(task.train, Simulation(cells=500), task.rng).draw(len(wanted), task.rng, wanted)
+    drawn = Simulator(task.train, Simulation(cells=500), task.rng).draw(len(wanted), task.rng, wanted)
     found = ~np.isnan(task.bulk[:, genes]).any(0)
     bulk, mixed = task.bulk[:, genes[found]], drawn.expression[:, genes[found]].astype(np.float64)
     if len(bulk) < SAMPLES:

@@ -31,7 +31,7 @@ class ScoreMethod(Method):
     The sets are those of the user's file, one column each, or markers of the reference's types.
     """
 
-    kind = "score"
+    quantity = "score"
     weights = "tables"
 
     def fit(self, task: Task) -> Fit:

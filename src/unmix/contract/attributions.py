@@ -70,4 +70,4 @@ def profiles_of(model: Model) -> np.ndarray:
 
 def _fractions(model: Model, estimate: np.ndarray) -> np.ndarray:
     """Return what predict gives: fractions, or scores as they are."""
-    return estimate if model.kind == "score" else normalised(estimate)
+    return estimate if model.quantity == "score" else normalised(estimate)

@@ -21,7 +21,7 @@ class Nothing:
 class Control(Method):
     """The same fractions for every sample."""
 
-    kind = "cell"
+    quantity = "cell"
     recipes = {"default": Nothing()}
 
     def fit(self, task: Task) -> Fit:

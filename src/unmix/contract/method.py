@@ -121,17 +121,17 @@ class Fit:
     """What a fit returns: the genes it uses and its arrays.
 
     `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
-    `kind` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
+    `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
     the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
     `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out; where a
-    method has them, its intervals follow these and not mixes of held-out cells.
+    method has them, its intervals follow these and not pseudobulk of held-out cells.
     """
 
     genes: np.ndarray
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
-    kind: str = ""
+    quantity: str = ""
     cell_types: tuple[str, ...] = ()
     recipe: Any = None
     scores: np.ndarray | None = None
@@ -143,7 +143,7 @@ class Method:
     name: ClassVar[str]
     info: ClassVar[Info]
     needs: ClassVar[Needs] = Needs()
-    kind: ClassVar[Literal["cell", "mrna", "purity", "score"]]
+    quantity: ClassVar[Literal["cell", "mrna", "purity", "score"]]
     recipes: ClassVar[Mapping[str, Any]]
     """At least ``default``; ``published`` reproduces the settings of the paper where they differ."""
     transductive: ClassVar[bool] = False
@@ -205,7 +205,7 @@ class Method:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the method's own lower and upper bounds, samples x types; the estimate itself where it has none.
 
-        Calibration on held-out mixes widens or narrows them until they hold what the level says (conformalised
+        Calibration on held-out pseudobulk widens or narrows them until they hold what the level says (conformalised
         quantile regression; Romano et al. 2019).
         """
         return estimate, estimate

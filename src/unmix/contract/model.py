@@ -30,7 +30,7 @@ class Model:
         Resolved recipe as data.
     genes, cell_types
         In the order of the arrays and of the output.
-    kind
+    quantity
         ``cell``, ``mrna``, ``purity`` or ``score``.
     arrays
         Weights, signature, frozen preprocessing, calibration scores.
@@ -42,7 +42,7 @@ class Model:
     recipe: dict[str, Any]
     genes: list[str]
     cell_types: list[str]
-    kind: str
+    quantity: str
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -53,14 +53,16 @@ class Model:
         """
         import pandas as pd
 
-        places = pd.Index(self.facts["trust_genes"]).get_indexer(list(genes))
-        return np.where(places >= 0, self.arrays["trust.signature"][:, places], 0).astype(np.float64)
+        places = pd.Index(self.facts["reference_genes"]).get_indexer(list(genes))
+        return np.where(places >= 0, self.arrays["reference.profiles"][:, places], 0).astype(np.float64)
 
     def save(self, path: Path) -> None:
         """Write the model; the same model gives the same bytes."""
         from safetensors.numpy import save
 
-        header = {name: getattr(self, name) for name in ("method", "recipe", "genes", "cell_types", "kind", "facts")}
+        header = {
+            name: getattr(self, name) for name in ("method", "recipe", "genes", "cell_types", "quantity", "facts")
+        }
         text = json.dumps({"format": FORMAT, **header}, ensure_ascii=False, sort_keys=True)
         arrays = {name: np.ascontiguousarray(self.arrays[name]) for name in sorted(self.arrays)}
         path.write_bytes(save(arrays, metadata={"unmix": text}))

@@ -1,6 +1,6 @@
 """Harmony-Symphony correction as frozen preprocessing: what Harmony learned of the donors, as arrays of the model.
 
-Harmony (Korsunsky et al. 2019) aligns the donors of a reference in principal components: clusters of alike mixes in
+Harmony (Korsunsky et al. 2019) aligns the donors of a reference in principal components: clusters of alike pseudobulk in
 which every donor takes part. Symphony (Kang et al. 2021) maps a new sample into that space: scale its genes as the
 reference's, project, find its clusters, move it towards what the reference is there. With one sample as its own batch
 that last step is a closed form, so a sample's result depends on that sample and the model only, and predicting needs
@@ -8,8 +8,8 @@ numpy alone; symphonypy, which maps all samples of a file as one batch, gives th
 (tests/unit/test_harmony.py). Only fitting needs the package harmonypy.
 
 The original (HASCAD's HS_main.R) maps bulk onto single cells, takes the logarithm of the query twice and puts its rows
-in another order than the genes of the reference. Here the reference is made of mixes of single donors, since what is
-mapped are mixes (our choice); logarithm and order of genes are those of the network's input.
+in another order than the genes of the reference. Here the reference is made of pseudobulk of single donors, since what is
+mapped are pseudobulk (our choice); logarithm and order of genes are those of the network's input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PENALTY, SIGMA = 1.0, 0.1
 #: Scaled expression is cut off there (symphony::scaleDataWithStats).
 CLIP = 10.0
-#: Mixes of the reference for each cluster, at least (Harmony's default).
+#: Pseudobulk of the reference for each cluster, at least (Harmony's default).
 PER_CLUSTER = 30
 
 
@@ -40,7 +40,7 @@ class Harmony:
     theta: float = 3.0
     """Penalty for clusters in which donors are not mixed."""
     clusters: int = 100
-    """At most; never more than one for 30 mixes."""
+    """At most; never more than one for 30 pseudobulk."""
     iterations: int = 20
 
 
@@ -73,9 +73,9 @@ class Correction:
         Parameters
         ----------
         values
-            Mixes x genes, as the network would see them.
+            Pseudobulk x genes, as the network would see them.
         donors
-            Donor of each mix.
+            Donor of each pseudobulk sample.
         recipe
             Settings of Harmony.
         seed
@@ -114,7 +114,7 @@ class Correction:
             ncores=1,
             verbose=False,
         )
-        clusters = np.asarray(aligned.R)  # mixes x clusters
+        clusters = np.asarray(aligned.R)  # samples x clusters
         return cls(mean, deviation, loadings, clusters.T @ np.asarray(aligned.Z_corr), clusters.sum(0))
 
     def map(self, values: np.ndarray) -> np.ndarray:

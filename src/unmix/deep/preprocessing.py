@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-def select_genes(prep: Prep, cells: Reference, mixes: np.ndarray) -> np.ndarray:
+def select_genes(prep: Prep, cells: Reference, pseudobulk: np.ndarray) -> np.ndarray:
     """Return the indices of the genes a model uses, in the reference's order.
 
     Parameters
@@ -28,8 +28,8 @@ def select_genes(prep: Prep, cells: Reference, mixes: np.ndarray) -> np.ndarray:
         `genes` names the rule.
     cells
         Training cells.
-    mixes
-        Linear expression (mixes x genes) over all genes of `cells`; its variance is used by ``variance``.
+    pseudobulk
+        Linear expression (samples x genes) over all genes of `cells`; its variance is used by ``variance``.
 
     Raises
     ------
@@ -39,12 +39,12 @@ def select_genes(prep: Prep, cells: Reference, mixes: np.ndarray) -> np.ndarray:
     if prep.genes == "markers":
         chosen = markers(cells.unmerged().signature(), prep.per_type)
     elif prep.genes == "variance":
-        variance = mixes.var(0)
+        variance = pseudobulk.var(0)
         chosen = np.flatnonzero(variance > prep.min_variance)
         if prep.top:
             chosen = np.sort(np.argsort(-variance, kind="stable")[: prep.top])
     else:
-        chosen = np.flatnonzero(mixes.any(0))
+        chosen = np.flatnonzero(pseudobulk.any(0))
     if len(chosen) == 0:
         raise DataError(
             f"no gene passes the selection {prep.genes!r}",
@@ -54,7 +54,7 @@ def select_genes(prep: Prep, cells: Reference, mixes: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def arranged(order: str, chosen: np.ndarray, names: np.ndarray, mixes: np.ndarray) -> np.ndarray:
+def arranged(order: str, chosen: np.ndarray, names: np.ndarray, pseudobulk: np.ndarray) -> np.ndarray:
     """Return the chosen genes in the order that a recipe declares.
 
     Parameters
@@ -65,15 +65,15 @@ def arranged(order: str, chosen: np.ndarray, names: np.ndarray, mixes: np.ndarra
         Indices of the genes.
     names
         Of all genes.
-    mixes
-        Linear expression (mixes x all genes) of training mixes; used by ``correlation``.
+    pseudobulk
+        Linear expression (samples x all genes) of training pseudobulk; used by ``correlation``.
     """
     if order == "name":
         return chosen[np.argsort(names[chosen], kind="stable")]
     if order == "correlation" and len(chosen) > 2:
         from scipy.cluster.hierarchy import leaves_list, linkage
 
-        logs = np.log2(per_million(mixes) + MARKER_OFFSET)[:, chosen].T
+        logs = np.log2(per_million(pseudobulk) + MARKER_OFFSET)[:, chosen].T
         logs -= logs.mean(1, keepdims=True)
         logs /= np.maximum(np.linalg.norm(logs, axis=1, keepdims=True), 1e-12)
         return chosen[leaves_list(linkage(logs, "average"))]
@@ -82,18 +82,18 @@ def arranged(order: str, chosen: np.ndarray, names: np.ndarray, mixes: np.ndarra
 
 @dataclass
 class Transform:
-    """Linear expression over the model's genes to network input; fitted on training mixes.
+    """Linear expression over the model's genes to network input; fitted on training pseudobulk.
 
     Attributes
     ----------
     prep
         The recipe.
     share
-        Mean share of every gene in the summed expression of training mixes.
+        Mean share of every gene in the summed expression of training pseudobulk.
     neutral
-        Mean network input of every gene over training mixes, for genes that a bulk lacks.
+        Mean network input of every gene over training pseudobulk, for genes that a bulk lacks.
     mean, deviation
-        Per gene, over training mixes, before `gene` scaling.
+        Per gene, over training pseudobulk, before `gene` scaling.
     idf
         Inverse document frequency (DeepDecon) or ones.
     """
@@ -106,15 +106,15 @@ class Transform:
     idf: np.ndarray
 
     @classmethod
-    def fit(cls, prep: Prep, mixes: np.ndarray) -> Transform:
-        """Fit on linear expression of training mixes (mixes x genes)."""
-        genes = mixes.shape[1]
-        totals = mixes.sum(1, keepdims=True)
-        share = (mixes / np.maximum(totals, 1e-12)).mean(0)
+    def fit(cls, prep: Prep, pseudobulk: np.ndarray) -> Transform:
+        """Fit on linear expression of training pseudobulk (samples x genes)."""
+        genes = pseudobulk.shape[1]
+        totals = pseudobulk.sum(1, keepdims=True)
+        share = (pseudobulk / np.maximum(totals, 1e-12)).mean(0)
         zeros, ones = np.zeros(genes, np.float32), np.ones(genes, np.float32)
-        idf = np.log1p(len(mixes) / (mixes.sum(0) + 1)).astype(np.float32) if prep.tfidf else ones
+        idf = np.log1p(len(pseudobulk) / (pseudobulk.sum(0) + 1)).astype(np.float32) if prep.tfidf else ones
         transform = cls(prep, share, zeros, zeros, ones, idf)
-        values = transform._sample_scaled(mixes, np.ones(genes, bool))
+        values = transform._sample_scaled(pseudobulk, np.ones(genes, bool))
         transform.mean, transform.deviation = values.mean(0), np.maximum(values.std(0), 1e-6)
         transform.neutral = zeros if prep.gene == "z" else transform.mean
         return transform

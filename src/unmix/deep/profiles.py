@@ -7,7 +7,7 @@ import numpy as np
 from unmix.io.units import per_million
 
 #: Variances (natural log) of what all types of a sample share (donor, platform), of what a type has of its own, and of
-#: the measurement (ours; least error of `attributed` on mixes of held-out donors with and without platform noise).
+#: the measurement (ours; least error of `attributed` on pseudobulk of held-out donors with and without platform noise).
 SHARED, OWN, NOISE = 1.0, 1.0, 0.25
 #: Per million, added before logarithms are taken.
 OFFSET = 50.0

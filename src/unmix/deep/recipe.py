@@ -20,7 +20,7 @@ class Prep:
     min_variance: float = 0.0
     order: Literal["reference", "name", "correlation"] = "reference"
     """Order of the genes in the model, which networks with convolutions see: that of the reference, by name, or by
-    correlation (leaves of a tree over the training mixes, so that genes which vary together are neighbours)."""
+    correlation (leaves of a tree over the training pseudobulk, so that genes which vary together are neighbours)."""
     depth: float = 1e6
     """Sum to which every sample is scaled over the model's genes; 0 leaves the depth as it is."""
     log: Literal["log2", "ln", "none"] = "log2"
@@ -29,9 +29,9 @@ class Prep:
     sample: Literal["none", "minmax", "z", "center", "rank", "clipped"] = "none"
     """Scaling of each sample over genes; ``clipped`` is z, clipped at 10 deviations, then min-max (UCD)."""
     gene: Literal["none", "z"] = "none"
-    """Scaling of each gene with mean and deviation of the training mixes, frozen in the model."""
+    """Scaling of each gene with mean and deviation of the training pseudobulk, frozen in the model."""
     missing: Literal["neutral", "zero"] = "neutral"
-    """Genes that a bulk lacks get their mean over the training mixes, or count as not expressed (UCD, GBMPurity)."""
+    """Genes that a bulk lacks get their mean over the training pseudobulk, or count as not expressed (UCD, GBMPurity)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Train:
     """Adam's epsilon; 1e-7 is the Keras default that the originals ran with."""
     weight_decay: float = 0.0
     centered: bool = False
-    """The network sees inputs minus their means over training mixes, which the biases of its first layer could as well
+    """The network sees inputs minus their means over training pseudobulk, which the biases of its first layer could as well
     hold: the same functions, found in fewer steps where inputs are far from zero (minmax)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products; bfloat16 pays on CPUs with AMX and on GPUs."""
@@ -81,9 +81,9 @@ class Deep:
     train: Train = field(default_factory=Train)
 
 
-#: What default recipes share, chosen by held-out mixes with Scaden's networks (its file says by which figures): few,
+#: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file says by which figures): few,
 #: well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet; half of
-#: the mixes without some types, on a platform of their own; few, large steps that held-out mixes stop.
+#: the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.
 PREP = Prep(genes="markers", per_type=60, pseudocount=500, sample="z")
 SIMULATION = Simulation(sparse=0.5, cells=200, platform=0.5)
 TRAIN = Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3)

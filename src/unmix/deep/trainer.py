@@ -13,7 +13,7 @@ import numpy as np
 
 from unmix.contract.method import Fit, Method, Task
 from unmix.deep.preprocessing import Transform, arranged, select_genes
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 
 if TYPE_CHECKING:
     import torch
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from unmix.deep.recipe import Train
     from unmix.reference import Reference
 
-#: Mixes by which genes are selected and preprocessing is fitted.
+#: Pseudobulk by which genes are selected and preprocessing is fitted.
 PROBE = 1000
-#: Held-out mixes of each validation.
+#: Held-out pseudobulk of each validation.
 VALIDATION = 256
 #: Seconds between lines of progress.
 PROGRESS = 10.0
@@ -37,28 +37,28 @@ class Session:
 
     task: Task
     recipe: Any
-    mixer: Mixer
+    simulator: Simulator
     transform: Transform
     pool: tuple[np.ndarray, np.ndarray] | None
     device: str
     genes: np.ndarray
     """Indices of the model's genes into those of `task.train` and the columns of `task.bulk`."""
-    held_out: Mixer
+    held_out: Simulator
     """Of cells that are not trained on."""
     step: int = 0
     """Steps taken so far."""
 
-    def mixes(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return network inputs and truth of `number` training mixes, new ones or from the stored pool."""
+    def pseudobulk(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` training pseudobulk, new ones or from the stored pool."""
         rng = self.task.rng
         if self.pool is not None:
             chosen = rng.integers(0, len(self.pool[0]), number)
             return self.pool[0][chosen], self.pool[1][chosen]
-        return self.new_mixes(self.mixer, number)
+        return self.new_pseudobulk(self.simulator, number)
 
-    def new_mixes(self, mixer: Mixer, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return network inputs and truth of `number` new mixes."""
-        drawn = mixer.draw(number, self.task.rng)
+    def new_pseudobulk(self, simulator: Simulator, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return network inputs and truth of `number` new pseudobulk."""
+        drawn = simulator.draw(number, self.task.rng)
         return self.transform(drawn.expression), drawn.truth(self.recipe.simulation.target).astype(np.float32)
 
     def tensor(self, values: np.ndarray) -> torch.Tensor:
@@ -71,14 +71,14 @@ class Session:
 class DeepMethod(Method):
     """Base of the deep methods."""
 
-    kind = "cell"
+    quantity = "cell"
     refit = False  # a second training would double the cost; held-out donors stop the first
 
     # -- the three hooks ---------------------------------------------------------------------------------
 
     def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
-        """Make one training batch; by default network inputs and fractions of new mixes."""
-        return tuple(session.tensor(part) for part in session.mixes(session.recipe.train.batch))
+        """Make one training batch; by default network inputs and fractions of new pseudobulk."""
+        return tuple(session.tensor(part) for part in session.pseudobulk(session.recipe.train.batch))
 
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return the loss of a batch; by default the mean over members of the squared error."""
@@ -107,32 +107,32 @@ class DeepMethod(Method):
             net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means, *inputs[1:]))
         return net
 
-    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
-        """Fit the preprocessing on training mixes, which have the model's `genes`."""
-        return Transform.fit(task.recipe.prep, mixer.draw(PROBE, task.rng).expression)
+    def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform:
+        """Fit the preprocessing on training pseudobulk, which have the model's `genes`."""
+        return Transform.fit(task.recipe.prep, simulator.draw(PROBE, task.rng).expression)
 
     def frozen(self, recipe: Any, arrays: dict[str, np.ndarray]) -> Transform:
         """Rebuild the preprocessing that :meth:`prepare` fitted."""
         return Transform.from_arrays(recipe.prep, arrays)
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return what a recipe with stored mixes keeps of them, and their truth; by default network inputs."""
-        return session.new_mixes(session.mixer, number)
+        """Return what a recipe with stored pseudobulk keeps of them, and their truth; by default network inputs."""
+        return session.new_pseudobulk(session.simulator, number)
 
     def fit(self, task: Task) -> Fit:
-        """Train on mixes of `task.train`, validated on mixes of `task.held_out`."""
+        """Train on pseudobulk of `task.train`, validated on pseudobulk of `task.held_out`."""
         import torch
 
         recipe = task.recipe
         genes = _choose_genes(task)
         cells = task.train.take(genes=genes)
-        mixer = Mixer(cells, recipe.simulation, task.rng)
-        transform = self.prepare(task, genes, mixer)
-        held_out = _validation_mixer(task, recipe, genes)
-        session = Session(task, recipe, mixer, transform, None, task.device, genes, held_out)
+        simulator = Simulator(cells, recipe.simulation, task.rng)
+        transform = self.prepare(task, genes, simulator)
+        held_out = _validation_simulator(task, recipe, genes)
+        session = Session(task, recipe, simulator, transform, None, task.device, genes, held_out)
         if recipe.simulation.samples:
             session.pool = self.pool(session, recipe.simulation.samples)
-        validation = session.new_mixes(held_out, VALIDATION)
+        validation = session.new_pseudobulk(held_out, VALIDATION)
         generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
         net = self.build(recipe, transform, len(cells.cell_types), generator, task.device)
         if task.device != "cpu":  # dropout masks are drawn where the network runs
@@ -203,7 +203,7 @@ class DeepMethod(Method):
         optimiser.step()
 
     def _error(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the RMSE on held-out mixes."""
+        """Return the RMSE on held-out pseudobulk."""
         estimates = self._infer(net, validation[0], session.device)
         return float(np.sqrt(((estimates - validation[1]) ** 2).mean()))
 
@@ -226,7 +226,7 @@ class DeepMethod(Method):
         return net.eval(), transform
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
-        """Attribute by integrated gradients, from the mean input of the training mixes to the sample's."""
+        """Attribute by integrated gradients, from the mean input of the training pseudobulk to the sample's."""
         from unmix.deep.attribution import integrated
 
         net, transform = self.restore(model, device)
@@ -243,28 +243,28 @@ class DeepMethod(Method):
 
 
 def _choose_genes(task: Task) -> np.ndarray:
-    """Select genes by the training mixes, or by the bulk where the task has one, and put them in order."""
+    """Select genes by the training pseudobulk, or by the bulk where the task has one, and put them in order."""
     recipe = task.recipe
-    mixes = np.empty((0, 0))
+    pseudobulk = np.empty((0, 0))
     if recipe.prep.genes != "markers" or recipe.prep.order == "correlation":
-        mixes = Mixer(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
+        pseudobulk = Simulator(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
     if task.bulk is None:
-        chosen = select_genes(recipe.prep, task.train, mixes)
+        chosen = select_genes(recipe.prep, task.train, pseudobulk)
     else:
         available = np.flatnonzero(~np.isnan(task.bulk).any(0))
         seen = task.train.take(genes=available)
         chosen = available[select_genes(recipe.prep, seen, task.bulk[:, available])]
-    return arranged(recipe.prep.order, chosen, task.train.genes, mixes)
+    return arranged(recipe.prep.order, chosen, task.train.genes, pseudobulk)
 
 
-def _validation_mixer(task: Task, recipe: Any, genes: np.ndarray) -> Mixer:
+def _validation_simulator(task: Task, recipe: Any, genes: np.ndarray) -> Simulator:
     held_out: Reference = task.held_out if len(task.held_out.type_of) else task.train
     simulation = recipe.simulation
     present = np.zeros((len(held_out.donors), len(held_out.cell_types)), bool)
     present[held_out.donor_of, held_out.type_of] = True
     if simulation.donors == "same" and not present.all(1).any():  # no held-out donor has all types: mixed over donors
         simulation = replace(simulation, donors="pooled")
-    return Mixer(held_out.take(genes=genes), simulation, task.rng)
+    return Simulator(held_out.take(genes=genes), simulation, task.rng)
 
 
 def _learning_rate(plan: Train, step: int) -> float:

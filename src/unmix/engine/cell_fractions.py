@@ -47,7 +47,7 @@ def read_table(path: Path) -> pd.Series:
 def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     """Return the mRNA per cell, by type, on which a trained method's fractions of cells rest.
 
-    The mean count of the reference's cells, as the recipe's simulation mixes them. Empty where nothing of the kind is
+    The mean count of the reference's cells, as the recipe's simulation pseudobulk them. Empty where nothing of the quantity is
     known: controls, levels learned from calibration samples, published weights and signatures.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
@@ -63,9 +63,9 @@ def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
 
 def rests_on(model: Model) -> dict[str, float]:
     """Return the mRNA per cell by type on which a model's fractions rest: 1 for those of mRNA; empty if not known."""
-    if model.kind == "mrna":
+    if model.quantity == "mrna":
         return dict.fromkeys(model.cell_types, 1.0)
-    return model.facts.get("mrna_per_cell", {}) if model.kind == "cell" else {}
+    return model.facts.get("mrna_per_cell", {}) if model.quantity == "cell" else {}
 
 
 def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable[[str], None]) -> Fractions:
@@ -117,4 +117,4 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
 
     tables = {name: moved(getattr(fractions, name)) for name in ("values", "lower", "upper")}
     say("Fractions are of cells, by the given mRNA per cell.")
-    return replace(fractions, kind="cell", **tables)
+    return replace(fractions, quantity="cell", **tables)

@@ -65,11 +65,15 @@ def predict(
 
     first = models[0]
     for other in models:
-        if set(other.cell_types) != set(first.cell_types) or other.kind != first.kind or other.kind == "score":
+        if (
+            set(other.cell_types) != set(first.cell_types)
+            or other.quantity != first.quantity
+            or other.quantity == "score"
+        ):
             raise DataError(
-                f"a model of {other.kind} with {', '.join(sorted(other.cell_types))} cannot be averaged with one of "
-                f"{first.kind} with {', '.join(sorted(first.cell_types))}",
-                "models of the same cell types and the same kind of fractions",
+                f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one of "
+                f"{first.quantity} with {', '.join(sorted(first.cell_types))}",
+                "models of the same cell types and the same quantity of fractions",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
@@ -90,7 +94,7 @@ def predict(
     flags = [found[k].flags.iloc[i] for i, k in enumerate(weights.argmax(1))]
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
     told = {"references": pd.DataFrame(weights, samples, names)}
-    return Fractions(*tables, pd.Series(flags, samples), found[0].kind, level, told)
+    return Fractions(*tables, pd.Series(flags, samples), found[0].quantity, level, told)
 
 
 def rebuilt(
@@ -103,7 +107,7 @@ def rebuilt(
     """
     genes = set(bulk.var_names)
     for model in models:
-        genes &= set(model.facts["trust_genes"])
+        genes &= set(model.facts["reference_genes"])
     shared = sorted(genes)
     parts = []
     for model, estimate in zip(models, fractions, strict=True):

@@ -67,7 +67,7 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
         "method": model.method,
         "cell_types": np.array(model.cell_types, dtype=str),
         "layers": np.array(layers, dtype=str),
-        "fractions": model.kind,
+        "fractions": model.quantity,
         "unit": "per million over the genes of the model",
         "transductive": inputs.transductive(model),
     }

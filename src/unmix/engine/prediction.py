@@ -63,12 +63,14 @@ def predict(
     expression, present, chosen = align(method, model, bulk, device, say)
     silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
     estimate = method.estimate(model, expression, present, chosen)
-    if model.kind != "score":
+    if model.quantity != "score":
         estimate = normalised(estimate)
     distances = domain_shift.distances(model, bulk)
-    farther = (part(model, distances)[:, None] for part in (domain_shift.widening, domain_shift.elsewhere))
+    farther = (
+        part(model, distances)[:, None] for part in (domain_shift.distance_ratio, domain_shift.between_laboratory_error)
+    )
     bounds = method.bounds(model, expression, present, chosen, estimate)
-    lower, upper = conformal.interval(*bounds, model.arrays["calibration.scores"], level, *farther)
+    lower, upper = conformal.interval(*bounds, model.arrays["intervals.scores"], level, *farther)
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     reasons = {
         "no_expression": silent_samples,
@@ -79,7 +81,7 @@ def predict(
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
     told = method.tables(model, expression, present, chosen, estimate)
-    found = Fractions(*tables, pd.Series(flags, samples), model.kind, level, _by_sample(told, samples))
+    found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, _by_sample(told, samples))
     return found if mrna_per_cell is None else cell_fractions.to_cells(model, found, mrna_per_cell, say)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from unmix.contract.method import Fit, Method
 
-#: Steps of a quick training, and mixes that it stores at most.
+#: Steps of a quick training, and pseudobulk that it stores at most.
 QUICK_STEPS, QUICK_SAMPLES = 60, 3000
 
 
@@ -156,27 +156,27 @@ def train(
         ontology=ontology,
         checkpoint=checkpoint,
     )
-    errors, mixes = [], (holdout.QUICK_MIXES if quick else holdout.MIXES) // len(folds)
+    errors, pseudobulk = [], (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     for learned, held in folds:
         fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
         fit = method.fit(fold)
         model = put_together(method, fold, fit, seed)
         if fit.scores is not None:
             errors.append(fit.scores)
-        elif model.kind != "score":
-            errors.append(holdout.scores(method, model, fold.held_out, mixes, rng, task.device))
+        elif model.quantity != "score":
+            errors.append(holdout.scores(method, model, fold.held_out, pseudobulk, rng, task.device))
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)
     none = np.empty((0, len(model.cell_types)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
-    model.arrays |= {"calibration.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
+    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
     model.facts |= {
         "quick": quick,
-        "trust_genes": cells.genes.tolist(),
-        "calibration": {
+        "reference_genes": cells.genes.tolist(),
+        "intervals": {
             "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
             "folds": len(folds),
-            "mixes": len(scores),
+            "pseudobulk": len(scores),
             "unknown_from": domain_shift.detection_limit(model),
         },
         "reference": {
@@ -196,7 +196,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
         recipe=asdict(fit.recipe or task.recipe),
         genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
         cell_types=list(fit.cell_types or task.train.cell_types),
-        kind=fit.kind or method.kind,
+        quantity=fit.quantity or method.quantity,
         arrays=dict(fit.arrays),
         facts={
             "unmix": __version__,

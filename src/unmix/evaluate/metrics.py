@@ -93,7 +93,7 @@ def evaluate(
     estimate: pd.DataFrame,
     rng: np.random.Generator,
     *,
-    kind: str = "cell",
+    quantity: str = "cell",
     lower: pd.DataFrame | None = None,
     upper: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def evaluate(
         Samples x cell types, with the same rows and columns and no missing value.
     rng
         Draws the resamples.
-    kind
+    quantity
         ``cell`` or ``mrna`` (all levels), ``purity`` (levels ``type`` and ``mean_type``) or ``score`` (those two
         and correlations only: a score has no scale, and scores of different types cannot be compared).
     lower, upper
@@ -124,7 +124,7 @@ def evaluate(
     # The first "resample" is the data itself, so that values and intervals come from the same code.
     weights = np.vstack([np.full((1, samples), 1 / samples), bootstrap_weights(samples, rng)])
     by_type = agreement(t, e, weights)
-    if kind == "score":
+    if quantity == "score":
         by_type = {metric: by_type[metric] for metric in CORRELATIONS}
     elif lower is not None and upper is not None:
         low, high = lower.to_numpy(float), upper.to_numpy(float)
@@ -139,7 +139,7 @@ def evaluate(
     over_types = ";".join(sorted({flag for flag in flags if flag}))
     for metric, draws in by_type.items():
         rows.append(_mean("mean_type", metric, _share(draws, np.ones_like(draws)), draws[0], flag=over_types))
-    if kind in ("cell", "mrna"):
+    if quantity in ("cell", "mrna"):
         for metric, values in _by_sample(t, e).items():
             draws = _share(np.broadcast_to(values, weights.shape), weights)
             rows.append(_mean("sample", metric, draws, values))

@@ -29,8 +29,8 @@ class Pairs:
         Samples x cell types.
     lower, upper
         Ends of the estimates' intervals, NaN where there are none.
-    kind
-        What the estimates are: a key of ``unmix.io.fractions.KINDS``.
+    quantity
+        What the estimates are: a key of ``unmix.io.fractions.QUANTITIES``.
     notes
         What was done to make them comparable, in sentences.
     """
@@ -39,13 +39,13 @@ class Pairs:
     estimate: pd.DataFrame
     lower: pd.DataFrame
     upper: pd.DataFrame
-    kind: str
+    quantity: str
     notes: list[str] = field(default_factory=list)
 
     def metrics(self, rng: np.random.Generator) -> pd.DataFrame:
         """Return :func:`unmix.evaluate.metrics.evaluate` of these pairs."""
         ends = {} if self.lower.isna().all(axis=None) else {"lower": self.lower, "upper": self.upper}
-        return metrics.evaluate(self.truth, self.estimate, rng, kind=self.kind, **ends)
+        return metrics.evaluate(self.truth, self.estimate, rng, quantity=self.quantity, **ends)
 
     def long(self) -> pd.DataFrame:
         """Return one row per sample and cell type: what was compared with what."""
@@ -102,7 +102,7 @@ def pair(
     estimate: pd.DataFrame,
     truth: pd.DataFrame,
     *,
-    kind: str = "cell",
+    quantity: str = "cell",
     long: pd.DataFrame | None = None,
     label_map: dict[str, str] | None = None,
     renormalise: bool = True,
@@ -113,7 +113,7 @@ def pair(
     ----------
     estimate, truth
         Samples x cell types.
-    kind
+    quantity
         What the estimate holds.
     long
         ``fractions_long.tsv`` of the same estimate, for the intervals.
@@ -133,20 +133,20 @@ def pair(
     lower, upper = _intervals(estimate, long)
     tables = {"estimate": estimate, "lower": lower, "upper": upper}
     if label_map:
-        tables, said = _relabel(tables, label_map, kind)
+        tables, said = _relabel(tables, label_map, quantity)
         notes += said
     if not set(estimate.index) & set(truth.index) and set(estimate.index) & set(truth.columns):
         truth = truth.T
         notes.append("The truth has its samples in columns; it was transposed.")
     samples = _shared_samples(estimate.index, truth.index, notes)
-    types = _shared_types(tables["estimate"].columns, truth.columns, kind, notes)
+    types = _shared_types(tables["estimate"].columns, truth.columns, quantity, notes)
     gaps = truth.loc[samples, types].isna().any(axis=1) | tables["estimate"].loc[samples, types].isna().any(axis=1)
     if gaps.any():
         notes.append(f"Left out, as values are missing: {_names(samples[gaps])}.")
         samples = samples[~gaps]
     truth = truth.loc[samples, types]
     tables = {name: table.loc[samples, types] for name, table in tables.items()}
-    if renormalise and kind in COMPOSITIONS:
+    if renormalise and quantity in COMPOSITIONS:
         total, true_total = tables["estimate"].sum(axis=1), truth.sum(axis=1)
         empty = (total <= 0) | (true_total <= 0)
         if empty.any():
@@ -154,7 +154,7 @@ def pair(
         truth = truth.div(true_total, axis=0)[~empty]
         tables = {name: table.div(total, axis=0)[~empty] for name, table in tables.items()}
         notes.append(f"Estimate and truth were both scaled to sum 1 over the {len(types)} shared cell types.")
-    elif kind in COMPOSITIONS:
+    elif quantity in COMPOSITIONS:
         notes.append("Estimate and truth were compared as they are, without scaling to the shared cell types.")
     if truth.empty:
         raise DataError(
@@ -162,7 +162,7 @@ def pair(
             "numbers in both tables that add up to more than 0",
             "look at the two tables and the label map",
         )
-    return Pairs(truth=truth, kind=kind, notes=notes, **tables)
+    return Pairs(truth=truth, quantity=quantity, notes=notes, **tables)
 
 
 def summary(table: pd.DataFrame) -> str:
@@ -202,7 +202,7 @@ def _intervals(estimate: pd.DataFrame, long: pd.DataFrame | None) -> tuple[pd.Da
 
 
 def _relabel(
-    tables: dict[str, pd.DataFrame], label_map: dict[str, str], kind: str
+    tables: dict[str, pd.DataFrame], label_map: dict[str, str], quantity: str
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Rename, add and drop cell types; the sum of several types has no interval."""
     types = tables["estimate"].columns
@@ -214,7 +214,7 @@ def _relabel(
         notes.append(f"Dropped by the label map: {_names(dropped)}.")
     target = pd.Index([label_map.get(name, name) for name in kept], name=types.name)
     several = target[target.duplicated()].unique()
-    if len(several) and kind == "score":
+    if len(several) and quantity == "score":
         raise DataError(
             f"the label map brings several scores together as {several[0]!r}",
             "one score per cell type: scores have no common scale and cannot be added",
@@ -246,11 +246,11 @@ def _shared_samples(estimate: pd.Index, truth: pd.Index, notes: list[str]) -> pd
     return shared
 
 
-def _shared_types(estimate: pd.Index, truth: pd.Index, kind: str, notes: list[str]) -> pd.Index:
+def _shared_types(estimate: pd.Index, truth: pd.Index, quantity: str, notes: list[str]) -> pd.Index:
     shared = truth[truth.isin(estimate)]
-    needed = 2 if kind in COMPOSITIONS else 1
+    needed = 2 if quantity in COMPOSITIONS else 1
     if len(shared) < needed:
-        error = NotApplicable if kind == "score" else DataError  # scores may be of no cell type at all (ESTIMATE)
+        error = NotApplicable if quantity == "score" else DataError  # scores may be of no cell type at all (ESTIMATE)
         raise error(
             f"the estimate and the truth share {len(shared)} cell types; the estimate has "
             f"{_names(estimate, most=12)}, the truth has {_names(truth, most=12)}",

@@ -183,7 +183,7 @@ def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, f
             given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
     if wanted is None:
         column = next(
-            (name for name in GENE_NAMES if name in given and gene_ids.kind(given[name]) == "symbol"), "names"
+            (name for name in GENE_NAMES if name in given and gene_ids.identifier(given[name]) == "symbol"), "names"
         )
         labels = gene_ids.strip_version(given[column])
     else:
@@ -192,7 +192,7 @@ def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, f
         findings.append(Finding("ok", "gene names", f"Gene names were matched {found.how}."))
     blank = np.isin(labels, ("", "nan", "-", "NA"))
     labels = np.where(blank, given["names"], labels)
-    kind, of = gene_ids.kind(labels), gene_ids.species(labels)
+    kind, of = gene_ids.identifier(labels), gene_ids.species(labels)
     findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species by their writing: {of}."))
     if kind in ("array probe", "Ensembl transcript"):
         said = f"The rows are named by {kind}s ({show(labels)}), not genes: map them to genes before deconvolution."
@@ -254,7 +254,7 @@ def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], pa
 
 def _reason(found: pd.Index, wanted: pd.Index) -> str:
     """Return the likely reason why names do not meet, and what to do."""
-    kinds, species = [[f(list(names)) for names in (found, wanted)] for f in (gene_ids.kind, gene_ids.species)]
+    kinds, species = [[f(list(names)) for names in (found, wanted)] for f in (gene_ids.identifier, gene_ids.species)]
     if species[0] != species[1] and "unknown" not in species:
         return (
             f"the bulk looks {species[0]}, the reference {species[1]}: take a reference of the same species, "

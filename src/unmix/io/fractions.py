@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: What a table holds, and how its first column says so.
-KINDS = {"cell": "cell fraction", "mrna": "mRNA fraction", "purity": "purity", "score": "score"}
+QUANTITIES = {"cell": "cell fraction", "mrna": "mRNA fraction", "purity": "purity", "score": "score"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Fractions:
         Samples x cell types; the estimate and the ends of its interval.
     flags
         One string per sample: ``ok`` or reasons joined by ``;``.
-    kind
-        A key of :data:`KINDS`.
+    quantity
+        A key of :data:`QUANTITIES`.
     level
         Nominal coverage of the intervals.
     tables
@@ -41,7 +41,7 @@ class Fractions:
     lower: pd.DataFrame
     upper: pd.DataFrame
     flags: pd.Series
-    kind: str
+    quantity: str
     level: float
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -58,21 +58,21 @@ class Fractions:
                 "lower": self.lower.to_numpy().ravel(),
                 "upper": self.upper.to_numpy().ravel(),
                 "flag": self.flags.to_numpy().repeat(types),
-                "kind": self.kind,
+                "quantity": self.quantity,
             }
         )
 
 
 def write_fractions(fractions: Fractions, wide: Path, long: Path) -> None:
     """Write ``fractions.tsv`` and ``fractions_long.tsv``."""
-    tables.write_table(fractions.values, wide, index_label=f"sample ({KINDS[fractions.kind]})")
+    tables.write_table(fractions.values, wide, index_label=f"sample ({QUANTITIES[fractions.quantity]})")
     tables.write_table(fractions.long().set_index("sample"), long, index_label="sample")
 
 
 def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:
-    """Read ``fractions.tsv``; return samples x cell types and their kind.
+    """Read ``fractions.tsv``; return samples x cell types and their quantity.
 
-    A table of another tool, whose first column does not state a kind, is taken as cell fractions.
+    A table of another tool, whose first column does not state a quantity, is taken as cell fractions.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:
             "give the wide table that unmix_predict.py writes",
         )
     label = str(table.index.name or "")
-    kind = next((kind for kind, words in KINDS.items() if f"({words})" in label), "cell")
-    return table.rename_axis("sample"), kind
+    quantity = next((quantity for quantity, words in QUANTITIES.items() if f"({words})" in label), "cell")
+    return table.rename_axis("sample"), quantity
 
 
 def normalised(estimate: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ class Match(NamedTuple):
     common: int
 
 
-def kind(names: Iterable[str]) -> str:
+def identifier(names: Iterable[str]) -> str:
     """Return the kind of most names: one of :data:`KINDS`, or ``unknown``."""
     names = _some(names)
     for label, pattern in KINDS.items():
@@ -106,7 +106,7 @@ def translate(names: Sequence[str], wanted: set[str] | None = None) -> np.ndarra
     if of not in ("human", "mouse"):
         return names
     table = symbols(of)
-    if kind(names) == "Ensembl":
+    if identifier(names) == "Ensembl":
         return np.array([table.get(name, name) for name in names], dtype=object)
     back: dict[str, str] = {}
     for gene_id, symbol in table.items():

@@ -61,7 +61,7 @@ def describe(method: type[Method]) -> dict[str, Any]:
         **dataclasses.asdict(method.info),
         "needs": dataclasses.asdict(method.needs),
         "weights": method.weights,
-        "kind": method.kind,
+        "quantity": method.quantity,
         "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
         "expresses": method.expresses,
         "recipes": {name: asdict(recipe) for name, recipe in method.recipes.items()},

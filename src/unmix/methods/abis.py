@@ -84,11 +84,11 @@ class ABIS(SignatureMethod):
         original="The published RNA-seq signature on the 12 PBMC of the paper (GSE107011), 17 types: mean r per type "
         "0.79 (`published`) and 0.80 (`default`); a plain Huber regression of the signature gave 0.78 elsewhere.",
         chosen="the deviation is taken around 0, as MASS does; negative fractions are 0 and the rest sum to 1; "
-        "`default` lets genes count alike (RMSE 0.019 against 0.051 on held-out mixes with platform noise).",
+        "`default` lets genes count alike (RMSE 0.019 against 0.051 on held-out pseudobulk with platform noise).",
     )
-    kind = "cell"
+    quantity = "cell"
     recipes = {
-        "default": Recipe(weights="mean"),
+        "default": Recipe(gene_weights="mean"),
         "published": Recipe(),
     }
 

@@ -12,7 +12,7 @@ reference does not hold the positions of its genes.
 `published` takes Adam's rate, steps and batch of the paper, and Scaden's simulation and preprocessing, which the
 history of the repository holds; genes by name. `default` takes markers, pseudocount and platform noise of `scaden`'s
 default, the order by correlation and a higher rate for fewer steps, chosen by held-out cells of a PBMC reference
-(mixes with platform noise 0.5, 300 steps): RMSE .051; at the paper's rate .057, and .065 with genes by name.
+(pseudobulk with platform noise 0.5, 300 steps): RMSE .051; at the paper's rate .057, and .065 with genes by name.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Autoptcr(DeepMethod):
         "patent (CN114023387B) on the method.",
         chosen="Kernel of 3 genes, pooling of 2, ReLU, 128 hidden units; order of genes by correlation (published: "
         "by name; the original's is random); default: rate 3e-3 for 1e-3 and 800 steps for 2,000, 60 "
-        "markers a type, pseudocount 500 per million, 200 cells a mix, platform noise 0.5.",
+        "markers a type, pseudocount 500 per million, 200 cells a pseudobulk sample, platform noise 0.5.",
     )
     recipes = {
         "default": Recipe(
@@ -73,7 +73,7 @@ class Autoptcr(DeepMethod):
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, order="name", depth=0, sample="minmax"),
             simulation=Simulation(  # as published Scaden, whose functions the code uses
-                law="uniform", sparse=0.5, cells=100, rounding="floor", label="requested", samples=1000
+                composition="uniform", sparse=0.5, cells=100, rounding="floor", label="requested", samples=1000
             ),
             nets=(Net(hidden=(128,)),),
             train=Train(steps=2000, batch=128, lr=1e-3),  # paper

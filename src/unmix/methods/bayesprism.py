@@ -2,7 +2,7 @@
 
 Written from the paper and the description of the code (2.2.3). With its flat prior the Gibbs sampler's mean lies
 within 0.01 of the fixed point of expectation maximisation over the same model (InstaPrism's idea), which takes
-milliseconds: both recipes take it, and `--set sampler=gibbs` samples (seconds a sample, and as many for each mix by
+milliseconds: both recipes take it, and `--set sampler=gibbs` samples (seconds a sample, and as many for each pseudobulk sample by
 which intervals are calibrated). `published` refits the profiles to the reads that a bulk given at training assigns
 to each type, once for all its samples, and freezes them in the model. Where the user says which types are malignant
 (`--malignant`), these get a profile of their own in every sample, from the reads that the reference's assign to them.
@@ -92,13 +92,13 @@ class BayesPrism(ClassicalMethod):
         "by EM.",
         chosen="expectation maximisation for the Gibbs sampler (`sampler=gibbs` samples); the update takes the bulk "
         "given at training; a malignant profile keeps one read's worth of the reference's; without a bulk the types' "
-        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out mixes, and "
+        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out pseudobulk, and "
         "divides by their share in the mRNA of each type.",
     )
-    kind = "mrna"
+    quantity = "mrna"
     expresses = True
     recipes = {
-        # by least error on simulated mixes
+        # by least error on simulated pseudobulk
         "default": Recipe(genes=Genes(rule="markers", exclude=UNINFORMATIVE), reads="all"),
         "published": Recipe(update=True),
     }
@@ -133,7 +133,7 @@ class BayesPrism(ClassicalMethod):
         if task.malignant:
             malignant = np.isin(task.train.cell_types, task.malignant)
             learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
-        return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.kind)
+        return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.quantity)
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type: shares of all of its reads."""

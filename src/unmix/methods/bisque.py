@@ -4,7 +4,7 @@ Written from the paper and the description of BisqueRNA 1.0.5 (without overlap o
 The map needs the bulk cohort: several samples, estimated together. `published` takes mean and deviation of a gene
 from the reference's donors, so it believes that the bulk cohort is composed as the reference; where the reference
 was sorted or evened out, that is wrong. `default` takes them from the cohort's own first estimates, which are those of
-nnls. On mixes of another laboratory's cells it has an RMSE of .139, and nnls .125: the map helps where bulk and
+nnls. On pseudobulk of another laboratory's cells it has an RMSE of .139, and nnls .125: the map helps where bulk and
 reference differ most and costs where they are alike.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical.base import Classical, capped, gene_weights
+from unmix.classical.base import Classical, capped, weights_of
 from unmix.classical.signature import Genes, choose, mean_per_million
 from unmix.classical.solvers import nonnegative, sum_constrained
 from unmix.contract.method import Fit, Info, Method, Task
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SAMPLES = 3
 """Fewest samples of a cohort: a gene's mean and deviation mean nothing over fewer (our choice)."""
 
-FIRST = Classical(weights="mean", cap=3)
+FIRST = Classical(gene_weights="mean", max_ratio=3)
 """Of first estimates, and the weights of all (as in nnls)."""
 
 
@@ -39,7 +39,7 @@ class Recipe:
 
     genes: Genes = field(default_factory=lambda: Genes(rule="all"))
     composition: Literal["donors", "bulk"] = "bulk"
-    """Of which mixes a gene's mean and deviation are expected: the reference's donors, or the bulk's own first
+    """Of which pseudobulk a gene's mean and deviation are expected: the reference's donors, or the bulk's own first
     estimates (`rounds` times)."""
     rounds: int = 1
     profile: Literal["cells", "pooled"] = "pooled"
@@ -55,7 +55,7 @@ def transform(samples: np.ndarray, expected: np.ndarray) -> np.ndarray:
     samples
         Samples x genes.
     expected
-        Mixes x genes.
+        Pseudobulk x genes.
     """
     deviation = np.sqrt(((expected - expected.mean(0)) ** 2).sum(0) / (len(expected) + 1))
     return (samples - samples.mean(0)) / samples.std(0, ddof=1) * deviation + expected.mean(0)
@@ -86,8 +86,8 @@ def bisque(profiles: np.ndarray, samples: np.ndarray, donors: np.ndarray, recipe
     if recipe.composition == "donors":
         return fractions(transform(samples, expected), np.ones(len(profiles.T)))
     profiles = profiles / profiles.mean()
-    weights = gene_weights(profiles, FIRST)
-    samples = np.stack([capped(profiles, sample, FIRST.cap) for sample in samples])
+    weights = weights_of(profiles, FIRST)
+    samples = np.stack([capped(profiles, sample, FIRST.max_ratio) for sample in samples])
     estimate = np.stack([nonnegative((profiles * weights).T, weights * sample) for sample in samples])
     level = np.maximum(estimate.sum(1, keepdims=True), 1e-300)  # of these genes in the sample, beside the reference's
     estimate, samples = estimate / level, samples / level
@@ -114,7 +114,7 @@ class Bisque(Method):
         chosen="default: markers; first estimates by non-negative least squares with genes that count alike and are "
         "capped at three times their highest type.",
     )
-    kind = "mrna"
+    quantity = "mrna"
     transductive = True
     recipes = {
         "default": Recipe(genes=Genes(rule="markers")),

@@ -8,9 +8,9 @@ sum; the perceptron reads all tokens.
 
 Neighbours mean something only if the order of the genes does: the order by correlation puts genes of one programme
 side by side. `published` takes the 1,999 most variable genes, natural logarithm of CPM + 1, min-max within each
-sample, and 5,000 mixes of 500 cells. `default` takes markers, pseudocount and platform noise of `scaden`'s default.
+sample, and 5,000 pseudobulk of 500 cells. `default` takes markers, pseudocount and platform noise of `scaden`'s default.
 That the perceptron reads all tokens, with batch normalisation, was chosen by held-out cells of a PBMC reference
-(mixes with platform noise 0.5, 300 steps): RMSE .046, against .112 where it reads their mean weighted by attention,
+(pseudobulk with platform noise 0.5, 300 steps): RMSE .046, against .112 where it reads their mean weighted by attention,
 and no learning at all without batch normalisation.
 """
 
@@ -60,7 +60,7 @@ class Convdeconv(DeepMethod):
         "and ReLU; one block of self-attention (4 heads, learned positions, residual, layer normalisation); "
         "the perceptron (128, batch normalisation) reads all tokens, because pooling them by attention was "
         "worse; mean squared error; order of genes by correlation; default: 60 markers a type, pseudocount "
-        "500 per million, 200 cells a mix, platform noise 0.5.",
+        "500 per million, 200 cells a pseudobulk sample, platform noise 0.5.",
     )
     recipes = {
         "default": Recipe(

@@ -1,26 +1,26 @@
 """DAISM-DNN: real samples with known fractions, multiplied by mixing them in silico with pure cells (Lin et al. 2022).
 
-Every training mix is a x (a calibration sample) + (1 - a) x (a mix of pure cells), a uniform in 0.01-0.99, its truth
-the same blend of their fractions; some mixes are calibration samples as they are. So the network sees the platform of
+Every training mix is a x (a calibration sample) + (1 - a) x (a pseudobulk sample of pure cells), a uniform in 0.01-0.99, its truth
+the same blend of their fractions; some pseudobulk are calibration samples as they are. So the network sees the platform of
 the samples it shall estimate. Pure cells are sums of 500 single cells (the original's platform S) or, with the recipe
 `sorted`, one profile of each type, as of sorted bulk or tissues (platform R).
 
 `published` keeps network (1024, 512 with batch normalisation, 256), linear output, squared error, Adam 1e-4 falling to
 1e-5, batch 64, log2(x + 1) and min-max per sample over all common genes. Otherwise than the code: both parts of a blend
-have the same depth (the code adds raw sums, so that the share depends on the depth of the cells); new mixes in every
+have the same depth (the code adds raw sums, so that the share depends on the depth of the cells); new pseudobulk in every
 step in place of 16,000 stored ones; the learning rate falls by a schedule (the code: whenever the training error
 rises); estimates sum to 1, as everywhere in unmix; and four members, each of which never sees a quarter of the
 calibration samples, in place of one network.
 
 The errors of the members on the samples that they left out set the intervals, which so hold for the platform of the
-calibration samples; mixes of the reference's cells could not tell that. They are a little wide, since the mean of four
-members errs less than one. In `published` the same errors stop the training, as mixes of the samples that it trains on
+calibration samples; pseudobulk of the reference's cells could not tell that. They are a little wide, since the mean of four
+members errs less than one. In `published` the same errors stop the training, as pseudobulk of the samples that it trains on
 do in the code; `default` trains all its steps.
 
 `default` had the least left-out error on 20 real PBMC samples (fractions that sum to 1; no test sample was looked at):
 RMSE .060, type by type r .28-.63, against .069 of their mean and .056 of ridge regression that leaves out one sample
 and not a quarter. It takes 60 markers a type, a pseudocount of 500 per million and z per sample as scaden does, a
-softmax (linear: .061), no batch normalisation (with it, in as few steps: .065), and a fifth of the mixes are
+softmax (linear: .061), no batch normalisation (with it, in as few steps: .065), and a fifth of the pseudobulk are
 calibration samples as they are (half of them: .061; hardly any: .089, with batch normalisation).
 """
 
@@ -47,7 +47,7 @@ from unmix.uncertainty import conformal
 if TYPE_CHECKING:
     import torch
 
-    from unmix.simulate.pseudobulk import Mixer
+    from unmix.simulate.pseudobulk import Simulator
 
 NET = Net(hidden=(1024, 512, 256), normed=(1,))  # original code
 
@@ -57,10 +57,10 @@ class Recipe(Deep):
     """Recipe of DAISM-DNN."""
 
     blend: tuple[float, float] = (0.01, 0.99)
-    """Range of the calibration sample's share of a mix (original code); with 0, 0 and `untouched` 0 none is trained
+    """Range of the calibration sample's share of a pseudobulk sample (original code); with 0, 0 and `untouched` 0 none is trained
     on, the original's generic mode."""
     untouched: float = 0.00125
-    """Share of mixes that are calibration samples as they are (original code: each of 20 once in 16,000)."""
+    """Share of pseudobulk that are calibration samples as they are (original code: each of 20 once in 16,000)."""
     head: Literal["linear", "softmax"] = "linear"
     """Outputs are cut off at 0, or sum to 1 (the code's -sum2one)."""
 
@@ -91,9 +91,9 @@ class Daism(DeepMethod):
         original="The original's code (2.0.5, fewer epochs) gave RMSE .065 on the package's 20 + 20 PBMC samples with "
         "a reference of 1,200 cells; ours .055 there (mean of the calibration samples .079, ridge on them .065; all "
         "with fractions scaled to sum 1).",
-        chosen="Both parts of a blend at the same depth; new mixes in every step; four members that each leave out a "
+        chosen="Both parts of a blend at the same depth; new pseudobulk in every step; four members that each leave out a "
         "quarter of the calibration samples, whose errors set the intervals; learning rate by schedule; estimates sum "
-        "to 1; default: markers, z per sample, softmax, no batch normalisation, a fifth of the mixes are the samples.",
+        "to 1; default: markers, z per sample, softmax, no batch normalisation, a fifth of the pseudobulk are the samples.",
     )
     recipes = {
         "default": Recipe(
@@ -133,14 +133,14 @@ class Daism(DeepMethod):
         truth = normalised(task.calibration.fractions)
         return replace(fit, scores=conformal.scores(estimate, estimate, truth))
 
-    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform:
+    def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform:
         """Fit the preprocessing on blends."""
-        expression, _ = _blends(task, genes, mixer, PROBE)
+        expression, _ = _blends(task, genes, simulator, PROBE)
         return Transform.fit(task.recipe.prep, expression[0])
 
     def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
-        """Blend new mixes of pure cells with calibration samples, for every member with those it may see."""
-        expression, truth = _blends(session.task, session.genes, session.mixer, session.recipe.train.batch)
+        """Blend new pseudobulk of pure cells with calibration samples, for every member with those it may see."""
+        expression, truth = _blends(session.task, session.genes, session.simulator, session.recipe.train.batch)
         members, number, genes = expression.shape
         inputs = session.transform(expression.reshape(-1, genes)).reshape(members, number, genes)
         return session.tensor(inputs), session.tensor(truth.astype(np.float32))
@@ -170,13 +170,13 @@ def _samples(task: Task, genes: np.ndarray) -> np.ndarray:
     return per_million(task.calibration.expression[:, genes])
 
 
-def _blends(task: Task, genes: np.ndarray, mixer: Mixer, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _blends(task: Task, genes: np.ndarray, simulator: Simulator, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Return blends and their fractions: members x `number` x genes, and x types."""
     recipe, rng, members = task.recipe, task.rng, len(task.recipe.nets)
     samples, known = _samples(task, genes), task.calibration.fractions
     left_out = np.arange(len(samples)) % members  # by which member
     chosen = np.stack([rng.choice(np.flatnonzero(left_out != member), number) for member in range(members)])
-    pure = mixer.draw(number, rng)
+    pure = simulator.draw(number, rng)
     cells = per_million(pure.expression)
     share = rng.uniform(*recipe.blend, (members, number, 1))
     share[rng.random(share.shape) < recipe.untouched] = 1.0

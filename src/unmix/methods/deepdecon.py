@@ -1,13 +1,13 @@
 """DeepDecon: networks for 55 ranges of the malignant share, asked one after the other (Huang et al. 2024).
 
 One network learns the malignant share from 0 to 100 %, others only from 0 to 10 %, 10 to 20 %, 0 to 20 %, and so on for
-every range between two tenths. The first answers first; its errors on held-out mixes tell within which tenths the share
+every range between two tenths. The first answers first; its errors on held-out pseudobulk tell within which tenths the share
 then lies (5th to 95th percentile), and the network of that range answers next, until the range no longer shrinks or the
 search has turned round. The path of every sample is in refinement.tsv.
 
 The authors' code trains the networks one by one; here they are one batched computation that draws from one pool of
-mixes (each network from those of its range). The code stops training by, and takes the inverse document frequency of,
-the subject that it then tests; ours takes both from the reference (held-out donors, training mixes).
+pseudobulk (each network from those of its range). The code stops training by, and takes the inverse document frequency of,
+the subject that it then tests; ours takes both from the reference (held-out donors, training pseudobulk).
 
 The code rounds both ends of a range down to a tenth, so that ranges lie half a tenth too low; `published` does so,
 `default` rounds the upper end up. `default` also takes logarithm and z per sample (an option of the code's own grid)
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 #: Ranges of the malignant share in tenths: the whole first, then all others (code: names such as 20_40).
 RANGES = sorted(combinations(range(11), 2), key=lambda pair: (pair[0] - pair[1], pair))
 INDEX = {pair: number for number, pair in enumerate(RANGES)}
-#: Held-out mixes by which errors are measured.
+#: Held-out pseudobulk by which errors are measured.
 MEASURED = 2000
 
 
@@ -80,7 +80,7 @@ def refine(estimates: np.ndarray, errors: np.ndarray, floor: bool) -> list[int]:
     estimates
         Malignant share by the network of each range.
     errors
-        Ranges x (low, high): percentiles of truth less estimate on held-out mixes.
+        Ranges x (low, high): percentiles of truth less estimate on held-out pseudobulk.
     floor
         As in the recipe.
     """
@@ -111,18 +111,18 @@ class DeepDecon(DeepMethod):
         licence="none stated (not contained)",
         original="No weights or data are public. Preprocessing and the choice of the next range agree with vectors "
         "that the original's functions gave (TF-IDF and min-max within 1e-6, all 18 ranges).",
-        chosen="one inverse document frequency of the training mixes for all networks; one pool of mixes for all; "
-        "errors of each on 2,000 held-out mixes; no early stopping; `default`: upper ends rounded up; markers of all "
+        chosen="one inverse document frequency of the training pseudobulk for all networks; one pool of pseudobulk for all; "
+        "errors of each on 2,000 held-out pseudobulk; no early stopping; `default`: upper ends rounded up; markers of all "
         "types, logs, z per sample; platform noise; normal cells in any proportions; 128-64-32-16; Adam 5e-4 with "
-        "cosine, 400 steps of 64 mixes for the whole range, then 100 a range for all, which start from it",
+        "cosine, 400 steps of 64 pseudobulk for the whole range, then 100 a range for all, which start from it",
     )
-    kind = "purity"
+    quantity = "purity"
     needs = Needs(malignant=True, donors=2)
     recipes = {
         "default": Recipe(
             prep=Prep(genes="markers", per_type=60, log="ln", pseudocount=500, sample="z"),
             simulation=Simulation(
-                law="range", donors="same", cells=500, platform=0.5, subtypes="dirichlet", samples=30000
+                composition="range", donors="same", cells=500, platform=0.5, subtypes="dirichlet", samples=30000
             ),
             nets=(Net(hidden=(128, 64, 32, 16), dropout=(0.1, 0.1, 0.1, 0.0)),),
             train=Train(steps=100, batch=64, lr=5e-4, schedule="cosine"),
@@ -130,8 +130,8 @@ class DeepDecon(DeepMethod):
         ),
         "published": Recipe(
             prep=Prep(genes="all", depth=0, tfidf=True, log="none", sample="minmax", missing="zero"),
-            # code comment: 3,000 cells in the manuscript; 3,000 mixes a range in the path for new data
-            simulation=Simulation(law="range", donors="same", cells=3000, replace=False, samples=12000),
+            # code comment: 3,000 cells in the manuscript; 3,000 pseudobulk a range in the path for new data
+            simulation=Simulation(composition="range", donors="same", cells=3000, replace=False, samples=12000),
             nets=(Net(hidden=(256, 128, 64, 32), dropout=(0.1, 0.1, 0.1, 0.0)),),  # code: dropout "1"
             train=Train(steps=5000, batch=128, lr=1e-4),
             floor=True,
@@ -145,13 +145,13 @@ class DeepDecon(DeepMethod):
         return Ranges(recipe.nets[0], recipe.ranges, recipe.floor, inputs, outputs, generator)
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return mixes in the order of their malignant share."""
-        inputs, truth = session.new_mixes(session.mixer, number)
+        """Return pseudobulk in the order of their malignant share."""
+        inputs, truth = session.new_pseudobulk(session.simulator, number)
         order = truth[:, 0].argsort(kind="stable")
         return inputs[order], truth[order]
 
     def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
-        """Draw for every range from the mixes of that range (batch x ranges x genes, or types)."""
+        """Draw for every range from the pseudobulk of that range (batch x ranges x genes, or types)."""
         inputs, truth = session.pool
         ranges = np.array(RANGES[: session.recipe.ranges])
         start, end = np.searchsorted(truth[:, 0], ranges.T / 10)
@@ -172,7 +172,7 @@ class DeepDecon(DeepMethod):
         return answers[last, range(len(last))]
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
-        """Train, first that of the whole range, then all; measure their errors on held-out mixes of each range."""
+        """Train, first that of the whole range, then all; measure their errors on held-out pseudobulk of each range."""
         import torch
 
         recipe = session.recipe
@@ -185,7 +185,7 @@ class DeepDecon(DeepMethod):
             super()._train(one, replace(session, recipe=alone, task=task), validation)
             net.start_from(one)
         facts = super()._train(net, session, validation)
-        inputs, truth = session.new_mixes(session.held_out, MEASURED)
+        inputs, truth = session.new_pseudobulk(session.held_out, MEASURED)
         with torch.no_grad():
             answers = net.eval()(session.tensor(inputs)).softmax(-1)[..., 0].cpu().numpy()
         percentiles = [recipe.percentile, 100 - recipe.percentile]

@@ -1,20 +1,20 @@
-"""Digitaldlsorter: one dense network trained on mixes and single cells together (Torroja and Sanchez-Cabo 2019).
+"""Digitaldlsorter: one dense network trained on pseudobulk and single cells together (Torroja and Sanchez-Cabo 2019).
 
 Two hidden layers of 200, batch normalisation before every activation and before the softmax, Kullback-Leibler
-divergence. Every batch holds mixes, whose fractions come from six sets, and single cells as pure samples.
+divergence. Every batch holds pseudobulk, whose fractions come from six sets, and single cells as pure samples.
 
-`published` keeps the settings of the code of 2019: all genes, log2 CPM, z within each sample, mixes of 100 cells that
+`published` keeps the settings of the code of 2019: all genes, log2 CPM, z within each sample, pseudobulk of 100 cells that
 are each scaled to CPM, types of fewer than 100 cells filled up with simulated ones. `published_r` keeps those of its
-successor, digitalDLSorteR 1.1.2: sums of counts, mixes only, z per gene - with the moments of the training mixes,
+successor, digitalDLSorteR 1.1.2: sums of counts, pseudobulk only, z per gene - with the moments of the training pseudobulk,
 where the original takes those of whatever matrix it is given, so that a single sample gives NaN.
 
 `default` keeps network, loss, six sets and single cells, and takes markers, pseudocount and platform noise of
 `scaden`'s default. It was chosen by held-out donors or cells of three references (PBMC of one donor, islets, PBMC of
-13 donors; mixes with platform noise 0.5): RMSE .035, .055, .056; without single cells .036, .060, .052; with
-Dirichlet mixes, half of them sparse, in place of the six sets .039, .066, .052; with z per gene .035, .054, .059.
+13 donors; pseudobulk with platform noise 0.5): RMSE .035, .055, .056; without single cells .036, .060, .052; with
+Dirichlet pseudobulk, half of them sparse, in place of the six sets .039, .066, .052; with z per gene .035, .054, .059.
 
 A user's prior ranges are our `simulation.priors`; without them all types are alike. The number of training steps
-grows with the reference in the original (10.5 mixes for every cell); ours is its 50 epochs over 1,000 cells.
+grows with the reference in the original (10.5 pseudobulk for every cell); ours is its 50 epochs over 1,000 cells.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ class Recipe(Deep):
     """Recipe of Digitaldlsorter."""
 
     cells: float = 0.0
-    """Share of every batch that are single cells of one type, the rest are mixes."""
+    """Share of every batch that are single cells of one type, the rest are pseudobulk."""
 
 
 @register
 class Digitaldlsorter(DeepMethod):
-    """Kullback-Leibler divergence of softmax outputs, over batches of mixes and of single cells."""
+    """Kullback-Leibler divergence of softmax outputs, over batches of pseudobulk and of single cells."""
 
     name = "digitaldlsorter"
     info = Info(
         title="Digitaldlsorter",
         family="deep",
-        summary="Dense network that learns from mixes and from single cells; the first of the deep methods.",
+        summary="Dense network that learns from pseudobulk and from single cells; the first of the deep methods.",
         citation="Torroja C, Sanchez-Cabo F. Digitaldlsorter: deep-learning on scRNA-seq to deconvolute gene "
         "expression data. Frontiers in Genetics 10, 978 (2019).",
         doi="10.3389/fgene.2019.00978",
@@ -81,36 +81,38 @@ class Digitaldlsorter(DeepMethod):
         "where the original adds 100 to every type; prior ranges from 0 to twice the expected fraction; "
         "fractions are not rounded to percent; published_r takes our markers (300 a type), log2(CPM + 1) "
         "for CPM(x + 1), and frozen moments per gene; default: 60 markers a type, pseudocount 500 per "
-        "million, 200 cells a mix, platform noise 0.5, 800 steps.",
+        "million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
     )
     recipes = {
         "default": Recipe(
             prep=PREP,
-            simulation=Simulation(laws=SETS, cells=200, platform=0.5),
+            simulation=Simulation(compositions=SETS, cells=200, platform=0.5),
             nets=NETS,
             train=TRAIN,
             cells=1 / 11.5,
         ),
         "published": Recipe(
             prep=Prep(genes="all", sample="z"),
-            simulation=Simulation(laws=SETS, cells=100, aggregate="cpm", augment=100),
+            simulation=Simulation(compositions=SETS, cells=100, aggregate="cpm", augment=100),
             nets=NETS,
-            train=Train(steps=5750, batch=100),  # code: 50 epochs, here of 10,500 mixes and 1,000 cells
-            cells=1 / 11.5,  # code: 10.5 mixes for every cell
+            train=Train(steps=5750, batch=100),  # code: 50 epochs, here of 10,500 pseudobulk and 1,000 cells
+            cells=1 / 11.5,  # code: 10.5 pseudobulk for every cell
         ),
         "published_r": Recipe(
             prep=Prep(genes="markers", per_type=300, gene="z"),
-            simulation=Simulation(laws=SETS_R, sparse=0.25, cells=100, augment=100),  # half of sets 1 to 4 sparse
+            simulation=Simulation(
+                compositions=SETS_R, sparse=0.25, cells=100, augment=100
+            ),  # half of sets 1 to 4 sparse
             nets=NETS,
-            train=Train(steps=7020, batch=64),  # code: 60 epochs; vignette: 7,500 mixes to train
+            train=Train(steps=7020, batch=64),  # code: 60 epochs; vignette: 7,500 pseudobulk to train
         ),
     }
 
     def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
-        """Return mixes and, in the share that the recipe says, single cells."""
-        recipe, rng, cells = session.recipe, session.task.rng, session.mixer.cells
+        """Return pseudobulk and, in the share that the recipe says, single cells."""
+        recipe, rng, cells = session.recipe, session.task.rng, session.simulator.cells
         number = round(recipe.cells * recipe.train.batch)
-        inputs, truth = session.mixes(recipe.train.batch - number)
+        inputs, truth = session.pseudobulk(recipe.train.batch - number)
         if number:
             rows = rng.integers(0, len(cells.type_of), number)
             single = session.transform(cells.counts[rows].toarray())

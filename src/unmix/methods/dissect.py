@@ -111,8 +111,8 @@ class DISSECT(DeepMethod):
     }
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the expression of stored mixes, `number` for each cell type; real samples are mixed into it."""
-        drawn = session.mixer.draw(number * len(session.mixer.cells.cell_types), session.task.rng)
+        """Return the expression of stored pseudobulk, `number` for each cell type; real samples are mixed into it."""
+        drawn = session.simulator.draw(number * len(session.simulator.cells.cell_types), session.task.rng)
         return drawn.expression, drawn.truth(session.recipe.simulation.target).astype(np.float32)
 
     def fit(self, task: Task) -> Fit:
@@ -139,10 +139,10 @@ class DISSECT(DeepMethod):
         """Return simulated samples, their fractions and, once consistency counts, mixtures, real samples and shares."""
         recipe, rng, number = session.recipe, session.task.rng, session.recipe.train.batch
         if session.pool is None:
-            drawn = session.mixer.draw(number, rng)
+            drawn = session.simulator.draw(number, rng)
             simulated, truth = drawn.expression, drawn.truth(recipe.simulation.target).astype(np.float32)
         else:
-            simulated, truth = session.mixes(number)
+            simulated, truth = session.pseudobulk(number)
         if not weight(session):
             return session.tensor(session.transform(simulated)), session.tensor(truth)
         bulk = session.task.bulk

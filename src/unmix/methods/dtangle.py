@@ -2,7 +2,7 @@
 
 Written from the paper. The reference of a type is the logarithm of its pooled counts per million, because single
 cells are too sparse for logarithms. `default` has fewer markers and a smaller slope, which draw fractions less to
-the middle (chosen on simulated mixes).
+the middle (chosen on simulated pseudobulk).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Dtangle(ClassicalMethod):
         original="The closed form of the paper; the R package was not run.",
         chosen="markers and their number by the rule of the signature builder.",
     )
-    kind = "mrna"
+    quantity = "mrna"
     recipes = {
         "default": Recipe(markers=20, slope=0.8),
         "published": Recipe(),

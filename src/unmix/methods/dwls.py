@@ -128,11 +128,11 @@ class DWLS(SignatureMethod):
         original="DWLS on the small set of omnideconv, by ols, svr and dwls with its own signature: its fractions "
         "within 1e-6.",
         chosen="genes by scanpy-like rank tests where the original uses MAST; default takes markers and "
-        "caps a gene at three times its highest type, chosen on simulated mixes.",
+        "caps a gene at three times its highest type, chosen on simulated pseudobulk.",
     )
-    kind = "cell"
+    quantity = "cell"
     recipes = {
-        "default": Recipe(genes=GENES, cap=3),
+        "default": Recipe(genes=GENES, max_ratio=3),
         "published": Recipe(genes=GENES, change=0.01),
     }
 

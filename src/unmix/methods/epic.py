@@ -39,19 +39,19 @@ class Recipe(Base):
     """Where a sample has more of the signature than the reference: fractions held to a sum of 1 in the fit (code),
     which moves them against each other; or fitted freely and divided by their sum, because platforms raise all markers
     together (by droplet references, the sums of real PBMC samples are about 2)."""
-    cap: float = 100.0
+    max_weight: float = 100.0
     """Code: the largest weight of a gene, in medians."""
-    weights: Literal["ratio", "inverse"] = "ratio"
+    gene_weights: Literal["ratio", "inverse"] = "ratio"
     """``ratio`` (code): mean over variance, summed over types; ``inverse``: 1 over the summed variance, without the
     weight that ``ratio`` gives to a gene for being all but absent from one type."""
-    ceiling: float = 0.0
+    max_ratio: float = 0.0
     """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.base.capped`)."""
     platform: float = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition)."""
 
 
-def gene_weights(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> np.ndarray:
+def weights_of(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> np.ndarray:
     """Return the weights of the genes.
 
     Parameters
@@ -59,11 +59,11 @@ def gene_weights(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> n
     profile, variance
         Types x genes; infinite variance keeps a gene out.
     recipe
-        `weights`, `cap`.
+        `gene_weights`, `max_weight`.
     """
-    pooled = recipe.weights == "inverse"
+    pooled = recipe.gene_weights == "inverse"
     weights = 1 / (variance.sum(0) + 1e-12) if pooled else (profile / (variance + 1e-12)).sum(0)
-    return np.minimum(weights, recipe.cap * np.median(weights[weights > 0])) if weights.any() else weights
+    return np.minimum(weights, recipe.max_weight * np.median(weights[weights > 0])) if weights.any() else weights
 
 
 @register
@@ -84,13 +84,13 @@ class EPIC(ClassicalMethod):
         "profiles are not contained.",
         chosen="profiles and their variability come from the user's reference; cell sizes from its mean total counts; "
         "default: a gene's deviation between platforms added to its variance, genes capped at three times their "
-        "highest type (on mixes of another laboratory's cells RMSE .163 for .197), weights above 1 in sum divided by "
+        "highest type (on pseudobulk of another laboratory's cells RMSE .163 for .197), weights above 1 in sum divided by "
         "it.",
     )
-    kind = "cell"
+    quantity = "cell"
     weights = "tables"
     recipes = {
-        "default": Recipe(weights="inverse", platform=0.5, excess="divided", ceiling=3),
+        "default": Recipe(gene_weights="inverse", platform=0.5, excess="divided", max_ratio=3),
         "published": Recipe(),
     }
 
@@ -105,11 +105,11 @@ class EPIC(ClassicalMethod):
         if own.genes:
             variance[:, ~np.isin(genes, own.genes)] = np.inf
         size = np.ones(len(profile)) if own.size is None else own.size.to_numpy()
-        own_kind = "mrna" if own.size is None else self.kind
-        kind = own_kind if recipe.fractions == "own" else recipe.fractions
+        own_quantity = "mrna" if own.size is None else self.quantity
+        quantity = own_quantity if recipe.fractions == "own" else recipe.fractions
         learned = {"profile": profile, "variance": variance, "size": size}
-        learned |= {"rna": size} if kind != own_kind else {}
-        return Fit(genes, learned, {}, kind, tuple(own.signature.columns))
+        learned |= {"rna": size} if quantity != own_quantity else {}
+        return Fit(genes, learned, {}, quantity, tuple(own.signature.columns))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.
@@ -129,9 +129,9 @@ class EPIC(ClassicalMethod):
         """Return fractions of cells; sample and profiles are scaled to a million over the common genes."""
         scale = 1e6 / learned["profile"].sum(1, keepdims=True)
         profile, variance = learned["profile"] * scale, learned["variance"] * scale**2
-        root = np.sqrt(gene_weights(profile, variance, recipe))
+        root = np.sqrt(weights_of(profile, variance, recipe))
         used = root > 0
         profile, sample = profile[:, used], (1e6 * sample / sample.sum())[used]
-        design, target = (profile * root[used]).T, capped(profile, sample, recipe.ceiling) * root[used]
+        design, target = (profile * root[used]).T, capped(profile, sample, recipe.max_ratio) * root[used]
         solve = sum_constrained if recipe.excess == "constrained" else sum_divided
         return solve(design, target, exactly=not recipe.others) / learned["size"]

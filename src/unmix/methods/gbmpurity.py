@@ -12,7 +12,7 @@ error. Two ways to use it:
 The original divides counts by gene length before it scales to 10,000. Where a table of genes and lengths is given so
 do we, and TPM are taken as they are; without one, counts are scaled only, for the reference and the bulk alike.
 
-`published` keeps the settings of the code. `default` keeps network, loss and same-donor mixes, and trains in 15 CPU s:
+`published` keeps the settings of the code. `default` keeps network, loss and same-donor pseudobulk, and trains in 15 CPU s:
 markers of all types instead of all genes, z per sample and a pseudocount of 500 in a million, noise of a platform,
 normal cells in any proportions (the code: as abundant as in the reference), fewer cells, and 800 larger steps. On
 purities of donors held out altogether (benchmarks/purity.py) the mean error is .013 on simulated donors and .046 on
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 NETS = (Net(hidden=(32, 16), input_dropout=0.4),)  # original code: MLP2h
 PUBLISHED = Deep(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
     prep=Prep(genes="all", depth=1e4, missing="zero"),
-    simulation=Simulation(law="range", donors="same", cells=200, cells_max=4000),
+    simulation=Simulation(composition="range", donors="same", cells=200, cells_max=4000),
     nets=NETS,
     train=Train(steps=5000, batch=64, lr=3e-5, weight_decay=1e-5, eps=1e-8),
 )
@@ -74,14 +74,14 @@ class GBMPurity(DeepMethod):
         "training loss); initial weights as in Keras; a donor needs one cell of each class (code: five); the truth is "
         "the share of the cells drawn",
     )
-    kind = "purity"
+    quantity = "purity"
     needs = Needs(malignant=True, donors=2)
     weights = "network"
     recipes = {
         "default": Deep(
             prep=Prep(genes="markers", per_type=60, depth=1e4, pseudocount=5, sample="z"),
             simulation=Simulation(
-                law="range", donors="same", cells=200, cells_max=1000, platform=0.5, subtypes="dirichlet"
+                composition="range", donors="same", cells=200, cells_max=1000, platform=0.5, subtypes="dirichlet"
             ),
             nets=NETS,
             train=Train(steps=800, batch=64, lr=1e-2, weight_decay=1e-5, schedule="cosine"),
@@ -104,7 +104,7 @@ class GBMPurity(DeepMethod):
         return (purity.new_tensor([0.0, 1.0]) + purity * purity.new_tensor([1.0, -1.0])).abs()
 
     def fit(self, task: Task) -> Fit:
-        """Train on same-donor mixes, or take the weights that the user gave."""
+        """Train on same-donor pseudobulk, or take the weights that the user gave."""
         tensors, lengths = read_published(task.weights)
         if not lengths:
             task.say("No gene lengths were given: counts are scaled to a common depth, not divided by length.")

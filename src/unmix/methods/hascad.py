@@ -2,12 +2,12 @@
 
 The authors' repository holds the networks and trained weights, not the training. `published` has the networks and the
 input of the code: log2 of 1158 genes (whose choice is not told: the most variable ones here) that sum to 10,000, about
-as the authors' example does. The paper's 20 epochs are 5,000 steps of 128 new mixes; squared error, Adam at 1e-4, batch
-128, mixes of 500 cells with Dirichlet(1) fractions are our choice, since none is told. `default` keeps the networks and
+as the authors' example does. The paper's 20 epochs are 5,000 steps of 128 new pseudobulk; squared error, Adam at 1e-4, batch
+128, pseudobulk of 500 cells with Dirichlet(1) fractions are our choice, since none is told. `default` keeps the networks and
 takes the input and simulation that hold-out measurements chose for scaden (60 markers a type, pseudocount 500 per
 million, z per sample, platform noise).
 
-`--set correction=harmony` corrects the input by Harmony and Symphony (see :mod:`unmix.harmony`), fitted on mixes of
+`--set correction=harmony` corrects the input by Harmony and Symphony (see :mod:`unmix.harmony`), fitted on pseudobulk of
 single donors and frozen in the model, as the paper does with R; the original's second logarithm and its genes in
 another order are faults that are not repeated.
 
@@ -32,7 +32,7 @@ from unmix.deep.trainer import PROBE, DeepMethod
 from unmix.errors import UsageError
 from unmix.io.pretrained import READABLE, ensemble, gene_names, layers
 from unmix.methods import register
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
 
 NETS = (Net(hidden=(1024, 256, 64)), Net(hidden=(512, 128, 32)), Net(hidden=(256, 64, 32)))  # original code: D1-D3
@@ -65,9 +65,9 @@ class Hascad(DeepMethod):
         licence="none given",
         original="Networks 2 and 3 with the authors' weights on their example: the authors' numbers within 1e-5 "
         "(network 1 is not at hand; training code is not published). Symphony's map of a sample: symphonypy's numbers.",
-        chosen="Loss, optimiser, batch, law and size of mixes of the training (none is told): MSE, Adam 1e-4, 128, "
+        chosen="Loss, optimiser, batch, composition and size of pseudobulk of the training (none is told): MSE, Adam 1e-4, 128, "
         "Dirichlet(1), 500 cells; the 1158 most variable genes where the authors' list has an unknown rule; the "
-        "correction is fitted on mixes of single donors, every sample its own batch; default: markers, common depth, "
+        "correction is fitted on pseudobulk of single donors, every sample its own batch; default: markers, common depth, "
         "z per sample and platform noise as for scaden.",
     )
     weights = "network"
@@ -91,15 +91,15 @@ class Hascad(DeepMethod):
         """Train, or take the authors' weights where they are given."""
         return official(task) if task.weights else super().fit(task)
 
-    def prepare(self, task: Task, genes: np.ndarray, mixer: Mixer) -> Transform | Corrected:
-        """Fit the transform on training mixes, and the correction on mixes of each donor."""
-        transform, recipe, rng = super().prepare(task, genes, mixer), task.recipe, task.rng
+    def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform | Corrected:
+        """Fit the transform on training pseudobulk, and the correction on pseudobulk of each donor."""
+        transform, recipe, rng = super().prepare(task, genes, simulator), task.recipe, task.rng
         if recipe.correction == "none":
             return transform
-        cells, parts = mixer.cells, []
+        cells, parts = simulator.cells, []
         present = [donor for donor in range(len(cells.donors)) if (cells.donor_of == donor).any()]
         for donor in present:
-            own = Mixer(cells.take(cells.donor_of == donor), recipe.simulation, rng)
+            own = Simulator(cells.take(cells.donor_of == donor), recipe.simulation, rng)
             parts.append(transform(own.draw(PROBE // len(present), rng).expression))
         donors = np.repeat(present, PROBE // len(present))
         seed = int(rng.integers(0, 2**31))
@@ -141,7 +141,7 @@ def official(task: Task) -> Fit:
     recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
     arrays = ensemble(networks)
     place = {gene: i for i, gene in enumerate(task.train.genes)}
-    drawn = Mixer(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression
-    mixes = np.stack([drawn[:, place[name]] if name in place else np.zeros(PROBE) for name in names], axis=1)
-    arrays |= Transform.fit(recipe.prep, mixes).arrays()
+    drawn = Simulator(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression
+    pseudobulk = np.stack([drawn[:, place[name]] if name in place else np.zeros(PROBE) for name in names], axis=1)
+    arrays |= Transform.fit(recipe.prep, pseudobulk).arrays()
     return Fit(np.array(names), arrays, {"steps": 0}, cell_types=OFFICIAL_TYPES, recipe=recipe)

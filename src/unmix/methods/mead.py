@@ -90,7 +90,7 @@ class MEAD(ClassicalMethod):
         "between platforms as our MuSiC does.",
     )
     needs = Needs(donors=2)
-    kind = "mrna"
+    quantity = "mrna"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),
         "published": Recipe(),
@@ -117,7 +117,7 @@ class MEAD(ClassicalMethod):
         errors = np.zeros(estimate.shape)
         learned, known = present_arrays(model, present)
         size = learned.get("rna", np.ones(len(known)))
-        scale = 1 / size if model.kind == "cell" else size
+        scale = 1 / size if model.quantity == "cell" else size
         for i, sample in enumerate(expression[:, present].astype(np.float64)):
             if sample.any():
                 beta, covariance = regress(learned, sample)

@@ -37,7 +37,7 @@ class Recipe(Base):
     """Code."""
     platform: float = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
-    donors (our addition, chosen on simulated mixes)."""
+    donors (our addition, chosen on simulated pseudobulk)."""
     drop_zeros: bool = True
     """Code: genes that a sample does not express are left out of its fit."""
 
@@ -58,10 +58,10 @@ class MuSiC(ClassicalMethod):
         licence="GPL-3",
         original="MuSiC 1.0.0 on the small set of omnideconv: its fractions within 1e-6.",
         chosen="a type that a single donor has gets the mean variance of the others (the original drops it); "
-        "default takes markers and adds a variance between platforms, chosen on simulated mixes.",
+        "default takes markers and adds a variance between platforms, chosen on simulated pseudobulk.",
     )
     needs = Needs(donors=2)
-    kind = "cell"
+    quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(),

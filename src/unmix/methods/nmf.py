@@ -117,10 +117,10 @@ class NMF(Method):
         original="Stands for a class of methods; no output of TOAST, CDSeq or UNDO was at hand.",
         chosen="Kullback-Leibler divergence on genes scaled to a mean of 1; 10 rounds of genes where TOAST takes 30; "
         "components matched to types by the correlation of log profiles; 20 updates from the reference (of 0 to 200, "
-        "on held-out mixes: RMSE 0.0215 against 0.0237 without and 0.038 from chance); weights are divided by what the "
+        "on held-out pseudobulk: RMSE 0.0215 against 0.0237 without and 0.038 from chance); weights are divided by what the "
         "genes have of the mRNA of their type.",
     )
-    kind = "mrna"
+    quantity = "mrna"
     transductive = True
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), iterations=20),

@@ -2,7 +2,7 @@
 
 Each network gives one quantile (.1, .25, .5, .75, .9) of one type by the pinball loss; all train side by side. After
 training the quantiles of a type are put in order, so that they never cross. The medians, divided by their sum, are
-the estimate; the outer quantiles are the bounds, which held-out mixes correct until they hold what the level says. By
+the estimate; the outer quantiles are the bounds, which held-out pseudobulk correct until they hold what the level says. By
 themselves they do not: between them, where 80 % should be, lie 57 % of the fractions of held-out PBMC cells, mostly
 because a type that is absent gets a lower bound just above 0; and they are wide, because networks trained apart err
 apart. Corrected, they hold 92 % at a nominal 90 % with a mean width of .14; the same correction around the medians
@@ -15,7 +15,7 @@ of CPM + 1, min-max (within each sample, where the code takes that of the whole 
 
 `default` has the hidden layers that the paper's title speaks of; their sizes are not known. It takes markers,
 pseudocount and platform noise of `scaden`'s default. It was chosen by held-out donors or cells of three references
-(PBMC of one donor, islets, PBMC of 13 donors; mixes with platform noise 0.5): RMSE .033, .059, .048; hidden layers
+(PBMC of one donor, islets, PBMC of 13 donors; pseudobulk with platform noise 0.5): RMSE .033, .059, .048; hidden layers
 shared by the quantiles of a type .034, .062, .085.
 """
 
@@ -74,7 +74,7 @@ class Nnice(DeepMethod):
         "pinball loss within 1 %.",
         chosen="Proper pinball loss; quantiles put in order; medians divided by their sum; hidden layers 64 and 32 "
         "(paper not found); outputs through a logistic function; min-max per sample in published; default: "
-        "60 markers a type, pseudocount 500 per million, 200 cells a mix, platform noise 0.5, 800 steps.",
+        "60 markers a type, pseudocount 500 per million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
     )
     recipes = {
         "default": Recipe(

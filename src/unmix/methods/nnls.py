@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class NNLS(LeastSquares):
     """min ||signature f - sample||, f >= 0 (Lawson & Hanson 1974; for expression Abbas et al. 2009).
 
-    `default` weighs genes alike: on simulated mixes with platform noise its error is a fifth of `published`'s. And it
-    caps a gene at three times its highest type: mixes of another laboratory's cells have an RMSE of .120 instead of
+    `default` weighs genes alike: on simulated pseudobulk with platform noise its error is a fifth of `published`'s. And it
+    caps a gene at three times its highest type: pseudobulk of another laboratory's cells have an RMSE of .120 instead of
     .141 (benchmarks/laboratories.py), held-out ones .063 instead of .062.
     """
 
@@ -33,10 +33,10 @@ class NNLS(LeastSquares):
         year=2009,
         licence="none needed (scipy)",
         original="scipy's solver; no original to compare with.",
-        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated mixes.",
+        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated pseudobulk.",
     )
     recipes = {
-        "default": Classical(weights="mean", cap=3),
+        "default": Classical(gene_weights="mean", max_ratio=3),
         "published": Classical(),
     }
 

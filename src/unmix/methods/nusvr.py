@@ -31,7 +31,7 @@ class Recipe(Classical):
     """Recipe of nu-support-vector regression."""
 
     nu: tuple[float, ...] = (0.25, 0.5, 0.75)
-    """Paper: the one of the three whose fractions reconstruct the sample best is kept. On simulated mixes the one
+    """Paper: the one of the three whose fractions reconstruct the sample best is kept. On simulated pseudobulk the one
     kept was seldom the best, and 0.75 alone did better."""
     cost: float = 1.0
     """Paper: e1071's default."""
@@ -44,10 +44,10 @@ class Recipe(Classical):
     """Scores instead of fractions: times the median of the signature's genes over that of all genes."""
     batch: Literal["none", "bulk", "cells"] = "none"
     """CIBERSORTx: ``bulk`` (B-mode) estimates, remixes the signature by the estimates, corrects the bulk towards these
-    mixes by ComBat and estimates again, so that samples then depend on each other; ``cells`` (S-mode) corrects mixes of
+    pseudobulk by ComBat and estimates again, so that samples then depend on each other; ``cells`` (S-mode) corrects pseudobulk of
     the cells towards the bulk given at training and learns the signature from those."""
-    mixes: int = 100
-    """S-mode: mixes of cells."""
+    pseudobulk: int = 100
+    """S-mode: pseudobulk of cells."""
 
 
 def cibersort(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -129,13 +129,13 @@ class NuSVRegression(SignatureMethod):
         licence="Stanford, non-commercial, not redistributable (not contained)",
         original="CIBERSORTx's fractions (Docker, no batch mode) on omnideconv's small data: within 1e-6 with "
         "solver=libsvm; B- and S-mode were not compared, as the original is closed.",
-        chosen="`default`: nu 0.75 alone and genes weighing by the root of their mean, by held-out mixes; signature by "
-        "Welch's t-test; p-values permute the sample's own genes; S-mode mixes 100 samples of 500 cells, ComBat "
+        chosen="`default`: nu 0.75 alone and genes weighing by the root of their mean, by held-out pseudobulk; signature by "
+        "Welch's t-test; p-values permute the sample's own genes; S-mode pseudobulk 100 samples of 500 cells, ComBat "
         "without a reference batch (full correction towards either set was worse: compositions differ too); absolute "
         "scores take all genes of the reference.",
     )
     recipes = {
-        "default": Recipe(genes=Genes(rule="differential", least=50, per_type=150, q=0.01), weights="root", nu=(0.75,)),
+        "default": Recipe(genes=Genes(rule="differential", least=50, per_type=150, q=0.01), gene_weights="root", nu=(0.75,)),
         "published": Recipe(
             # CIBERSORTx, scRNA-seq signature: q 0.01, 300-500 genes a type
             genes=Genes(rule="differential", least=300, per_type=500, q=0.01)
@@ -153,18 +153,18 @@ class NuSVRegression(SignatureMethod):
         if recipe.batch == "cells":
             if task.bulk is None or task.weights:
                 raise NotApplicable(
-                    "nusvr with batch=cells learns from mixes of cells and from the bulk, and one of them is not given",
+                    "nusvr with batch=cells learns from pseudobulk of cells and from the bulk, and one of them is not given",
                     "a signature built from the reference, and the bulk to be estimated",
                     "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --weights",
                 )
-            fit.arrays["signature"] = adapted(task, fit.genes, fit.arrays["signature"], recipe.mixes)
+            fit.arrays["signature"] = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
         if not recipe.absolute:
             return fit
         names = fit.genes if task.weights else task.train.genes[fit.genes]
         genes = np.union1d(task.train.genes, names)
         signature = np.zeros((len(fit.arrays["signature"]), len(genes)))
         signature[:, np.searchsorted(genes, names)] = fit.arrays["signature"]
-        return replace(fit, genes=genes, arrays=fit.arrays | {"signature": signature}, kind="score")
+        return replace(fit, genes=genes, arrays=fit.arrays | {"signature": signature}, quantity="score")
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Regress every sample; in B-mode once more on the corrected bulk."""
@@ -174,7 +174,7 @@ class NuSVRegression(SignatureMethod):
         if len(expression) < SAMPLES:
             raise NotApplicable(
                 f"nusvr with batch=bulk was given {len(expression)} bulk sample{'s' * (len(expression) > 1)}",
-                f"at least {SAMPLES} samples of one cohort, because ComBat compares them with mixes of the signature",
+                f"at least {SAMPLES} samples of one cohort, because ComBat compares them with pseudobulk of the signature",
                 "add samples of the same cohort, or train with batch=none or batch=cells",
             )
         used = present & model.arrays["signature"].any(0)

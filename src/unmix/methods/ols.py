@@ -46,10 +46,10 @@ class OLS(LeastSquares):
         year=2009,
         licence="none needed (numpy)",
         original="The stepwise removal of the paper; no original to compare with.",
-        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated mixes.",
+        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated pseudobulk.",
     )
     recipes = {
-        "default": Classical(weights="mean", cap=3),
+        "default": Classical(gene_weights="mean", max_ratio=3),
         "published": Classical(),
     }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.base import Classical, ClassicalMethod, capped, gene_weights
+from unmix.classical.base import Classical, ClassicalMethod, capped, weights_of
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import sum_constrained, sum_divided
 from unmix.contract.method import Fit, Info, Task
@@ -61,14 +61,14 @@ class QuanTIseq(ClassicalMethod):
         original="Checked against the description only; the original was not run.",
         chosen="TPM is a million over the genes of reference and signature that the bulk has; `default` gives the "
         "known types alone, divided by their sum and not held to it, lets genes count alike (RMSE 0.018 against 0.083 "
-        "on held-out mixes with platform noise) and caps a gene at three times its highest type (on mixes of another "
+        "on held-out pseudobulk with platform noise) and caps a gene at three times its highest type (on pseudobulk of another "
         "laboratory's cells RMSE .142 for .173); no quantile normalisation of arrays; gene symbols are matched by "
         "unmix's own aliases.",
     )
-    kind = "cell"
+    quantity = "cell"
     weights = "tables"
     recipes = {
-        "default": Recipe(weights="mean", cap=3, other=False),
+        "default": Recipe(gene_weights="mean", max_ratio=3, other=False),
         "published": Recipe(),
     }
 
@@ -77,17 +77,17 @@ class QuanTIseq(ClassicalMethod):
         recipe, cells = task.recipe, task.train
         if recipe.fractions == "mrna":
             raise UsageError("quantiseq divides by mRNA contents itself", "--set fractions=own or cell")
-        genes, types, learned, kind = cells.genes, cells.cell_types, None, self.kind
+        genes, types, learned, quantity = cells.genes, cells.cell_types, None, self.quantity
         if task.weights:
             own = signature_of(task.weights, "own")
             table = own.signature.drop(index=own.genes, errors="ignore")
             genes, types = np.union1d(cells.genes, table.index.to_numpy(str)), list(table.columns)
-            kind = self.kind if own.size is not None else "mrna"
+            quantity = self.quantity if own.size is not None else "mrna"
             size = np.ones(len(types)) if own.size is None else own.size.fillna(own.size.mean()).to_numpy()
             learned = {"signature": table.reindex(genes, fill_value=0.0).to_numpy().T, "size": size}
         others = ["Other"] if recipe.other else []
         learned = learned or self.learn(cells, np.arange(len(genes)), recipe)
-        return Fit(genes, learned, {}, kind, (*types, *others))
+        return Fit(genes, learned, {}, quantity, (*types, *others))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million, zero but for the signature's genes, and the mRNA of a cell."""
@@ -128,11 +128,11 @@ def sample_fractions(
     names
         Of the types.
     recipe
-        `weights`, `tregs`, `helpers`.
+        `gene_weights`, `tregs`, `helpers`.
     """
     scale = signature.mean()
-    weights = gene_weights(signature / scale, recipe) / scale
-    design, target = (signature * weights).T, capped(signature, sample, recipe.cap) * weights
+    weights = weights_of(signature / scale, recipe) / scale
+    design, target = (signature * weights).T, capped(signature, sample, recipe.max_ratio) * weights
 
     def fractions(kept: np.ndarray) -> np.ndarray:
         x = np.zeros(len(size))

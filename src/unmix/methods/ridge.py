@@ -53,10 +53,10 @@ class Ridge(LeastSquares):
         licence="none needed (scipy)",
         original="No original to compare with.",
         chosen="penalty 0.01 of the mean squared profile; weights not negative; default weighs genes alike and caps "
-        "a gene at three times its highest type, chosen on simulated mixes.",
+        "a gene at three times its highest type, chosen on simulated pseudobulk.",
     )
     recipes = {
-        "default": Recipe(weights="mean", cap=3),
+        "default": Recipe(gene_weights="mean", max_ratio=3),
         "published": Recipe(),
     }
 

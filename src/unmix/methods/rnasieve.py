@@ -93,12 +93,12 @@ class RNASieve(ClassicalMethod):
         year=2021,
         licence="GPL-3",
         original="The package (rnasieve 0.1.4) cannot be run: its fractions never leave their start. The likelihood "
-        "was implemented anew and tested on mixes drawn from it.",
+        "was implemented anew and tested on pseudobulk drawn from it.",
         chosen="samples one by one, so that profiles are updated in closed form; the number of cells starts at 500; "
-        "`default` takes markers and adds the variance between platforms (RMSE 0.019 against 0.231 on held-out mixes "
+        "`default` takes markers and adds the variance between platforms (RMSE 0.019 against 0.231 on held-out pseudobulk "
         "with platform noise, which the likelihood does not know).",
     )
-    kind = "cell"
+    quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),
         "published": Recipe(),
@@ -125,6 +125,6 @@ class RNASieve(ClassicalMethod):
         recipe, errors = self.recipe_of(model), np.zeros(estimate.shape)
         learned, known = present_arrays(model, present)
         for i, sample in enumerate(expression[:, present].astype(np.float64)):
-            if sample.any() and model.kind == self.kind:
+            if sample.any() and model.quantity == self.quantity:
                 errors[i, known] = np.sqrt(np.clip(np.diag(sieve(learned, sample, recipe)[1]), 0, None))
         return np.clip(estimate - ERRORS * errors, 0, 1), np.clip(estimate + ERRORS * errors, 0, 1)

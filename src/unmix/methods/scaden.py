@@ -2,11 +2,11 @@
 
 `published` keeps the settings of the code (scaden 1.1.2): log2(x + 1) without scaling to a common depth, then min-max
 per sample; genes with variance above 0.1 in the bulk, if one is given at training. Centred inputs
-(`train.centered=true`), with which half of the steps end with an RMSE on held-out mixes of .040 in place of .077
-(common case), are not taken: on mixes of another laboratory's cells RMSE rises (.179 to .207, .225 to .249). `default`
+(`train.centered=true`), with which half of the steps end with an RMSE on held-out pseudobulk of .040 in place of .077
+(common case), are not taken: on pseudobulk of another laboratory's cells RMSE rises (.179 to .207, .225 to .249). `default`
 keeps the three networks and changes what measurably helps: a common depth before the logarithm (its absence costs
 0.085 in r on the common case), gene-wise platform noise in the simulation, fewer and larger steps that stop by
-held-out mixes, and few, well expressed markers: the held-out RMSE on a 3-donor PBMC reference and on one without
+held-out pseudobulk, and few, well expressed markers: the held-out RMSE on a 3-donor PBMC reference and on one without
 donors falls from .098 and .069 (150 markers a type, pseudocount 1) to .068 and .058 (60 markers) and .040 and .036 (60
 markers, pseudocount 500 in a million, which quiets the genes of hardly any counts).
 """
@@ -40,7 +40,7 @@ class Scaden(DeepMethod):
         doi="10.1126/sciadv.aba2619",
         year=2020,
         licence="MIT",
-        original="Figures of scaden 1.1.2 on the common case (5,000 mixes of 500 cells): RMSE .073, mean r per type "
+        original="Figures of scaden 1.1.2 on the common case (5,000 pseudobulk of 500 cells): RMSE .073, mean r per type "
         ".94; ours (published, three seeds) .074 to .079 and .93 to .94. Genes chosen by the bulk, on real PBMC RMSE "
         ".096, CCC .57, mean r per type .75, and ours (three seeds) .100, .57, .80; on the cell lines, 1,000 steps, "
         ".145, .88, .94, and ours .143, .89, .94.",
@@ -56,8 +56,8 @@ class Scaden(DeepMethod):
         ),
         "published": Deep(
             prep=Prep(genes="variance", min_variance=0.1, depth=0, sample="minmax"),
-            simulation=Simulation(  # half of the mixes sparse; 100 cells; cells floored, labels not
-                law="uniform", sparse=0.5, cells=100, rounding="floor", label="requested", samples=1000
+            simulation=Simulation(  # half of the pseudobulk sparse; 100 cells; cells floored, labels not
+                composition="uniform", sparse=0.5, cells=100, rounding="floor", label="requested", samples=1000
             ),
             nets=NETS,
             train=Train(steps=5000, batch=128, lr=1e-4),

@@ -76,7 +76,7 @@ class SCDC(MuSiC):
         year=2021,
         licence="MIT",
         original="SCDC on the small set of omnideconv: its fractions within 1e-6.",
-        chosen="default takes markers and adds a variance between platforms, chosen on simulated mixes; its ensemble "
+        chosen="default takes markers and adds a variance between platforms, chosen on simulated pseudobulk; its ensemble "
         "over references is unmix_predict.py MODEL BULK --also MODEL, for models of any method.",
     )
     recipes = {

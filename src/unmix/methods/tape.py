@@ -5,13 +5,13 @@ all samples of a file at once, which makes their results depend on each other. `
 of the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
 original drops the same units in all 1,800 steps. The encoder sees inputs minus their means, which its first biases
 could as well hold, so that a dropped gene counts as usual and not as silent: 1,900 steps at ten times the code's rate
-end with an RMSE on held-out mixes of .063, the code's 5,120 without this with .108 (on mixes of other laboratories'
+end with an RMSE on held-out pseudobulk of .063, the code's 5,120 without this with .108 (on pseudobulk of other laboratories'
 cells the two are alike: RMSE .225 and .215, r .77 and .75, mean of three pairs; `train.centered=false`, 1,700 steps at
 3e-4, is the other). The lowest 2 % of genes by variance, which the original leaves out, stay: they are hardly
 expressed.
 
 `default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
-of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on mixes of held-out donors
+of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on pseudobulk of held-out donors
 of a small PBMC reference: .056; .060 with the weight of the code, .056 without rebuilding, .073 with dropout.
 
 Expression: on held-out donors of the toy data the signature adapted as in the code is further from the truth than the
@@ -83,7 +83,7 @@ class TAPE(DeepMethod):
         ".888; ours (published, three seeds) .066 to .088 and .82 to .96, in 165 CPU seconds (the original's 569 "
         "include adapting). On real PBMC, genes chosen by the bulk, RMSE .109 and ours .103 (three seeds, .077 to "
         ".135), mean r per type .69 and .62, CCC .58 and .45.",
-        chosen="centred inputs and 1,900 steps with ten times the rate for 5,120 (less error on held-out mixes); no "
+        chosen="centred inputs and 1,900 steps with ten times the rate for 5,120 (less error on held-out pseudobulk); no "
         "dropout while adapting; every sample adapts from the trained network; a sample of which nothing is positive "
         "gets no missing values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount "
         "500 per million, platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the "
@@ -123,12 +123,12 @@ class TAPE(DeepMethod):
         return AutoEncoder(recipe.nets[0], inputs, outputs, generator)
 
     def pool(self, session: Session, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return stored mixes as the code makes them: in the first half, half of the types are absent."""
-        rng, types = session.task.rng, len(session.mixer.cells.cell_types)
+        """Return stored pseudobulk as the code makes them: in the first half, half of the types are absent."""
+        rng, types = session.task.rng, len(session.simulator.cells.cell_types)
         fractions = rng.dirichlet(np.ones(types), number)
         sparse = fractions[: number // 2]
         sparse *= rng.random(sparse.shape).argsort(1).argsort(1) >= types // 2
-        drawn = session.mixer.draw(number, rng, fractions / fractions.sum(1, keepdims=True))
+        drawn = session.simulator.draw(number, rng, fractions / fractions.sum(1, keepdims=True))
         return session.transform(drawn.expression), drawn.cell_fractions.astype(np.float32)
 
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:

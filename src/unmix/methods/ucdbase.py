@@ -1,6 +1,6 @@
 """UCDBase: one wide network over all cell types of an atlas, its answers added up along the Cell Ontology.
 
-Written from the paper and the open parts of the code (Charytonowicz et al. 2023): mixes of 1 to 32 types with integer
+Written from the paper and the open parts of the code (Charytonowicz et al. 2023): pseudobulk of 1 to 32 types with integer
 weights, log(x + 1) of 10,000 counts, every sample scaled (z cut off at 10, then to 0..1), four hidden layers, softmax,
 and belief propagation: every term of the ontology has its own fraction and those of the terms below it. The authors'
 weights and their network were never published; here you train it on your own atlas or union of references.
@@ -9,7 +9,7 @@ With `--ontology cl.obo` (the Cell Ontology, or any OBO file) predict also write
 by identifier, name or exact synonym; for others say `--set 'nodes.CD4T=CL:0000624'`. With `--set
 'splits.Tumour=cancer'` types whose names begin with Tumour form a split of their own, and predict writes splits.tsv.
 
-`published` keeps what the code tells. `default` keeps mixes of a few types with integer weights, four layers and loss,
+`published` keeps what the code tells. `default` keeps pseudobulk of a few types with integer weights, four layers and loss,
 and takes the preprocessing that was measured for Scaden (60 markers a type, pseudocount, z per sample), noise of a
 platform, cells drawn with replacement, narrower layers and 800 steps.
 """
@@ -46,7 +46,7 @@ class Recipe(Deep):
 PUBLISHED = Recipe(
     prep=Prep(genes="all", depth=1e4, log="ln", sample="clipped", missing="zero"),
     simulation=Simulation(  # code: PseudoBulkGenerator
-        law="integer_weights", cells=1, cells_max=10_000, rounding="floor", replace=False, aggregate="mean"
+        composition="integer_weights", cells=1, cells_max=10_000, rounding="floor", replace=False, aggregate="mean"
     ),
     nets=(Net(hidden=(2048, 1024, 512, 256)),),  # "four hidden layers" (review); widths are our choice
     train=Train(steps=20_000, batch=128, lr=1e-4),  # code: Adam 1e-4; batch 2,048 on eight GPUs, 50 epochs of 8 million
@@ -76,7 +76,7 @@ class UCDBase(DeepMethod):
     recipes = {
         "default": Recipe(
             prep=PREP,
-            simulation=Simulation(law="integer_weights", cells=200, platform=0.5),
+            simulation=Simulation(composition="integer_weights", cells=200, platform=0.5),
             nets=(Net(hidden=(1024, 512, 256, 128)),),
             train=TRAIN,
         ),

@@ -7,7 +7,7 @@ sum to 1 and half of the entries are exactly 0. This is a re-implementation from
 
 The embedding is that of a model of ucdbase (`--weights ucdbase.safetensors`, trained on an atlas with other types), or
 is trained on the fly from the reference. `published` describes a type by its mean profile. `default` describes it by
-the least squares fit to mixes of known fractions, since neither layer nor logarithm adds up as expression does: with an
+the least squares fit to pseudobulk of known fractions, since neither layer nor logarithm adds up as expression does: with an
 embedding of the same types the RMSE on the common case is .040 instead of .064. `--set head=true` trains a new softmax
 layer over the frozen ones instead: .023 there, but .073 against .052 with an embedding of four of the eight types.
 """
@@ -26,14 +26,14 @@ from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.methods import register, ucdbase
 from unmix.settings import asdict
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 
 if TYPE_CHECKING:
     from unmix.contract.attributions import Attributions
 
-#: Simulated mixes by which the types are described, or the new output layer is trained.
-MIXES = 2000
-#: Steps of its training, on all mixes at once.
+#: Simulated pseudobulk by which the types are described, or the new output layer is trained.
+PSEUDOBULK = 2000
+#: Steps of its training, on all pseudobulk at once.
 HEAD_STEPS = 500
 
 
@@ -46,10 +46,10 @@ class Recipe(ucdbase.Recipe):
     quantile: float = 0.8
     """Features are genes whose mean over the types is above this quantile (code: and in the mixture; ours leaves that
     out, so that no sample depends on others)."""
-    types: Literal["means", "mixes"] = "mixes"
-    """What describes a type: its mean profile (code), or the least squares fit to mixes of known fractions."""
+    types: Literal["means", "pseudobulk"] = "pseudobulk"
+    """What describes a type: its mean profile (code), or the least squares fit to pseudobulk of known fractions."""
     head: bool = False
-    """Instead of the regression: a new softmax layer over the frozen embedding, trained on mixes."""
+    """Instead of the regression: a new softmax layer over the frozen embedding, trained on pseudobulk."""
 
 
 @register
@@ -68,7 +68,7 @@ class UCDSelect(ucdbase.UCDBase):
         original="The server's code is not public and the inputs of its published results are not stored: nothing to "
         "compare with. Like them, rows sum to 1 and hold exact zeros.",
         chosen="non-negative least squares on last hidden layer and log expression, both scaled to the same size; "
-        "features by the reference alone; `default`: all genes of the embedding, types described by mixes",
+        "features by the reference alone; `default`: all genes of the embedding, types described by pseudobulk",
     )
     weights = "network"
     recipes = {
@@ -94,8 +94,8 @@ class UCDSelect(ucdbase.UCDBase):
         arrays["select.features"] = present & (mean > np.quantile(mean[mean > 0], recipe.quantile))
         model = Model(self.name, asdict(recipe), base.genes, task.train.cell_types, "cell", arrays)
         truth = np.eye(len(profiles))
-        if recipe.types == "mixes":
-            drawn = Mixer(task.train, recipe.simulation, task.rng).draw(MIXES, task.rng)
+        if recipe.types == "pseudobulk":
+            drawn = Simulator(task.train, recipe.simulation, task.rng).draw(PSEUDOBULK, task.rng)
             profiles, truth = np.where(present, drawn.expression[:, places], 0), drawn.truth(recipe.simulation.target)
         seen = self._described(model, profiles, present, task.device)
         arrays["select.types"] = np.linalg.lstsq(truth, seen, rcond=None)[0]

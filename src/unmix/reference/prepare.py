@@ -283,7 +283,7 @@ def _gene_table(var: pd.DataFrame) -> pd.DataFrame:
     """Return names (symbols where the file has them) as index, and gene_id where known."""
     names = pd.Index(gene_ids.strip_version(var.index.astype(str)), dtype=object)
     table = pd.DataFrame(index=names)
-    if gene_ids.kind(names) == "Ensembl":
+    if gene_ids.identifier(names) == "Ensembl":
         symbol = next((column for column in SYMBOL_COLUMNS if column in var), None)
         if symbol is not None:
             texts = var[symbol].astype(str).to_numpy(dtype=object)
@@ -291,7 +291,7 @@ def _gene_table(var: pd.DataFrame) -> pd.DataFrame:
             table["gene_id"] = names.to_numpy()
         return table
     for column in ID_COLUMNS:
-        if column in var and gene_ids.kind(var[column].astype(str)) == "Ensembl":
+        if column in var and gene_ids.identifier(var[column].astype(str)) == "Ensembl":
             table["gene_id"] = gene_ids.strip_version(var[column].astype(str))
             break
     return table

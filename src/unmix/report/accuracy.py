@@ -80,7 +80,7 @@ def scatter(results: Results) -> dict[str, Any] | None:
     lead = results.headline
     if lead.pairs is None:
         return None
-    score = lead.kind == "score"
+    score = lead.quantity == "score"
     panels = []
     for name in _types([lead], results):
         pairs = lead.pairs[lead.pairs["cell_type"] == name]
@@ -144,7 +144,7 @@ def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
     if math.isnan(r["lower"]) or math.isnan(best_r):
         return said, ""
     follows, closer = r["lower"] > best_r, mae["upper"] < best_mae
-    if lead.kind == "score":
+    if lead.quantity == "score":
         closer = follows
     verdicts = {
         (True, True): "is clearly better than every control.",
@@ -159,7 +159,7 @@ def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
 
 def _asides(scored: list[Result]) -> list[str]:
     """Name the methods that the controls match, and those that measure something else."""
-    mrna = [result.title for result in scored if result.kind == "mrna"]
+    mrna = [result.title for result in scored if result.quantity == "mrna"]
     kinds = f"Fractions of mRNA, which a truth of cell counts does not quite measure: {listed(mrna)}."
     return _matched(scored) + ([kinds] if mrna and len(mrna) < len(scored) else [])
 

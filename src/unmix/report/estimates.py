@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.evaluate import metrics
-from unmix.report.words import between, ceiling, count, estimate, kind, number, percent
+from unmix.report.words import between, ceiling, count, estimate, quantity, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ LABELLED, PER_STRIP = 60, 100
 #: What the flags of fractions_long.tsv mean, and what to do.
 FLAGS = {
     "low_coverage": "Many genes that the model uses are missing from the bulk. Check the gene identifiers.",
-    "unlike_reference": "The sample expresses genes that no mix of the reference's cell types explains: another "
+    "unlike_reference": "The sample expresses genes that no pseudobulk sample of the reference's cell types explains: another "
     "cell type, tissue or state, or a technical problem. Its numbers may be wrong although they look sharp.",
     "no_expression": "None of the genes that the model uses is expressed. The numbers say nothing.",
 }
@@ -30,7 +30,7 @@ FLAGS = {
 
 def by_abundance(result: Result) -> list[str]:
     """Return the cell types, the largest on average first; scores keep their order."""
-    if result.kind == "score":
+    if result.quantity == "score":
         return list(result.values)
     return list(result.values.mean().sort_values(ascending=False, kind="stable").index)
 
@@ -40,14 +40,14 @@ def fractions(results: Results) -> dict[str, Any]:
     lead = results.headline
     types = by_abundance(lead)
     values = lead.values[types]
-    score = lead.kind == "score"
+    score = lead.quantity == "score"
     bars = [] if score else [(sample, _segments(row)) for sample, row in values.iterrows()]
     strips = []
     if len(bars) > LABELLED:
         order = np.argsort(-values[types[0]].to_numpy(), kind="stable")
         strips = [[bars[i] for i in order[start : start + PER_STRIP]] for start in range(0, len(bars), PER_STRIP)]
     return {
-        "words": kind(lead),
+        "words": quantity(lead),
         "title": lead.title,
         "score": score,
         "level": lead.level,
@@ -79,7 +79,7 @@ def trust(results: Results) -> dict[str, Any] | None:
     reasons = sorted({reason for flags in flagged.values() for reason in flags})
     return {
         "total": count(len(lead.flags), "sample"),
-        "unknown": _detection(lead.learned.get("calibration", {})),
+        "unknown": _detection(lead.learned.get("intervals", {})),
         "flagged": flagged,
         "reasons": [
             (
@@ -114,7 +114,7 @@ def cell_types(results: Results) -> dict[str, Any] | None:
     if len(lead.values) < 2:
         return None
     low, high = min(0.0, lead.values.min(axis=None)), lead.values.max(axis=None)
-    high = high if lead.kind == "score" else ceiling(high)
+    high = high if lead.quantity == "score" else ceiling(high)
     rows = []
     for name in by_abundance(lead):
         values = lead.values[name].dropna()
@@ -134,7 +134,7 @@ def cell_types(results: Results) -> dict[str, Any] | None:
     return {
         "rows": rows,
         "axis": axis,
-        "unit": "" if lead.kind == "score" else "%",
+        "unit": "" if lead.quantity == "score" else "%",
         "title": lead.title,
         "widths": lead.lower is not None,
     }
@@ -152,7 +152,7 @@ def agreement(results: Results) -> dict[str, Any] | None:
         "r": [[(number(r), _shade(r)) for r, _ in row] for row in pairs],
         "difference": [[(percent(d), _shade(d / furthest)) for _, d in row] for row in pairs],
         "correlated": any(not math.isnan(r) for row in pairs for r, _ in row),
-        "mixed": len({result.kind for result in methods}) > 1,
+        "mixed": len({result.quantity for result in methods}) > 1,
     }
 
 
@@ -165,7 +165,7 @@ def _compare(one: Result, other: Result) -> tuple[float, float]:
     x, y = a.loc[samples, types].to_numpy(float), b.loc[samples, types].to_numpy(float)
     varies = ~(metrics.is_constant(x) | metrics.is_constant(y))
     r = metrics.agreement(x[:, varies], y[:, varies])["pearson"].mean() if varies.any() else math.nan
-    same = one.kind == other.kind != "score"
+    same = one.quantity == other.quantity != "score"
     return float(r), float(np.abs(x - y).mean()) if same else math.nan
 
 

@@ -81,8 +81,8 @@ class Result(Asked):
     ----------
     values
         Samples x cell types.
-    kind
-        A key of ``unmix.io.fractions.KINDS``.
+    quantity
+        A key of ``unmix.io.fractions.QUANTITIES``.
     lower, upper
         Ends of the intervals (samples x cell types), or None.
     flags
@@ -94,7 +94,7 @@ class Result(Asked):
     """
 
     values: pd.DataFrame
-    kind: str
+    quantity: str
     lower: pd.DataFrame | None = None
     upper: pd.DataFrame | None = None
     flags: pd.Series | None = None
@@ -190,11 +190,11 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
 
 
 def _read_result(folder: Path) -> Result:
-    values, kind = read_fractions(folder / "fractions.tsv")
+    values, quantity = read_fractions(folder / "fractions.tsv")
     values.columns = values.columns.astype(str)
     tables: dict[str, Any] = {}
     if (folder / "fractions_long.tsv").exists():
-        long = read_long(folder / "fractions_long.tsv", ("sample", "cell_type", "flag", "kind"))
+        long = read_long(folder / "fractions_long.tsv", ("sample", "cell_type", "flag", "quantity"))
         wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
         for end in ("lower", "upper"):
             tables[end] = wide[end].reindex(index=values.index, columns=values.columns).astype(float)
@@ -204,7 +204,7 @@ def _read_result(folder: Path) -> Result:
             tables[name] = read_long(folder / f"{name}.tsv", text)
     run = _json(folder / "run.json")
     evaluation = _json(folder / "metrics.run.json").get("evaluation", {})
-    return Result(name=folder.name, run=run, values=values, kind=kind, evaluation=evaluation, **tables)
+    return Result(name=folder.name, run=run, values=values, quantity=quantity, evaluation=evaluation, **tables)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from unmix.evaluate import metrics
 from unmix.report import accuracy
 from unmix.report.estimates import by_abundance
-from unmix.report.words import count, kind, listed, number, percent
+from unmix.report.words import count, quantity, listed, number, percent
 
 if TYPE_CHECKING:
     from unmix.report.results import Result, Results
 
 LIN = "Lin LI-K. A concordance correlation coefficient to evaluate reproducibility. Biometrics 45, 255-268 (1989)."
-#: What the kind of a table means for its reader.
-KIND_LIMITS = {
+#: What the quantity of a table means for its reader.
+QUANTITY_LIMITS = {
     "cell": "These are fractions of cells. Methods that estimate fractions of mRNA, and truths that count mRNA, differ "
     "from them: a large cell holds more mRNA than a small one.",
     "mrna": "These are fractions of mRNA, not of cells: a type with large, active cells takes a larger share of the "
@@ -37,11 +37,11 @@ def summary(results: Results) -> dict[str, Any]:
     beside = [count(len(others), "other method")] if others else []
     beside += [count(len(controls), "control")] if controls else []
     said = [
-        f"The {kind(lead)} of {count(types, 'cell type')} in {count(samples, 'sample')} were estimated with "
+        f"The {quantity(lead)} of {count(types, 'cell type')} in {count(samples, 'sample')} were estimated with "
         f"{lead.title}{', a control, which looks at no sample' if lead.control else ''}"
         + (f"; {' and '.join(beside)} stand beside it for comparison." if beside else ".")
     ]
-    if lead.kind in ("cell", "mrna"):
+    if lead.quantity in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[0] += f" Largest{' on average' if samples > 1 else ''}: {largest}."
@@ -58,7 +58,7 @@ def summary(results: Results) -> dict[str, Any]:
         said.append(
             f"{len(flagged):,} of {count(samples, 'sample')} should be read with care: {listed(flagged)}."
             if len(flagged)
-            else "No sample is flagged: as far as can be seen, all are mixes of the reference's cell types."
+            else "No sample is flagged: as far as can be seen, all are pseudobulk of the reference's cell types."
         )
     if lead.metrics is None:
         said.append("No truth was given for it, so this page cannot say how accurate these estimates are.")
@@ -97,20 +97,20 @@ def checks(results: Results) -> dict[str, Any] | None:
 def limits(results: Results) -> dict[str, Any]:
     """Say what the numbers cannot tell."""
     lead = results.headline
-    said = [KIND_LIMITS[lead.kind]]
+    said = [QUANTITY_LIMITS[lead.quantity]]
     if lead.run.get("mrna_per_cell"):
         said[0] += " The mRNA of a cell comes from a table that was given; an error there is in every sample alike."
-    elif lead.kind == "cell" and lead.learned.get("mrna_per_cell"):
+    elif lead.quantity == "cell" and lead.learned.get("mrna_per_cell"):
         said[0] += (
             " The counts of the reference's cells stand for their mRNA, which they understate in large cells such as "
             "monocytes; a table of mRNA per cell corrects this (--mrna-per-cell)."
         )
-    if lead.kind != "purity":
+    if lead.quantity != "purity":
         said.append(
             "Only the cell types of the reference can be found. What a sample holds beyond them is shared out among "
             "the types most like it, and makes them too large."
         )
-    if lead.kind in ("cell", "mrna"):
+    if lead.quantity in ("cell", "mrna"):
         said += [
             "Fractions are relative: when one type grows the others shrink, even if their cells are as many as before.",
             "A small fraction is no proof that a type is present, nor is 0 proof that it is absent. If the interval "
@@ -118,10 +118,10 @@ def limits(results: Results) -> dict[str, Any]:
         ]
     if lead.lower is not None:
         said.append(
-            "The intervals were set on mixes of cells of the reference, and are wider for samples further from it, by "
+            "The intervals were set on pseudobulk of cells of the reference, and are wider for samples further from it, by "
             "what is usual between laboratories. A bulk of another tissue or disease has larger errors than they say."
         )
-        if lead.learned.get("calibration", {}).get("held_out") == "cells":
+        if lead.learned.get("intervals", {}).get("held_out") == "cells":
             said.append(
                 "The reference names fewer than three donors, so the intervals were set on other cells of the same "
                 "donors: they are too narrow for a new donor."
@@ -163,7 +163,7 @@ def provenance(results: Results) -> dict[str, Any]:
             "command": " ".join(str(word) for word in run.get("command", [])),
             "recipe": run.get("recipe", {}),
             "mrna_per_cell": run.get("mrna_per_cell", {}),
-            "model": {k: v for k, v in learned.items() if k != "trust_genes"},  # thousands of names
+            "model": {k: v for k, v in learned.items() if k != "reference_genes"},  # thousands of names
         }
         told = {k: v for k, v in told.items() if v}
         rows.append(
@@ -190,7 +190,7 @@ def citing(results: Results) -> dict[str, Any]:
     version = f" {lead.run['unmix']}" if lead.run.get("unmix") else ""
     seed = lead.learned.get("seed", lead.run.get("seed"))
     said = [
-        f"{kind(lead).capitalize().replace('Mrna', 'mRNA')} of {count(lead.values.shape[1], 'cell type')} "
+        f"{quantity(lead).capitalize().replace('Mrna', 'mRNA')} of {count(lead.values.shape[1], 'cell type')} "
         f"({listed(lead.values.columns, most=40)}) were estimated from the bulk expression of "
         f"{count(len(lead.values), 'sample')} with {_cited(lead, references)} as implemented in unmix{version}"
         + (f" (seed {seed})." if seed is not None else ".")
@@ -203,8 +203,8 @@ def citing(results: Results) -> dict[str, Any]:
         )
     if lead.lower is not None:
         level = f"{lead.level}% " if lead.level else ""
-        held = lead.learned.get("calibration", {}).get("held_out", "cells")
-        said.append(f"The {level}intervals are split-conformal, calibrated on simulated mixes of held-out {held}.")
+        held = lead.learned.get("intervals", {}).get("held_out", "cells")
+        said.append(f"The {level}intervals are split-conformal, calibrated on simulated pseudobulk of held-out {held}.")
     if sizes := lead.run.get("mrna_per_cell"):
         told = listed([f"{name} {size:g}" for name, size in sizes.items() if name in lead.values.columns], most=40)
         said.append(f"Fractions are of cells by these amounts of mRNA per cell: {told}.")

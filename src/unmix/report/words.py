@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from unmix.io.fractions import KINDS
+from unmix.io.fractions import QUANTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +30,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 def estimate(result: Result, value: float, digits: int = 1) -> str:
     """Write an estimate: fractions as percentages, scores as they are."""
-    return number(value, digits + 2) if result.kind == "score" else percent(value, digits)
+    return number(value, digits + 2) if result.quantity == "score" else percent(value, digits)
 
 
 def between(lower: str, upper: str) -> str:
@@ -51,10 +51,10 @@ def count(size: int, thing: str) -> str:
     return f"{size:,} {thing}{'' if size == 1 else 's'}"
 
 
-def kind(result: Result) -> str:
+def quantity(result: Result) -> str:
     """Return what a method estimates, in the plural."""
-    word = KINDS[result.kind]
-    return word if result.kind == "purity" else f"{word}s"
+    word = QUANTITIES[result.quantity]
+    return word if result.quantity == "purity" else f"{word}s"
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Laws of the fractions of simulated mixes. Each returns mixes x types, rows summing to 1."""
+"""Laws of the fractions of simulated pseudobulk. Each returns samples x types, rows summing to 1."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def fractions(recipe: Simulation, rng: np.random.Generator, number: int, types: Sequence[str]) -> np.ndarray:
-    """Draw by the law of the recipe, or every mix by one of its `laws`.
+    """Draw by the composition of the recipe, or every pseudobulk sample by one of its `compositions`.
 
     Raises
     ------
     UsageError
-        If `laws` names one that does not exist.
+        If `compositions` names one that does not exist.
     """
-    if not recipe.laws:
-        return LAWS[recipe.law](recipe, rng, number, types)
-    if unknown := set(recipe.laws) - set(LAWS):
-        raise UsageError(f"no law {min(unknown)!r} of fractions", f"one of {', '.join(LAWS)}")
-    shares = np.array(list(recipe.laws.values()))
+    if not recipe.compositions:
+        return COMPOSITIONS[recipe.composition](recipe, rng, number, types)
+    if unknown := set(recipe.compositions) - set(COMPOSITIONS):
+        raise UsageError(f"no composition {min(unknown)!r} of fractions", f"one of {', '.join(COMPOSITIONS)}")
+    shares = np.array(list(recipe.compositions.values()))
     chosen = rng.choice(len(shares), number, p=shares / shares.sum())
     drawn = np.empty((number, len(types)))
-    for k, name in enumerate(recipe.laws):
-        drawn[chosen == k] = LAWS[name](recipe, rng, int((chosen == k).sum()), types)
+    for k, name in enumerate(recipe.compositions):
+        drawn[chosen == k] = COMPOSITIONS[name](recipe, rng, int((chosen == k).sum()), types)
     return drawn
 
 
@@ -117,7 +117,7 @@ def _filled(most: np.ndarray, rng: np.random.Generator, number: int) -> np.ndarr
 
 
 def _one_type(rng: np.random.Generator, chosen: np.ndarray, share: np.ndarray, types: int) -> np.ndarray:
-    """Give the chosen type of each mix its share; Dirichlet(1) for the others."""
+    """Give the chosen type of each pseudobulk sample its share; Dirichlet(1) for the others."""
     rows = np.arange(len(chosen))
     fractions = rng.dirichlet(np.ones(types), len(chosen))
     fractions[rows, chosen] = 0
@@ -126,7 +126,7 @@ def _one_type(rng: np.random.Generator, chosen: np.ndarray, share: np.ndarray, t
     return fractions / fractions.sum(1, keepdims=True)
 
 
-LAWS: dict[str, Callable[[Simulation, np.random.Generator, int, Sequence[str]], np.ndarray]] = {
+COMPOSITIONS: dict[str, Callable[[Simulation, np.random.Generator, int, Sequence[str]], np.ndarray]] = {
     "dirichlet": dirichlet,
     "uniform": uniform,
     "rare": rare,

@@ -1,6 +1,6 @@
-"""Pseudobulk with known fractions: mixes of the cells of a reference, drawn as a recipe says.
+"""Pseudobulk with known fractions: pseudobulk of the cells of a reference, drawn as a recipe says.
 
-One code path serves every method: a law gives fractions, fractions become cell numbers per group
+One code path serves every method: a composition gives fractions, fractions become cell numbers per group
 (a group is a cell type, or a cell type of one donor), numbers become drawn cells, cells become a sum.
 """
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from unmix.simulate.recipe import Simulation
 
 
-#: Mixes whose draws are held in memory at once.
+#: Pseudobulk whose draws are held in memory at once.
 CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Mixes:
-    """Pseudobulk: linear expression (mixes x genes, float32) and both truths (mixes x types)."""
+class Pseudobulk:
+    """Pseudobulk: linear expression (samples x genes, float32) and both truths (samples x types)."""
 
     expression: np.ndarray
     cell_fractions: np.ndarray
@@ -42,8 +42,8 @@ class Mixes:
         return self.mrna_fractions if target == "mrna" else self.cell_fractions
 
 
-class Mixer:
-    """Mixes cells of one reference after one recipe; the only state is a cache of cell groups."""
+class Simulator:
+    """Pseudobulk cells of one reference after one recipe; the only state is a cache of cell groups."""
 
     def __init__(self, cells: Reference, recipe: Simulation, rng: np.random.Generator) -> None:
         unnamed = {*recipe.priors, *recipe.mrna, *recipe.hidden} - set(cells.cell_types)
@@ -77,24 +77,24 @@ class Mixer:
         if self.recipe.donors == "same" and not (self.available > 0).all(1).any():
             raise NotApplicable(
                 "no donor of the reference has cells of every cell type",
-                "at least one such donor, because the mixes of this recipe come from single donors",
+                "at least one such donor, because the pseudobulk of this recipe come from single donors",
                 "merge rare cell types with a label map, or use --set simulation.donors=pooled",
             )
 
-    def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Mixes:
-        """Make `number` mixes, or one for each row of `fractions` (mixes x types)."""
+    def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Pseudobulk:
+        """Make `number` pseudobulk, or one for each row of `fractions` (samples x types)."""
         parts = []
         for start in range(0, number, CHUNK):
             size = min(CHUNK, number - start)
             wanted = fractions[start : start + size] if fractions is not None else self._fractions(size, rng)
             parts.append(self._mix(wanted, rng))
-        return Mixes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return Pseudobulk(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def layers(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make `number` mixes; return what each type contributes (mixes x types x genes), and the cells of each.
+        """Make `number` pseudobulk; return what each type contributes (samples x types x genes), and the cells of each.
 
-        The layers of a mix sum to its expression: what a platform does to the sum, it does to each of them. The
-        numbers of cells are mixes x types.
+        The layers of a pseudobulk sample sum to its expression: what a platform does to the sum, it does to each of them. The
+        numbers of cells are samples x types.
         """
         types = len(self.cells.cell_types)
         numbers = self._numbers(self._cells_per_mix(number, rng), self._fractions(number, rng), rng)
@@ -109,7 +109,7 @@ class Mixer:
         return layers, drawn
 
     def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw fractions (mixes x types) of the types that have cells."""
+        """Draw fractions (samples x types) of the types that have cells."""
         recipe, types = self.recipe, len(self.cells.cell_types)
         present = np.flatnonzero((self.available.sum(0) > 0) & self.known)
         fractions = np.zeros((number, types))
@@ -163,7 +163,7 @@ class Mixer:
         return np.full(number, recipe.cells)
 
     def _numbers(self, cells: np.ndarray, fractions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Turn fractions into cells per group (mixes x groups)."""
+        """Turn fractions into cells per group (samples x groups)."""
         exact = cells[:, None] * fractions
         if self.recipe.rounding == "multinomial":
             numbers = rng.multinomial(cells, fractions)
@@ -185,7 +185,7 @@ class Mixer:
         return shared.reshape(len(numbers), -1)
 
     def _draw_cells(self, numbers: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw cells of every group; return their rows in the reference and the mix that owns each."""
+        """Draw cells of every group; return their rows in the reference and the pseudobulk sample that owns each."""
         rows, owner = [], []
         drawn = (part for g, group in enumerate(self.groups) for part in self._parts(group, numbers[:, g], rng))
         for part, wanted in drawn:
@@ -204,7 +204,7 @@ class Mixer:
     def _parts(
         self, group: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the cells of a group and how many of them each mix takes, by subtype where the recipe says so."""
+        """Yield the cells of a group and how many of them each pseudobulk sample takes, by subtype where the recipe says so."""
         if not self.cells.subtypes or self.recipe.subtypes == "abundant":
             yield group, wanted
             return
@@ -230,20 +230,20 @@ class Mixer:
 
 
 def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: np.ndarray, number: int) -> np.ndarray:
-    """Sum cells into mixes.
+    """Sum cells into pseudobulk.
 
     Parameters
     ----------
     counts
         CSR, cells x genes, float32.
     rows, weights, owner
-        Drawn cells, the weight of each, and the mix it belongs to (sorted).
+        Drawn cells, the weight of each, and the pseudobulk sample it belongs to (sorted).
     number
-        Number of mixes.
+        Number of pseudobulk.
 
     Returns
     -------
-    mixes x genes, float32.
+    samples x genes, float32.
     """
     from unmix.simulate._kernels import sum_rows
 
@@ -278,7 +278,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     recipe
         How to mix.
     samples
-        Number of mixes.
+        Number of pseudobulk.
     seed
         Of every draw.
     """
@@ -286,14 +286,14 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     import pandas as pd
 
     cells, rng = Reference.from_reference(reference), np.random.default_rng(seed)
-    mixer = Mixer(cells, recipe, rng)
-    mixes = mixer.draw(samples, rng)
+    simulator = Simulator(cells, recipe, rng)
+    pseudobulk = simulator.draw(samples, rng)
     names = [f"mix{i:0{len(str(samples - 1))}d}" for i in range(samples)]
-    bulk = ad.AnnData(mixes.expression, pd.DataFrame(index=names), pd.DataFrame(index=cells.genes))
-    known = np.flatnonzero(mixer.known)
+    bulk = ad.AnnData(pseudobulk.expression, pd.DataFrame(index=names), pd.DataFrame(index=cells.genes))
+    known = np.flatnonzero(simulator.known)
     types = [cells.cell_types[k] for k in known]
     for target in ("cell", "mrna"):
-        bulk.obsm[f"{target}_fractions"] = pd.DataFrame(mixes.truth(target)[:, known], names, types)
+        bulk.obsm[f"{target}_fractions"] = pd.DataFrame(pseudobulk.truth(target)[:, known], names, types)
     unit = "counts" if recipe.aggregate == "counts" else "cpm"
     bulk.uns["unmix"] = {"kind": "bulk", "unit": unit, "log": "none", "messages": []}
     return bulk

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 SCENARIOS: dict[str, dict[str, object]] = {
     "standard": {},
     "sparse": {"sparse": 0.5},
-    "rare": {"law": "rare"},
-    "pure": {"law": "pure"},
+    "rare": {"composition": "rare"},
+    "pure": {"composition": "pure"},
     "few_cells": {"cells": 50},
     "many_cells": {"cells": 5000},
     "platform": {"platform": 0.5},
     "same_donor": {"donors": "same"},
     "low_depth": {"library": 1e6},
-    "purity": {"law": "range"},
-    "atlas": {"law": "integer_weights", "cells": 1, "cells_max": 10_000, "replace": False, "aggregate": "mean"},
+    "purity": {"composition": "range"},
+    "atlas": {"composition": "integer_weights", "cells": 1, "cells_max": 10_000, "replace": False, "aggregate": "mean"},
 }
 
 
 def scenario(name: str, cells: int, settings: Iterable[str] = ()) -> Simulation:
-    """Return the recipe of a named scenario with `cells` per mix and ``name=value`` settings applied.
+    """Return the recipe of a named scenario with `cells` per pseudobulk sample and ``name=value`` settings applied.
 
     Raises
     ------

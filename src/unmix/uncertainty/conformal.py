@@ -1,4 +1,4 @@
-"""Split-conformal intervals: how far off the method was on mixes of donors it had not seen."""
+"""Split-conformal intervals: how far off the method was on pseudobulk of donors it had not seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _scale(estimate: np.ndarray) -> np.ndarray:
 
 
 def scores(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the sorted scaled errors of each type (mixes x types, float32), the calibration of a model.
+    """Return the sorted scaled errors of each type (samples x types, float32), the calibration of a model.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def interval(
     upper: np.ndarray,
     calibration: np.ndarray,
     level: float,
-    widening: np.ndarray | float = 1.0,
-    elsewhere: np.ndarray | float = 0.0,
+    distance_ratio: np.ndarray | float = 1.0,
+    between_laboratory: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the intervals around the bounds (samples x types) within [0, 1].
 
@@ -42,8 +42,8 @@ def interval(
         Of :func:`scores`.
     level
         Nominal coverage: the finite-sample quantile (n + 1) level of the calibration errors.
-    widening
-        Factor of each sample (samples x 1) for being further from the reference than the calibration's mixes.
+    distance_ratio
+        Factor of each sample (samples x 1) for being further from the reference than the calibration's pseudobulk.
     elsewhere
         Standard deviation of the scaled errors that come from another laboratory (samples x 1), independent of those
         of the calibration.
@@ -54,9 +54,9 @@ def interval(
     if number == 0:  # scores have no truth to be off from
         return np.full_like(lower, np.nan), np.full_like(upper, np.nan)
     rank = min(int(np.ceil((number + 1) * level)), number) - 1
-    middle, more = (lower + upper) / 2, elsewhere * ndtri((1 + level) / 2)
-    below = widening * (middle - lower + calibration[rank] * _scale(lower))
-    above = widening * (upper - middle + calibration[rank] * _scale(upper))
+    middle, more = (lower + upper) / 2, between_laboratory * ndtri((1 + level) / 2)
+    below = distance_ratio * (middle - lower + calibration[rank] * _scale(lower))
+    above = distance_ratio * (upper - middle + calibration[rank] * _scale(upper))
     low = middle - np.hypot(np.maximum(below, 0), more * _scale(lower))
     high = middle + np.hypot(np.maximum(above, 0), more * _scale(upper))
     return np.clip(low, 0, 1), np.clip(high, 0, 1)

@@ -1,8 +1,8 @@
-"""How far a sample's expression lies from any mix of the reference's cell types; what that says of trust.
+"""How far a sample's expression lies from any mixture of the reference's cell types; what that says of trust.
 
 The distance of a sample is the standard deviation, over expressed genes, of the logarithm of its expression over that
-of the best non-negative mix of the types. It depends on that sample and on the model alone. A sample is flagged when it
-is further away than 99 % of held-out mixes whose every gene a platform has multiplied by exp(N(0, 1)).
+of the best non-negative mixture of the types. It depends on that sample and on the model alone. A sample is flagged when it
+is further away than 99 % of held-out pseudobulk whose every gene a platform has multiplied by exp(N(0, 1)).
 
 What it can tell, measured: PBMC bulk against PBMC references passes (0.74 and 0.88 of thresholds 0.87 and 0.96), bulk
 of islets or cell lines is flagged (0.98 to 1.24). A single type that is missing from the reference is hard to tell,
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.io.units import per_million
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 #: Counts per million added before logarithms; genes below it on both sides are not expressed.
 OFFSET = 10.0
-#: Platform noise of the held-out mixes that set the threshold, and of those by which intervals are calibrated.
+#: Platform noise of the held-out pseudobulk that set the threshold, and of those by which intervals are calibrated.
 FAR, CALIBRATED = 1.0, 0.5
 NUMBER, QUANTILE = 100, 0.99
 #: What another laboratory adds to the errors (standard deviation, in units of `uncertainty`'s scale), in full for
 #: samples so much further than the typical distance; by benchmarks/laboratories.py.
-ELSEWHERE, CERTAIN = 0.18, 0.2
-#: Shares of cells of a type that the reference lacks at which the flag is tried, on so many mixes of so many types.
-UNKNOWN, TRIED_MIXES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
+BETWEEN_LABORATORY, CERTAIN = 0.18, 0.2
+#: Shares of cells of a type that the reference lacks at which the flag is tried, on so many pseudobulk of so many types.
+UNKNOWN, TRIED_SAMPLES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
 #: Share of samples in which the flag must be raised to say that it detects.
 DETECTED = 0.8
 
 
 def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
-    """Return the distance of each sample from the mixes of the types (natural log).
+    """Return the distance of each sample from the pseudobulk of the types (natural log).
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
     distances = np.zeros(len(expression))
     for i, sample in enumerate(expression):
         scaled = per_million(sample)
-        mix = per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
-        expressed = (scaled > OFFSET) | (mix > OFFSET)
-        distances[i] = np.log((scaled + OFFSET) / (mix + OFFSET))[expressed].std() if expressed.any() else np.inf
+        mixture = per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
+        expressed = (scaled > OFFSET) | (mixture > OFFSET)
+        distances[i] = np.log((scaled + OFFSET) / (mixture + OFFSET))[expressed].std() if expressed.any() else np.inf
     return distances
 
 
@@ -68,20 +68,20 @@ def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict
     distances = {}
     for platform in (FAR, CALIBRATED):
         recipe = Simulation(sparse=0.5, cells=500, platform=platform)
-        distances[platform] = distance(Mixer(held_out, recipe, rng).draw(NUMBER, rng).expression, signature)
+        distances[platform] = distance(Simulator(held_out, recipe, rng).draw(NUMBER, rng).expression, signature)
     threshold = np.quantile(distances[FAR], [QUANTILE])
     return {
-        "trust.signature": signature.astype(np.float32),
-        "trust.threshold": threshold,
-        "trust.typical": np.median(distances[CALIBRATED], keepdims=True),
-        "trust.detected": detected(cells, held_out, signature, threshold[0], rng),
+        "reference.profiles": signature.astype(np.float32),
+        "domain_shift.threshold": threshold,
+        "domain_shift.typical": np.median(distances[CALIBRATED], keepdims=True),
+        "domain_shift.detected": detected(cells, held_out, signature, threshold[0], rng),
     }
 
 
 def detected(
     cells: Reference, held_out: Reference, signature: np.ndarray, threshold: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return, for every share of `UNKNOWN`, the share of mixes flagged when that much is of a type left out.
+    """Return, for every share of `UNKNOWN`, the share of pseudobulk flagged when that much is of a type left out.
 
     Measured on the user's own reference: types are left out of the signature in turn, held-out cells of them are mixed
     in, and a platform (FAR) multiplies every gene.
@@ -92,21 +92,21 @@ def detected(
     for column, k in enumerate(left_out):
         for row, share in enumerate(UNKNOWN):
             recipe = Simulation(cells=500, platform=FAR, unknown=share, hidden=(cells.cell_types[k],))
-            mixes = Mixer(held_out, recipe, rng).draw(TRIED_MIXES, rng).expression
-            flagged[row, column] = (distance(mixes, np.delete(signature, k, axis=0)) > threshold).mean()
+            pseudobulk = Simulator(held_out, recipe, rng).draw(TRIED_SAMPLES, rng).expression
+            flagged[row, column] = (distance(pseudobulk, np.delete(signature, k, axis=0)) > threshold).mean()
     return flagged.mean(1)
 
 
 def detection_limit(model: Model) -> float | None:
     """Return the least share of an unknown type that is flagged in most samples (`DETECTED`); None if none is."""
-    found = model.arrays.get("trust.detected", np.zeros(len(UNKNOWN))) >= DETECTED
+    found = model.arrays.get("domain_shift.detected", np.zeros(len(UNKNOWN))) >= DETECTED
     sure = [share for share, _ in zip(UNKNOWN, found, strict=True) if found[UNKNOWN.index(share) :].all()]
     return min(sure, default=None)
 
 
 def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
     """Return the distance of each sample of a bulk, over the genes of the reference that it has."""
-    genes = np.array(model.facts["trust_genes"])
+    genes = np.array(model.facts["reference_genes"])
     places = bulk.var_names.get_indexer(genes)
     found = places >= 0
     return distance(np.asarray(bulk.X)[:, places[found]], model.profiles(genes[found]))
@@ -114,31 +114,31 @@ def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
 
 def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:
     """Return which of the samples with these distances are further away than the threshold."""
-    return values > model.arrays["trust.threshold"][0]
+    return values > model.arrays["domain_shift.threshold"][0]
 
 
-def widening(model: Model, values: np.ndarray) -> np.ndarray:
+def distance_ratio(model: Model, values: np.ndarray) -> np.ndarray:
     """Return by how much the intervals of samples with these distances grow: 1 or more.
 
-    Intervals are calibrated on mixes of the typical distance. A sample twice as far from the reference gets
+    Intervals are calibrated on pseudobulk of the typical distance. A sample twice as far from the reference gets
     intervals twice as wide (our choice: real platforms differ more than simulated ones, and nothing but the
     distance tells by how much without a truth).
     """
     return np.maximum(1.0, _times_typical(model, values))
 
 
-def elsewhere(model: Model, values: np.ndarray) -> np.ndarray:
+def between_laboratory_error(model: Model, values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of the scaled errors that samples of these distances have from another laboratory.
 
     The level of a type is off by what its cells or their markers yield there, whatever the distance (our choice: 90 %
-    intervals of nnls and dwls held .83 of such mixes instead of .71, benchmarks/laboratories.py). Samples as near as
-    mixes of the reference's own donors have none of it, nor have methods whose intervals were set on real samples.
+    intervals of nnls and dwls held .83 of such pseudobulk instead of .71, benchmarks/laboratories.py). Samples as near as
+    pseudobulk of the reference's own donors have none of it, nor have methods whose intervals were set on real samples.
     """
-    if model.facts["calibration"]["held_out"] == "calibration samples":
+    if model.facts["intervals"]["held_out"] == "calibration samples":
         return np.zeros(len(values))
-    return ELSEWHERE * np.clip((_times_typical(model, values) - 1) / CERTAIN, 0, 1)
+    return BETWEEN_LABORATORY * np.clip((_times_typical(model, values) - 1) / CERTAIN, 0, 1)
 
 
 def _times_typical(model: Model, values: np.ndarray) -> np.ndarray:
-    """Return distances in units of that of the mixes by which intervals are calibrated; infinite ones are large."""
-    return np.minimum(values, 1e6) / max(model.arrays["trust.typical"][0], 1e-6)
+    """Return distances in units of that of the pseudobulk by which intervals are calibrated; infinite ones are large."""
+    return np.minimum(values, 1e6) / max(model.arrays["domain_shift.typical"][0], 1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 
 from unmix.contract.alignment import per_base
 from unmix.io.fractions import normalised
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
 from unmix.uncertainty import conformal, domain_shift
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 #: Share of donors (or cells) held out of training.
 HELD_OUT = 0.25
-#: Held-out mixes by which intervals are calibrated, and as many for a quick training.
-MIXES, QUICK_MIXES = 500, 120
+#: Held-out pseudobulk by which intervals are calibrated, and as many for a quick training.
+SAMPLES_HELD_OUT, QUICK_SAMPLES_HELD_OUT = 500, 120
 #: Groups of donors of which each is held out once, for methods that are fitted in no time.
 FOLDS = 4
-#: What held-out mixes look like for calibration, the same for every method: half of them sparse, and a platform
+#: What held-out pseudobulk look like for calibration, the same for every method: half of them sparse, and a platform
 #: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.
 RECIPE = Simulation(sparse=0.5, cells=500, platform=domain_shift.CALIBRATED, subtypes="dirichlet")
 
 
 def scores(
-    method: Method, model: Model, held_out: Reference, mixes: int, rng: np.random.Generator, device: str
+    method: Method, model: Model, held_out: Reference, pseudobulk: int, rng: np.random.Generator, device: str
 ) -> np.ndarray:
-    """Return the calibration scores of a model on mixes of held-out cells (mixes x types).
+    """Return the calibration scores of a model on pseudobulk of held-out cells (samples x types).
 
     Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
     """
@@ -39,11 +39,11 @@ def scores(
 
     genes = pd.Index(held_out.genes).get_indexer(model.genes)
     types = pd.Index(held_out.cell_types).get_indexer(model.cell_types)
-    drawn = Mixer(held_out, RECIPE, rng).draw(mixes, rng)
+    drawn = Simulator(held_out, RECIPE, rng).draw(pseudobulk, rng)
     present = genes >= 0
     seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
     seen = per_base(model, seen)
-    truth = np.where(types >= 0, drawn.truth(model.kind)[:, types], np.nan)
+    truth = np.where(types >= 0, drawn.truth(model.quantity)[:, types], np.nan)
     estimate = normalised(method.estimate(model, seen, present, device))
     return conformal.scores(*method.bounds(model, seen, present, device, estimate), truth)
 

@@ -203,7 +203,7 @@ def test_fractions_of_cells_and_of_mrna_are_converted(data, name):
     errors = {}
     for kind in ("cell", "mrna"):
         model = engine.train(name, data[0], settings=[f"fractions={kind}"], quick=True, device="cpu")
-        assert model.kind == kind
+        assert model.quantity == kind
         found = engine.predict(model, data[1], device="cpu").values
         for other in ("cell", "mrna"):
             truth = data[1].obsm[f"{other}_fractions"][found.columns]
@@ -223,7 +223,7 @@ def test_genes_are_chosen_by_the_recipe(data, rule):
 
 @pytest.fixture(scope="module")
 def housekeeping(data):
-    """A reference whose types have very different shares of their mRNA in genes that tell no type, and mixes of it."""
+    """A reference whose types have very different shares of their mRNA in genes that tell no type, and pseudobulk of it."""
     import anndata as ad
     from scipy.sparse import csr_matrix, hstack
 
@@ -241,7 +241,7 @@ def test_no_type_gains_by_the_share_of_its_markers_in_its_mrna(housekeeping, nam
     reference, bulk = housekeeping
     model = engine.train(name, reference, device="cpu")
     found = engine.predict(model, bulk, device="cpu").values
-    errors = found - bulk.obsm[f"{model.kind}_fractions"][found.columns].to_numpy()
+    errors = found - bulk.obsm[f"{model.quantity}_fractions"][found.columns].to_numpy()
     assert errors.mean().abs().max() < 0.04
 
 

@@ -153,7 +153,7 @@ def test_absolute_nusvr_gives_scores(data):
     model = engine.train("nusvr", data[0], settings=["absolute=true"], **QUICK)
     plain = engine.predict(engine.train("nusvr", data[0], **QUICK), data[1], device="cpu").values
     found = engine.predict(model, data[1], device="cpu")
-    assert found.kind == "score"
+    assert found.quantity == "score"
     assert found.lower.isna().all(axis=None)
     assert np.allclose(found.values.div(found.values.sum(axis=1), axis=0), plain, atol=1e-9)
 

@@ -128,9 +128,9 @@ def test_sizes_turn_mrna_into_cells_and_their_lack_is_said(data, profiles, tmp_p
     for name, settings in (("nnls", ["fractions=cell"]), ("quantiseq", []), ("epic", [])):
         model = engine.train(name, data[0], weights=files, settings=settings, **options)
         found = engine.predict(model, data[1], device="cpu").values
-        assert model.kind == "cell"
+        assert model.quantity == "cell"
         assert np.sqrt(((found - truth[list(found)]) ** 2).to_numpy().mean()) < 0.045, name
-        assert name == "nnls" or engine.train(name, data[0], weights=files[:1], **options).kind == "mrna"
+        assert name == "nnls" or engine.train(name, data[0], weights=files[:1], **options).quantity == "mrna"
 
 
 def test_scores_follow_the_fractions_and_reach_the_user_as_scores(data, tmp_path):
@@ -140,7 +140,7 @@ def test_scores_follow_the_fractions_and_reach_the_user_as_scores(data, tmp_path
     assert (tmp_path / "fractions.tsv").read_text().startswith("sample (score)\t")
     table, kind = read_fractions(tmp_path / "fractions.tsv")
     long = pairing.read_long(tmp_path / "long.tsv", ("sample", "cell_type"))
-    pairs = pairing.pair(table, data[1].obsm["cell_fractions"], kind=kind, long=long)
+    pairs = pairing.pair(table, data[1].obsm["cell_fractions"], quantity=kind, long=long)
     metrics = pairs.metrics(np.random.default_rng(0))
     assert set(metrics["metric"]) == {"pearson", "spearman"}
     mean = metrics[(metrics["level"] == "mean_type") & (metrics["metric"] == "pearson")]["value"].item()
@@ -161,7 +161,7 @@ def test_estimate_needs_its_sets_and_tells_purity(data, tmp_path):
     total = found["StromalScore"] + found["ImmuneScore"]
     assert np.allclose(found["ESTIMATEScore"], total)
     with pytest.raises(NotApplicable, match="share 0 cell types"):  # a benchmark goes on without it
-        pairing.pair(found, data[1].obsm["cell_fractions"], kind="score")
+        pairing.pair(found, data[1].obsm["cell_fractions"], quantity="score")
     assert np.allclose(found["TumorPurity"], np.clip(np.cos(0.6049872018 + 0.0001467884 * total), 0, 1))
     wrong = write(tmp_path / "w.gmt", ["T cell\t\t" + "\t".join(genes[:9])])
     with pytest.raises(NotApplicable, match="are T cell"):

@@ -36,7 +36,7 @@ def test_fractions_of_mrna_are_divided_by_the_mrna_of_a_cell(data, models):
     found, said = given(models["nnls"], data[1], SIZES)
     expected = plain.values / SIZES[plain.values.columns]
     assert np.allclose(found.values, expected.div(expected.sum(axis=1), axis=0))
-    assert (plain.kind, found.kind) == ("mrna", "cell")
+    assert (plain.quantity, found.quantity) == ("mrna", "cell")
     assert "Fractions are of cells, by the given mRNA per cell." in said
 
 
@@ -79,7 +79,7 @@ def test_samples_of_one_type_and_without_expression(data, models):
 
 def test_several_references_are_weighed_before(data, models):
     found = ensemble.predict([models["nnls"]] * 2, data[1], device="cpu", mrna_per_cell=SIZES)
-    assert found.kind == "cell"
+    assert found.quantity == "cell"
     assert np.allclose(found.values, given(models["nnls"], data[1], SIZES)[0].values)
 
 

@@ -18,7 +18,7 @@ from unmix.errors import NotApplicable
 from unmix.io import tables
 from unmix.io.units import per_million
 from unmix.reference import Reference
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.toy import toy
 
@@ -33,8 +33,8 @@ def data():
     reference = toy(donors=8, samples=2)[0]
     held = reference.obs["donor"].isin([f"donor{i}" for i in range(5, 9)]).to_numpy()
     rng = np.random.default_rng(5)
-    mixer = Mixer(Reference.from_reference(reference[held]), Simulation(cells=500, donors="same"), rng)
-    layers, cells = mixer.layers(SAMPLES, rng)
+    simulator = Simulator(Reference.from_reference(reference[held]), Simulation(cells=500, donors="same"), rng)
+    layers, cells = simulator.layers(SAMPLES, rng)
     names = [f"s{i}" for i in range(SAMPLES)]
     bulk = ad.AnnData(layers.sum(1).astype(np.float64), pd.DataFrame(index=names), reference.var[[]].copy())
     bulk.uns["unmix"] = {"kind": "bulk", "unit": "counts", "log": "none", "messages": []}

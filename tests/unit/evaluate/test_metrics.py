@@ -142,7 +142,7 @@ def test_a_constant_truth_has_no_correlation_and_does_not_enter_the_mean():
 
 def test_scores_get_correlations_only():
     truth, estimate = fractions()
-    result = table(truth, estimate * 1000 - 5, kind="score")
+    result = table(truth, estimate * 1000 - 5, quantity="score")
     assert set(result.metric) == {"pearson", "spearman"}
     assert set(result.level) == {"type", "mean_type"}
     expected = stats.pearsonr(truth["type 0"], estimate["type 0"])[0]

@@ -31,7 +31,7 @@ MAP = {"CD4 naive": "CD4 T", "CD4 memory": "CD4 T", "B cells": "B", "Platelet": 
 
 def long_table(estimate, half_width=0.01):
     long = estimate.stack().rename("fraction").rename_axis(["sample", "cell_type"]).reset_index()
-    return long.assign(lower=long.fraction - half_width, upper=long.fraction + half_width, flag="ok", kind="cell")
+    return long.assign(lower=long.fraction - half_width, upper=long.fraction + half_width, flag="ok", quantity="cell")
 
 
 def step(root, *arguments):
@@ -88,14 +88,14 @@ def test_one_shared_type_is_too_few_for_fractions_but_enough_for_a_score():
     with pytest.raises(DataError, match="share 1 cell types") as caught:
         pairing.pair(ESTIMATE, TRUTH)
     assert "--label-map" in str(caught.value)
-    assert list(pairing.pair(ESTIMATE, TRUTH, kind="score").truth) == ["NK"]
+    assert list(pairing.pair(ESTIMATE, TRUTH, quantity="score").truth) == ["NK"]
 
 
 def test_scores_are_neither_scaled_nor_added():
-    pairs = pairing.pair(ESTIMATE * 7, TRUTH, kind="score", label_map={"B cells": "B"})
+    pairs = pairing.pair(ESTIMATE * 7, TRUTH, quantity="score", label_map={"B cells": "B"})
     assert pairs.estimate.loc["s1", "NK"] == pytest.approx(7 * ESTIMATE.loc["s1", "NK"])
     with pytest.raises(DataError, match="several scores"):
-        pairing.pair(ESTIMATE, TRUTH, kind="score", label_map=MAP)
+        pairing.pair(ESTIMATE, TRUTH, quantity="score", label_map=MAP)
 
 
 def test_transposed_truth_is_recognised_and_said():

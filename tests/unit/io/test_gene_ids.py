@@ -10,7 +10,7 @@ IDS = {"CD3D": "ENSG00000167286", "MS4A1": "ENSG00000156738", "GAPDH": "ENSG0000
 
 
 @pytest.mark.parametrize(
-    ("names", "kind", "species"),
+    ("names", "identifier", "species"),
     [
         (HUMAN, "symbol", "human"),
         (MOUSE, "symbol", "mouse"),
@@ -22,8 +22,8 @@ IDS = {"CD3D": "ENSG00000167286", "MS4A1": "ENSG00000156738", "GAPDH": "ENSG0000
         (["ENST00000300692.8"], "Ensembl transcript", "human"),
     ],
 )
-def test_kind_and_species_are_told(names, kind, species):
-    assert gene_ids.kind(names) == kind
+def test_kind_and_species_are_told(names, identifier, species):
+    assert gene_ids.identifier(names) == identifier
     assert gene_ids.species(names) == species
 
 

@@ -65,7 +65,7 @@ def write(folder, values, *, kind="cell fraction", method=None, truth=None, flag
     long = values.stack().rename("fraction").rename_axis(["sample", "cell_type"]).reset_index()
     long = long.assign(lower=(long.fraction - 0.05).clip(0), upper=(long.fraction + 0.05).clip(upper=1))
     long["flag"] = long["sample"].map(flags or {}).fillna("ok")
-    long.assign(kind=short).to_csv(folder / "fractions_long.tsv", sep="\t", index=False)
+    long.assign(quantity=short).to_csv(folder / "fractions_long.tsv", sep="\t", index=False)
     record = {
         "unmix": "0.1.0",
         "seed": 7,
@@ -77,7 +77,7 @@ def write(folder, values, *, kind="cell fraction", method=None, truth=None, flag
     }
     (folder / "run.json").write_text(json.dumps(record))
     if truth is not None:
-        pairs = pairing.pair(values, truth, kind=short, long=long)
+        pairs = pairing.pair(values, truth, quantity=short, long=long)
         pairs.metrics(np.random.default_rng(0)).to_csv(folder / "metrics.tsv", sep="\t", index=False, na_rep="NA")
         pairs.long().to_csv(folder / "pairs.tsv", sep="\t", index=False, na_rep="NA")
         record = {"evaluation": {"notes": pairs.notes}}
@@ -173,7 +173,7 @@ def test_what_was_checked_and_how_it_was_made_is_repeated(folder):
 def test_flags_are_explained(folder):
     read = Page(page(folder, headline="scaden")).words()
     assert "donor <5> & co low_coverage, unlike_reference" in read
-    assert "no mix of the reference's cell types explains" in read
+    assert "no pseudobulk sample of the reference's cell types explains" in read
 
 
 def test_controls_are_marked_and_constants_explained(folder):
@@ -312,7 +312,7 @@ def test_step_writes_the_page_or_says_why_not(folder, tmp_path, root):
 
 def test_what_weakens_the_numbers_is_said(tmp_path):
     truth = fractions()
-    model = {"quick": True, "calibration": {"held_out": "cells"}, "trust_genes": ["A1BG"] * 1000}
+    model = {"quick": True, "intervals": {"held_out": "cells"}, "reference_genes": ["A1BG"] * 1000}
     write(tmp_path / "scaden", truth, truth=truth, model=model)
     write(tmp_path / "uniform", truth * 0 + 0.25, truth=truth, method={"name": "uniform", "title": "Uniform (control)"})
     text = page(tmp_path)

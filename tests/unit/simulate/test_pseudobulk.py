@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from unmix.errors import NotApplicable, UsageError
 from unmix.reference import Reference
-from unmix.simulate.compositions import LAWS
-from unmix.simulate.pseudobulk import Mixer, pseudobulk, sum_cells
+from unmix.simulate.compositions import COMPOSITIONS
+from unmix.simulate.pseudobulk import Simulator, pseudobulk, sum_cells
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.scenarios import SCENARIOS, scenario
 from unmix.simulate.toy import toy
@@ -23,7 +23,7 @@ def cells():
 
 def draw(pool, number=64, seed=0, **settings):
     rng = np.random.default_rng(seed)
-    return Mixer(pool, Simulation(**settings), rng).draw(number, rng)
+    return Simulator(pool, Simulation(**settings), rng).draw(number, rng)
 
 
 def test_sums_equal_those_of_a_dense_product(cells):
@@ -37,7 +37,7 @@ def test_sums_equal_those_of_a_dense_product(cells):
 
 
 @given(
-    law=st.sampled_from(list(LAWS)),
+    composition=st.sampled_from(list(COMPOSITIONS)),
     rounding=st.sampled_from(["multinomial", "floor", "round", "ceil"]),
     donors=st.sampled_from(["pooled", "same", "cross"]),
     sparse=st.sampled_from([0.0, 0.5, 1.0]),
@@ -45,11 +45,13 @@ def test_sums_equal_those_of_a_dense_product(cells):
     per_mix=st.sampled_from([1, 7, 100]),
 )
 @settings(deadline=None, max_examples=40)
-def test_every_recipe_gives_fractions_and_counts(cells, law, rounding, donors, sparse, number, per_mix):
-    mixes = draw(cells, number, law=law, rounding=rounding, donors=donors, sparse=sparse, cells=per_mix)
-    assert mixes.expression.shape == (number, 200)
-    assert (mixes.expression >= 0).all()
-    for truth in (mixes.cell_fractions, mixes.mrna_fractions):
+def test_every_recipe_gives_fractions_and_counts(cells, composition, rounding, donors, sparse, number, per_mix):
+    pseudobulk = draw(
+        cells, number, composition=composition, rounding=rounding, donors=donors, sparse=sparse, cells=per_mix
+    )
+    assert pseudobulk.expression.shape == (number, 200)
+    assert (pseudobulk.expression >= 0).all()
+    for truth in (pseudobulk.cell_fractions, pseudobulk.mrna_fractions):
         assert (truth >= 0).all()
         assert np.allclose(truth.sum(1), 1)
 
@@ -61,12 +63,12 @@ def test_same_seed_same_bytes_and_any_number_of_mixes_has_its_own_draws(cells):
 
 
 def test_realised_label_counts_the_cells_that_were_drawn(cells):
-    mixes = draw(cells, law="uniform", rounding="round", cells=2, sparse=1.0)
-    assert set(np.unique(mixes.cell_fractions.round(6))) <= {0.0, 0.25, 0.333333, 0.5, 0.666667, 1.0}
-    mixes = draw(cells, law="uniform", rounding="floor", cells=10)
-    requested = draw(cells, law="uniform", rounding="floor", cells=10, label="requested")
-    assert not np.allclose(mixes.cell_fractions, requested.cell_fractions)
-    assert np.abs(mixes.cell_fractions - requested.cell_fractions).max() < 0.3
+    pseudobulk = draw(cells, composition="uniform", rounding="round", cells=2, sparse=1.0)
+    assert set(np.unique(pseudobulk.cell_fractions.round(6))) <= {0.0, 0.25, 0.333333, 0.5, 0.666667, 1.0}
+    pseudobulk = draw(cells, composition="uniform", rounding="floor", cells=10)
+    requested = draw(cells, composition="uniform", rounding="floor", cells=10, label="requested")
+    assert not np.allclose(pseudobulk.cell_fractions, requested.cell_fractions)
+    assert np.abs(pseudobulk.cell_fractions - requested.cell_fractions).max() < 0.3
 
 
 def test_sparse_share_of_mixes_lacks_types(cells):
@@ -75,25 +77,25 @@ def test_sparse_share_of_mixes_lacks_types(cells):
 
 
 def test_laws_are_mixed_by_their_shares(cells):
-    truth = draw(cells, 400, laws={"pure": 3, "dirichlet": 1}, cells=500).cell_fractions
+    truth = draw(cells, 400, compositions={"pure": 3, "dirichlet": 1}, cells=500).cell_fractions
     assert 0.68 < (truth.max(1) == 1).mean() < 0.82
 
 
-@pytest.mark.parametrize("law", ["prior_ranges", "bounded_fill"])
-def test_a_prior_bounds_the_fraction_of_its_type_unless_permuted(cells, law):
+@pytest.mark.parametrize("composition", ["prior_ranges", "bounded_fill"])
+def test_a_prior_bounds_the_fraction_of_its_type_unless_permuted(cells, composition):
     rare, common = cells.cell_types[0], cells.cell_types[1]
     priors = {rare: 0.01, common: 0.6}
-    mean = draw(cells, 300, law=law, priors=priors, cells=2000).cell_fractions.mean(0)
+    mean = draw(cells, 300, composition=composition, priors=priors, cells=2000).cell_fractions.mean(0)
     assert mean[0] < 0.04
     assert mean[1] > 0.35
-    permuted = {"prior_ranges": "permuted_ranges", "bounded_fill": "permuted_fill"}[law]
-    mean = draw(cells, 300, law=permuted, priors=priors, cells=2000).cell_fractions.mean(0)
+    permuted = {"prior_ranges": "permuted_ranges", "bounded_fill": "permuted_fill"}[composition]
+    mean = draw(cells, 300, composition=permuted, priors=priors, cells=2000).cell_fractions.mean(0)
     assert np.allclose(mean, 1 / len(mean), atol=0.06)
 
 
 def test_an_unknown_law_is_refused_with_the_valid_ones(cells):
-    with pytest.raises(UsageError, match=r"no law 'even'(.|\n)*dirichlet"):
-        draw(cells, laws={"even": 1})
+    with pytest.raises(UsageError, match=r"no composition 'even'(.|\n)*dirichlet"):
+        draw(cells, compositions={"even": 1})
 
 
 def test_mrna_truth_follows_the_declared_bias(cells):
@@ -108,58 +110,60 @@ def test_mrna_truth_follows_the_declared_bias(cells):
 def test_same_donor_mixes_hold_cells_of_one_donor_only(cells):
     one_hot = replace(cells, counts=cells.counts.copy())
     one_hot.counts.data[:] = np.repeat(1.0 + cells.donor_of, np.diff(cells.counts.indptr))
-    mixes = draw(one_hot, 30, donors="same", cells=1)
-    levels = [np.unique(row[row > 0]) for row in mixes.expression]
+    pseudobulk = draw(one_hot, 30, donors="same", cells=1)
+    levels = [np.unique(row[row > 0]) for row in pseudobulk.expression]
     assert all(len(level) == 1 for level in levels)
     assert len({float(level[0]) for level in levels}) > 1
 
 
 def test_hidden_types_are_mixed_in_but_not_named(cells):
-    mixes = draw(cells, 200, hidden=("NK",), unknown=0.4, cells=2000)
+    pseudobulk = draw(cells, 200, hidden=("NK",), unknown=0.4, cells=2000)
     place = cells.cell_types.index("NK")
-    assert (mixes.cell_fractions[:, place] == 0).all()
+    assert (pseudobulk.cell_fractions[:, place] == 0).all()
     plain = draw(cells, 200, priors={"NK": 0.001}, cells=2000)
     nk = cells.signature()[place] > 4 * np.delete(cells.signature(), place, 0).max(0)
-    assert mixes.expression[:, nk].sum() > 3 * plain.expression[:, nk].sum()
+    assert pseudobulk.expression[:, nk].sum() > 3 * plain.expression[:, nk].sum()
 
 
 def test_without_replacement_no_cell_is_used_twice(cells):
-    mixes = draw(cells, 20, replace=False, cells=100_000)
+    pseudobulk = draw(cells, 20, replace=False, cells=100_000)
     everything = cells.counts.sum(0).A1
-    assert (mixes.expression <= everything).all()
-    assert np.allclose(mixes.expression.max(0), everything)
+    assert (pseudobulk.expression <= everything).all()
+    assert np.allclose(pseudobulk.expression.max(0), everything)
 
 
 def test_library_platform_and_dropout_do_what_they_say(cells):
     assert np.allclose(draw(cells, library=5e4).expression.sum(1), 5e4, rtol=0.05)
     zeros = (draw(cells, dropout=0.3, cells=5000).expression == 0).mean()
     assert 0.28 < zeros < 0.35
-    ratio = draw(cells, platform=0.5, law="pure").expression / np.maximum(draw(cells, law="pure").expression, 1)
+    ratio = draw(cells, platform=0.5, composition="pure").expression / np.maximum(
+        draw(cells, composition="pure").expression, 1
+    )
     assert 0.4 < np.log(ratio[ratio > 0]).std() < 0.6
 
 
 def test_rare_types_are_filled_up_with_similar_cells(cells):
     keep = np.flatnonzero((cells.type_of != 0) | (np.arange(len(cells.type_of)) % 6 == 0))
     few = cells.take(keep)
-    mixer = Mixer(few, Simulation(augment=200), np.random.default_rng(0))
-    assert np.bincount(mixer.cells.type_of).min() == 200
-    before, after = few.signature()[0], mixer.cells.signature()[0]
+    simulator = Simulator(few, Simulation(augment=200), np.random.default_rng(0))
+    assert np.bincount(simulator.cells.type_of).min() == 200
+    before, after = few.signature()[0], simulator.cells.signature()[0]
     assert np.corrcoef(np.log1p(before), np.log1p(after))[0, 1] > 0.95
 
 
 def test_single_profiles_are_weighted_by_the_fractions(cells):
     first = cells.take(np.unique(cells.type_of, return_index=True)[1])  # one profile a type
-    mixes = draw(first, single=True, aggregate="mean", sparse=1.0, sparse_most=2)
-    assert set((mixes.cell_fractions > 0).sum(1)) == {1, 2}
+    pseudobulk = draw(first, single=True, aggregate="mean", sparse=1.0, sparse_most=2)
+    assert set((pseudobulk.cell_fractions > 0).sum(1)) == {1, 2}
     profiles = first.signature()
-    assert np.allclose(mixes.expression, mixes.cell_fractions @ profiles, rtol=1e-4, atol=1e-2)
-    assert np.allclose(mixes.mrna_fractions, mixes.cell_fractions, atol=1e-6)
+    assert np.allclose(pseudobulk.expression, pseudobulk.cell_fractions @ profiles, rtol=1e-4, atol=1e-2)
+    assert np.allclose(pseudobulk.mrna_fractions, pseudobulk.cell_fractions, atol=1e-6)
 
 
 def test_no_donor_with_all_types_is_not_applicable(cells):
     missing = np.array([(donor + 1) % 4 for donor in cells.donor_of]) != cells.type_of
     with pytest.raises(NotApplicable, match="no donor"):
-        Mixer(cells.take(missing), Simulation(donors="same"), np.random.default_rng(0))
+        Simulator(cells.take(missing), Simulation(donors="same"), np.random.default_rng(0))
 
 
 def test_unknown_names_are_refused(cells):
@@ -182,15 +186,17 @@ def test_normal_cells_of_a_purity_mix_are_in_any_proportions_where_the_recipe_sa
     cells = Reference.from_reference(toy()[0]).merged(["NK"])
     names = np.array(cells.subtypes)
     spread = {}
-    for law in ("abundant", "dirichlet"):
-        mixer = Mixer(cells, Simulation(law="pure", cells=300, subtypes=law), np.random.default_rng(0))
+    for composition in ("abundant", "dirichlet"):
+        simulator = Simulator(
+            cells, Simulation(composition="pure", cells=300, subtypes=composition), np.random.default_rng(0)
+        )
         numbers = np.tile([[0, 300]], (40, 1))  # normal cells only
-        rows, owner = mixer._draw_cells(numbers, np.random.default_rng(1))
+        rows, owner = simulator._draw_cells(numbers, np.random.default_rng(1))
         found = np.zeros((40, len(names)))
         np.add.at(found, (owner, cells.subtype_of[rows]), 1)
         assert (found.sum(1) == 300).all()
         assert (found[:, names == "NK"] == 0).all()
-        spread[law] = found[:, names != "NK"].std(0).min()
+        spread[composition] = found[:, names != "NK"].std(0).min()
     assert spread["dirichlet"] > 3 * spread["abundant"]
 
 

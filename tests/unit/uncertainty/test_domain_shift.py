@@ -30,18 +30,18 @@ def test_a_foreign_sample_is_flagged_and_an_own_one_is_not():
     near, far = domain_shift.distances(model, bulk), domain_shift.distances(model, foreign)
     assert not domain_shift.unlike_reference(model, near).any()
     assert domain_shift.unlike_reference(model, far).all()
-    assert domain_shift.widening(model, near).mean() < 1.2
-    assert (domain_shift.widening(model, far) > 1.5).all()
+    assert domain_shift.distance_ratio(model, near).mean() < 1.2
+    assert (domain_shift.distance_ratio(model, far) > 1.5).all()
     assert set(engine.predict(model, foreign, device="cpu").flags) == {"unlike_reference"}
 
 
 def test_how_much_of_an_unknown_type_is_noticed_is_measured_on_the_reference():
     reference, _ = toy()
     model = engine.train("nnls", reference, device="cpu")
-    detected = model.arrays["trust.detected"]
+    detected = model.arrays["domain_shift.detected"]
     assert (np.diff(detected) >= 0).all()
     limit = domain_shift.detection_limit(model)
-    assert model.facts["calibration"]["unknown_from"] == limit
+    assert model.facts["intervals"]["unknown_from"] == limit
     assert limit in domain_shift.UNKNOWN
     kept = reference[reference.obs["cell_type"] != "NK"].copy()
     without = engine.train("nnls", kept, device="cpu")

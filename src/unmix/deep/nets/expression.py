@@ -13,7 +13,7 @@ from torch.nn import functional
 from unmix.deep.nets.dense import glorot
 from unmix.deep.profiles import attributed
 from unmix.io.units import per_million
-from unmix.simulate.pseudobulk import Mixer
+from unmix.simulate.pseudobulk import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unmix.contract.method import Task
     from unmix.reference import Reference
 
-#: Mixes by which expression is scaled.
+#: Pseudobulk by which expression is scaled.
 PROBE = 64
 
 
@@ -73,9 +73,9 @@ class Expression(nn.Module):
 
 
 def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarray]:
-    """Train the network on mixes whose layers are known; return its arrays.
+    """Train the network on pseudobulk whose layers are known; return its arrays.
 
-    The error of a type counts by its share of the mix: the profile of a few cells is mostly chance.
+    The error of a type counts by its share of the pseudobulk sample: the profile of a few cells is mostly chance.
 
     Parameters
     ----------
@@ -87,17 +87,17 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
         Types x genes: the mean cell of each type.
     """
     recipe, rng = task.recipe, task.rng
-    mixer = Mixer(cells, recipe.simulation, rng)
+    simulator = Simulator(cells, recipe.simulation, rng)
     net = Expression(*mean.shape, recipe.hidden, recipe.latent, _generator(int(rng.integers(0, 2**63))))
     net.to(task.device)
     if task.device != "cpu":
         net.generator = torch.Generator(task.device).manual_seed(net.generator.initial_seed())
-    scale = float(np.quantile(np.log1p(per_million(mixer.layers(PROBE, rng)[0])), 0.99))
+    scale = float(np.quantile(np.log1p(per_million(simulator.layers(PROBE, rng)[0])), 0.99))
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.expression_lr, fused=True)
     steps = min(recipe.expression, recipe.train.steps // 4)
     present = np.ones(mean.shape[1], bool)
     for step in range(steps):
-        layers, drawn = mixer.layers(recipe.expression_batch, rng)
+        layers, drawn = simulator.layers(recipe.expression_batch, rng)
         shares = drawn / drawn.sum(1, keepdims=True)
         target = np.log1p(per_million(layers)) / scale
         parts = (*_inputs(recipe, mean, layers.sum(1), shares, present, scale), target, shares)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Ranges(Ensemble):
-    """One network for each range; what each is off by on held-out mixes of its range stays with it.
+    """One network for each range; what each is off by on held-out pseudobulk of its range stays with it.
 
     Parameters
     ----------
