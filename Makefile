@@ -39,9 +39,10 @@ demo-pbmc: prerequisites setup ## the accuracy story, on the data beside the pro
 
 test: prerequisites lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
 
-lint: setup ## style of the Python code
+lint: setup ## style of the Python code, order of its rooms
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
 
 # Two at a time, each on one thread; tests of one method go together, since they share its training
 test-unit: setup .cache/demo/ready ## the library

@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,18 @@ from unmix.io import check
 from unmix.reference.prepare import prepare_reference
 from unmix.simulate.toy import toy
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import anndata as ad
+
+    from unmix.contract.method import Needs
+
 SHARED = Path(os.environ.get("UNMIX_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
 
 
-def toy_case(needs, folder):
+def toy_case(needs: Needs, folder: Path) -> tuple[ad.AnnData, ad.AnnData, dict[str, Any]]:
+    """Return reference, bulk and what else the method is given, of the toy data."""
     reference, bulk = toy()
     given = {"bulk": bulk if needs.bulk else None}
     if needs.calibration:
@@ -42,14 +51,16 @@ def toy_case(needs, folder):
     return reference, bulk, given
 
 
-def pbmc_case(needs, folder):
+def pbmc_case(needs: Needs, folder: Path) -> tuple[ad.AnnData, ad.AnnData, dict[str, Any]]:
+    """Return the same of PBMC."""
     source, bulk = SHARED / "sc_newman_nsclc_pbmc" / "counts.h5ad", SHARED / "pbmc_monaco_gse107011" / "bulk.tsv.gz"
     reference = prepare_reference([source], "cell_type", "none", label_map={"Neutrophil": ""})
     samples = check.read_bulk(bulk, "tpm", list(reference.var_names))
     return reference, samples, {"bulk": samples if needs.bulk else None}
 
 
-def rows(case, load, names):
+def rows(case: str, load: Callable[..., Any], names: set[str]) -> Iterator[pd.DataFrame]:
+    """Yield the long table of fractions of every method and recipe."""
     with tempfile.TemporaryDirectory() as folder:
         for name, method in methods.all_methods().items():
             if names and name not in names:
@@ -71,7 +82,8 @@ def rows(case, load, names):
                 yield table.assign(case=case, method=name, recipe=recipe)
 
 
-def main():
+def main() -> None:
+    """Write the table; compare it where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--before", type=Path)

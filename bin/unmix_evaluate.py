@@ -11,7 +11,9 @@ from unmix import cli
 @click.argument("truth", type=cli.FILE)
 @click.option("--label-map", type=cli.FILE, help="TSV from/to: names of the estimate's types in the truth.")
 @click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure how often its intervals are right.")
-@click.option("--quantity", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]")
+@click.option(
+    "--quantity", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]"
+)
 @click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
 @click.option("--pairs", type=cli.FILE, help="Also write every pair that was compared (report: scatter plots).")
 @click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")

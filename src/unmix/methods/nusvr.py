@@ -135,7 +135,9 @@ class NuSVRegression(SignatureMethod):
         "scores take all genes of the reference.",
     )
     recipes = {
-        "default": Recipe(genes=Genes(rule="differential", least=50, per_type=150, q=0.01), gene_weights="root", nu=(0.75,)),
+        "default": Recipe(
+            genes=Genes(rule="differential", least=50, per_type=150, q=0.01), gene_weights="root", nu=(0.75,)
+        ),
         "published": Recipe(
             # CIBERSORTx, scRNA-seq signature: q 0.01, 300-500 genes a type
             genes=Genes(rule="differential", least=300, per_type=500, q=0.01)

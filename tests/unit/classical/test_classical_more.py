@@ -163,7 +163,9 @@ def test_batch_correction_meets_a_platform(data):
     bulk.X = bulk.X * rng.lognormal(0, 0.5, bulk.n_vars)
     truth, errors = bulk.obsm["mrna_fractions"], {}
     for mode, weights in (("none", "root"), ("cells", "root"), ("none", "none"), ("bulk", "none")):
-        model = engine.train("nusvr", data[0], bulk=bulk, settings=[f"batch={mode}", f"weights={weights}"], **QUICK)
+        model = engine.train(
+            "nusvr", data[0], bulk=bulk, settings=[f"batch={mode}", f"gene_weights={weights}"], **QUICK
+        )
         errors[mode, weights] = rmse(engine.predict(model, bulk, device="cpu").values, truth)
         assert inputs.transductive(model) == (mode != "none")
     assert errors["cells", "root"] < errors["none", "root"]
