@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.contract.method import Info
+
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -47,22 +47,6 @@ class Autoptcr(DeepMethod):
     """Squared error of softmax outputs."""
 
     name = "autoptcr"
-    info = Info(
-        title="Autoptcr",
-        family="deep",
-        summary="Convolutional network over the genes in a declared order; take it to compare, dense ones do as well.",
-        citation="Liu Z et al. Predicting algorithm of tissue cell ratio based on deep learning using single-cell RNA "
-        "sequencing. Applied Sciences 12, 5790 (2022).",
-        doi="10.3390/app12125790",
-        year=2022,
-        licence="none given",
-        original="Re-implemented from the published description: the repository (Auto_ratio) is empty, its history "
-        "lacks the network, and there are no weights. Nothing to compare with; the authors hold a Chinese "
-        "patent (CN114023387B) on the method.",
-        chosen="Kernel of 3 genes, pooling of 2, ReLU, 128 hidden units; order of genes by correlation (published: "
-        "by name; the original's is random); default: rate 3e-3 for 1e-3 and 800 steps for 2,000, 60 "
-        "markers a type, pseudocount 500 per million, 200 cells a pseudobulk sample, platform noise 0.5.",
-    )
     recipes = {
         "default": Recipe(
             prep=replace(PREP, order="correlation"),

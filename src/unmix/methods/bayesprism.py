@@ -21,7 +21,7 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import em, gibbs, softmax_map
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -79,22 +79,6 @@ class BayesPrism(ClassicalMethod):
     """Fractions of reads under a multinomial model of the reference's profiles."""
 
     name = "bayesprism"
-    info = Info(
-        title="BayesPrism",
-        family="classical",
-        summary="Multinomial model of the reads, all genes weighing by their counts; take it for deep count data.",
-        citation="Chu T et al. Cell type and gene expression deconvolution with BayesPrism enables Bayesian "
-        "integrative analysis across bulk and single-cell RNA sequencing in oncology. Nature Cancer 3, 505-517 (2022).",
-        doi="10.1038/s43018-022-00356-3",
-        year=2022,
-        licence="GPL-3",
-        original="Final fractions of the R package (with update) on omnideconv's small data: within 0.01 by Gibbs and "
-        "by EM.",
-        chosen="expectation maximisation for the Gibbs sampler (`sampler=gibbs` samples); the update takes the bulk "
-        "given at training; a malignant profile keeps one read's worth of the reference's; without a bulk the types' "
-        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out pseudobulk, and "
-        "divides by their share in the mRNA of each type.",
-    )
     quantity = "mrna"
     expresses = True
     recipes = {

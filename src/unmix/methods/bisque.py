@@ -18,7 +18,7 @@ import numpy as np
 from unmix.classical.base import Classical, capped, weights_of
 from unmix.classical.signature import Genes, choose, mean_per_million
 from unmix.classical.solvers import nonnegative, sum_constrained
-from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.method import Fit, Method, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -101,19 +101,6 @@ class Bisque(Method):
     """A linear map of every gene over the cohort, then least squares with fractions that sum to 1."""
 
     name = "bisque"
-    info = Info(
-        title="Bisque",
-        family="classical",
-        summary="Learns a gene-wise map between bulk and single cells from the cohort; needs several bulk samples.",
-        citation="Jew B et al. Accurate estimation of cell composition in bulk expression through robust integration "
-        "of single-cell information. Nature Communications 11, 1971 (2020).",
-        doi="10.1038/s41467-020-15816-6",
-        year=2020,
-        licence="GPL-3",
-        original="Bisque 1.0.5 on the small set of omnideconv: its fractions within 1e-4.",
-        chosen="default: markers; first estimates by non-negative least squares with genes that count alike and are "
-        "capped at three times their highest type.",
-    )
     quantity = "mrna"
     transductive = True
     recipes = {

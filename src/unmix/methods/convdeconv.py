@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from unmix.contract.method import Info
+
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -48,20 +48,6 @@ class Convdeconv(DeepMethod):
     """Squared error of softmax outputs."""
 
     name = "convdeconv"
-    info = Info(
-        title="CONVdeconv",
-        family="deep",
-        summary="Convolution and attention over the genes; re-implemented from the published description.",
-        citation="Sun et al. CONVdeconv. Future Generation Computer Systems 161, 496-501 (2024), DOI not found.",
-        year=2024,
-        original="Re-implemented from the published description: neither code, weights nor the text of the paper "
-        "were found. Nothing to compare with.",
-        chosen="Everything but the outline: tokens of 32 filters over 7 genes, every 4 genes, batch normalisation "
-        "and ReLU; one block of self-attention (4 heads, learned positions, residual, layer normalisation); "
-        "the perceptron (128, batch normalisation) reads all tokens, because pooling them by attention was "
-        "worse; mean squared error; order of genes by correlation; default: 60 markers a type, pseudocount "
-        "500 per million, 200 cells a pseudobulk sample, platform noise 0.5.",
-    )
     recipes = {
         "default": Recipe(
             prep=replace(PREP, order="correlation"),

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod, Session
 from unmix.methods import register
@@ -46,20 +46,6 @@ class Ctcrna(DeepMethod):
     name = "ctcrna"
     quantity = "mrna"
     needs = Needs(tissue=True)
-    info = Info(
-        title="ctcRNA network (Yan 2023)",
-        family="deep",
-        summary="Tissues of origin of cell-free or circulating-tumour-cell RNA, learned from bulk samples of tissues.",
-        citation="Yan F et al. Deep neural network based tissue deconvolution of circulating tumor cell RNA. "
-        "Journal of Translational Medicine 21, 783 (2023).",
-        doi="10.1186/s12967-023-04663-w",
-        year=2023,
-        licence="no code published",
-        original="No code or weights were found; re-implemented from the published description.",
-        chosen="Hidden width 512, dropout 0.2, squared error, Adam 1e-4; ln(TPM + 1), min-max per sample; pseudobulk of one "
-        "random sample of each tissue with Dirichlet(1) fractions, half of them of 1-5 tissues; up to half of the "
-        "genes missing in every batch; fractions are of RNA; default: markers, z per sample, platform noise.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Fit, Info, Needs, Task
+from unmix.contract.method import Fit, Needs, Task
 from unmix.contract.model import Model
 from unmix.deep.preprocessing import Transform
 from unmix.deep.recipe import PREP, Deep, Net, Prep, Train
@@ -79,22 +79,6 @@ class Daism(DeepMethod):
 
     name = "daism"
     needs = Needs(calibration=True)
-    info = Info(
-        title="DAISM-DNN",
-        family="deep",
-        summary="Learns from your own samples with known fractions, multiplied in silico; take it where you have some.",
-        citation="Lin Y et al. DAISM-DNN: Highly accurate cell type proportion estimation with in silico data "
-        "augmentation and deep neural networks. Patterns 3, 100440 (2022).",
-        doi="10.1016/j.patter.2022.100440",
-        year=2022,
-        licence="MIT",
-        original="The original's code (2.0.5, fewer epochs) gave RMSE .065 on the package's 20 + 20 PBMC samples with "
-        "a reference of 1,200 cells; ours .055 there (mean of the calibration samples .079, ridge on them .065; all "
-        "with fractions scaled to sum 1).",
-        chosen="Both parts of a blend at the same depth; new pseudobulk in every step; four members that each leave out a "
-        "quarter of the calibration samples, whose errors set the intervals; learning rate by schedule; estimates sum "
-        "to 1; default: markers, z per sample, softmax, no batch normalisation, a fifth of the pseudobulk are the samples.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.deep.recipe import Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -100,22 +100,6 @@ class DeepDecon(DeepMethod):
     """Root mean squared error of every network, penalty on its hidden layers."""
 
     name = "deepdecon"
-    info = Info(
-        title="DeepDecon",
-        family="deep",
-        summary="Share of malignant cells, narrowed down by networks for ranges of it; trains on any labelled tumour.",
-        citation="Huang J et al. DeepDecon accurately estimates cancer cell fractions in bulk RNA-seq data. "
-        "Patterns 5, 100969 (2024).",
-        doi="10.1016/j.patter.2024.100969",
-        year=2024,
-        licence="none stated (not contained)",
-        original="No weights or data are public. Preprocessing and the choice of the next range agree with vectors "
-        "that the original's functions gave (TF-IDF and min-max within 1e-6, all 18 ranges).",
-        chosen="one inverse document frequency of the training pseudobulk for all networks; one pool of pseudobulk for all; "
-        "errors of each on 2,000 held-out pseudobulk; no early stopping; `default`: upper ends rounded up; markers of all "
-        "types, logs, z per sample; platform noise; normal cells in any proportions; 128-64-32-16; Adam 5e-4 with "
-        "cosine, 400 steps of 64 pseudobulk for the whole range, then 100 a range for all, which start from it",
-    )
     quantity = "purity"
     needs = Needs(malignant=True, donors=2)
     recipes = {

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Info
+
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -66,23 +66,6 @@ class Digitaldlsorter(DeepMethod):
     """Kullback-Leibler divergence of softmax outputs, over batches of pseudobulk and of single cells."""
 
     name = "digitaldlsorter"
-    info = Info(
-        title="Digitaldlsorter",
-        family="deep",
-        summary="Dense network that learns from pseudobulk and from single cells; the first of the deep methods.",
-        citation="Torroja C, Sanchez-Cabo F. Digitaldlsorter: deep-learning on scRNA-seq to deconvolute gene "
-        "expression data. Frontiers in Genetics 10, 978 (2019).",
-        doi="10.3389/fgene.2019.00978",
-        year=2019,
-        licence="none given (its successor digitalDLSorteR: GPL-3)",
-        original="Code read (digitalDLSorter 435335e of 2020, digitalDLSorteR 1.1.2), not run: it needs TensorFlow "
-        "1, R and ZINB-WaVE, and demo data and weights were not available. No numbers to compare with.",
-        chosen="Cells of rare types from a moment fit of the zero-inflated negative binomial, filled up to 100 "
-        "where the original adds 100 to every type; prior ranges from 0 to twice the expected fraction; "
-        "fractions are not rounded to percent; published_r takes our markers (300 a type), log2(CPM + 1) "
-        "for CPM(x + 1), and frozen moments per gene; default: 60 markers a type, pseudocount 500 per "
-        "million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

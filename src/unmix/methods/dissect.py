@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import PREP, SIMULATION, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
@@ -69,25 +69,6 @@ class DISSECT(DeepMethod):
     """Kullback-Leibler divergence of simulated fractions, and squared inconsistency of the mixtures'."""
 
     name = "dissect"
-    info = Info(
-        title="DISSECT",
-        family="deep",
-        summary="Five networks trained on simulated and on the real samples together; take it when the bulk differs "
-        "from the reference in platform or state.",
-        citation="Khatri R, Machart P, Bonn S. DISSECT: deep semi-supervised consistency regularization for accurate "
-        "cell type fraction and gene expression estimation. Genome Biology 25, 112 (2024).",
-        doi="10.1186/s13059-024-03251-5",
-        year=2024,
-        licence="MIT",
-        original="Figures of DISSECT 0.1.1 (three of five members) on real PBMC: RMSE .092, CCC .67, mean r per type "
-        ".76, 1,188 CPU seconds; ours (published, five members, three seeds) .057, .79, .78, 440 CPU seconds. The "
-        "original was not run on the common case, where ours has RMSE .053 and a mean r per type of .98 (three seeds).",
-        chosen="relu6 in all members (code: in the first); no weight decay (code: declared, never added); 1,700 "
-        "steps at three times the rate for 5,000; all members see the same batches; expression: mean latent, "
-        "fractions of all members, steps as the recipe says, error by share, consistency left out; default: markers, "
-        "common depth, pseudocount 500 per million, platform noise 0.5, all real samples, Adam 1e-3 over 800 steps, "
-        "consistency .15 and .1, expression added to fitted profiles of the reference.",
-    )
     needs = Needs(bulk=True)
     transductive = True
     expresses = True

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Fit, Info, Needs, Task
+from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -58,22 +58,6 @@ class GBMPurity(DeepMethod):
     """Mean absolute error of one linear output; the estimate is (output within [0, 1], its complement)."""
 
     name = "gbmpurity"
-    info = Info(
-        title="GBMPurity",
-        family="deep",
-        summary="Share of malignant cells by a small network; made for glioblastoma, trains on any labelled tumour.",
-        citation="Thomas MPH et al. GBMPurity: a machine learning tool for estimating glioblastoma purity from bulk "
-        "RNA-sequencing data. Neuro-Oncology 27, 1458-1473 (2025).",
-        doi="10.1093/neuonc/noaf026",
-        year=2025,
-        licence="MIT",
-        original="With the authors' weights all seven expected outputs (raw counts, 90 % of the genes, a gene that "
-        "stands twice, an output cut off at 0) agree within 1e-5.",
-        chosen="`default`: 60 markers of every type, z per sample, pseudocount, platform noise, normal cells in any "
-        "proportions, 200-1,000 cells, Adam 1e-2 with cosine over 800 steps; all steps are run (code: stops by the "
-        "training loss); initial weights as in Keras; a donor needs one cell of each class (code: five); the truth is "
-        "the share of the cells drawn",
-    )
     quantity = "purity"
     needs = Needs(malignant=True, donors=2)
     weights = "network"

@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.deep.harmony import Corrected, Correction, Harmony
 from unmix.deep.preprocessing import Transform
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
@@ -54,22 +54,6 @@ class Hascad(DeepMethod):
     """Squared error of softmax outputs (our choice), averaged over the three members."""
 
     name = "hascad"
-    info = Info(
-        title="HASCAD",
-        family="deep",
-        summary="Ensemble of three dense networks; can correct for platform and donors by Harmony and Symphony.",
-        citation="Chiu YJ et al. HArmonized single-cell RNA-seq Cell type Assisted Deconvolution (HASCAD). "
-        "BMC Medical Genomics 16 (2023).",
-        doi="10.1186/s12920-023-01674-w",
-        year=2023,
-        licence="none given",
-        original="Networks 2 and 3 with the authors' weights on their example: the authors' numbers within 1e-5 "
-        "(network 1 is not at hand; training code is not published). Symphony's map of a sample: symphonypy's numbers.",
-        chosen="Loss, optimiser, batch, composition and size of pseudobulk of the training (none is told): MSE, Adam 1e-4, 128, "
-        "Dirichlet(1), 500 cells; the 1158 most variable genes where the authors' list has an unknown rule; the "
-        "correction is fitted on pseudobulk of single donors, every sample its own batch; default: markers, common depth, "
-        "z per sample and platform noise as for scaden.",
-    )
     weights = "network"
     recipes = {
         "default": Recipe(

@@ -18,7 +18,7 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import moderated
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -76,19 +76,6 @@ class MEAD(ClassicalMethod):
     """(X'WX - sum of w V) f = X'W y, then f >= 0."""
 
     name = "mead"
-    info = Info(
-        title="MEAD",
-        family="classical",
-        summary="Measurement-error regression with standard errors; take it with few donors that differ.",
-        citation="Xie D, Gui L, Wang J. Statistical inference for cell type deconvolution. arXiv:2202.06420 (2022).",
-        doi="10.48550/arXiv.2202.06420",
-        year=2022,
-        licence="GPL-3",
-        original="Checked against the description only; the original was not run.",
-        chosen="moderated variances (limma) for vashr; diagonal covariance between types; genes independent; without "
-        "correction where it would leave no positive definite system; `default` takes markers and adds the variance "
-        "between platforms as our MuSiC does.",
-    )
     needs = Needs(donors=2)
     quantity = "mrna"
     recipes = {

@@ -17,7 +17,7 @@ from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import weighted_nonnegative
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -47,19 +47,6 @@ class MuSiC(ClassicalMethod):
     """Weighted non-negative least squares on the donors' mean profiles times the size of a cell."""
 
     name = "music"
-    info = Info(
-        title="MuSiC",
-        family="classical",
-        summary="Weighs genes by how little they differ between donors; take it when the reference has several donors.",
-        citation="Wang X et al. Bulk tissue cell type deconvolution with multi-subject single-cell expression "
-        "reference. Nature Communications 10, 380 (2019).",
-        doi="10.1038/s41467-018-08023-x",
-        year=2019,
-        licence="GPL-3",
-        original="MuSiC 1.0.0 on the small set of omnideconv: its fractions within 1e-6.",
-        chosen="a type that a single donor has gets the mean variance of the others (the original drops it); "
-        "default takes markers and adds a variance between platforms, chosen on simulated pseudobulk.",
-    )
     needs = Needs(donors=2)
     quantity = "cell"
     recipes = {

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Info
+
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -60,22 +60,6 @@ class Nnice(DeepMethod):
     """Pinball loss; the median is the estimate, the outer quantiles are its bounds."""
 
     name = "nnice"
-    info = Info(
-        title="NNICE",
-        family="deep",
-        summary="Networks for quantiles of every fraction; accurate, but its own bounds are wide.",
-        citation="Jin YW et al. NNICE: a deep quantile neural network algorithm for expression deconvolution. "
-        "Scientific Reports 14, 14040 (2024).",
-        doi="10.1038/s41598-024-65053-w",
-        year=2024,
-        licence="MIT",
-        original="Code read (ywjin0707/NNICE 58f32a9, the state of a thesis), not run: its predictions come without "
-        "inputs. The linear networks were compared with exact linear quantile regression (scikit-learn): "
-        "pinball loss within 1 %.",
-        chosen="Proper pinball loss; quantiles put in order; medians divided by their sum; hidden layers 64 and 32 "
-        "(paper not found); outputs through a logistic function; min-max per sample in published; default: "
-        "60 markers a type, pseudocount 500 per million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

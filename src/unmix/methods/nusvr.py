@@ -17,7 +17,7 @@ from unmix.classical.base import Classical, SignatureMethod, weighed
 from unmix.classical.batch import SAMPLES, adapted, combat
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nu_svr
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
 from unmix.methods import register
@@ -118,22 +118,6 @@ class NuSVRegression(SignatureMethod):
     """Three regressions a sample, the one with the least error kept; negative weights become 0."""
 
     name = "nusvr"
-    info = Info(
-        title="nu-support-vector regression (CIBERSORT-like)",
-        family="classical",
-        summary="The robust regression behind CIBERSORT, over a signature built from your reference.",
-        citation="Newman AM et al. Robust enumeration of cell subsets from tissue expression profiles. "
-        "Nature Methods 12, 453-457 (2015).",
-        doi="10.1038/nmeth.3337",
-        year=2015,
-        licence="Stanford, non-commercial, not redistributable (not contained)",
-        original="CIBERSORTx's fractions (Docker, no batch mode) on omnideconv's small data: within 1e-6 with "
-        "solver=libsvm; B- and S-mode were not compared, as the original is closed.",
-        chosen="`default`: nu 0.75 alone and genes weighing by the root of their mean, by held-out pseudobulk; signature by "
-        "Welch's t-test; p-values permute the sample's own genes; S-mode pseudobulk 100 samples of 500 cells, ComBat "
-        "without a reference batch (full correction towards either set was worse: compositions differ too); absolute "
-        "scores take all genes of the reference.",
-    )
     recipes = {
         "default": Recipe(
             genes=Genes(rule="differential", least=50, per_type=150, q=0.01), gene_weights="root", nu=(0.75,)

@@ -17,7 +17,7 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, by_type
 from unmix.classical.solvers import sum_constrained
-from unmix.contract.method import Info
+
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -83,21 +83,6 @@ class RNASieve(ClassicalMethod):
     """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
 
     name = "rnasieve"
-    info = Info(
-        title="RNA-Sieve",
-        family="classical",
-        summary="Maximum likelihood with cells as the source of noise; take it for a reference with many cells a type.",
-        citation="Erdmann-Pham DD et al. Likelihood-based deconvolution of bulk gene expression data using single-cell "
-        "references. Genome Research 31, 1794-1806 (2021).",
-        doi="10.1101/gr.272344.120",
-        year=2021,
-        licence="GPL-3",
-        original="The package (rnasieve 0.1.4) cannot be run: its fractions never leave their start. The likelihood "
-        "was implemented anew and tested on pseudobulk drawn from it.",
-        chosen="samples one by one, so that profiles are updated in closed form; the number of cells starts at 500; "
-        "`default` takes markers and adds the variance between platforms (RMSE 0.019 against 0.231 on held-out pseudobulk "
-        "with platform noise, which the likelihood does not know).",
-    )
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),

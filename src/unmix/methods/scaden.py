@@ -13,7 +13,7 @@ markers, pseudocount 500 in a million, which quiets the genes of hardly any coun
 
 from __future__ import annotations
 
-from unmix.contract.method import Info
+
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -31,22 +31,6 @@ class Scaden(DeepMethod):
     """Squared error of softmax outputs, averaged over the three members (original code: MSE since 0.9.0)."""
 
     name = "scaden"
-    info = Info(
-        title="Scaden",
-        family="deep",
-        summary="Ensemble of three dense networks; a robust first choice among the deep methods.",
-        citation="Menden K et al. Deep learning-based cell composition analysis from tissue expression profiles. "
-        "Science Advances 6, eaba2619 (2020).",
-        doi="10.1126/sciadv.aba2619",
-        year=2020,
-        licence="MIT",
-        original="Figures of scaden 1.1.2 on the common case (5,000 pseudobulk of 500 cells): RMSE .073, mean r per type "
-        ".94; ours (published, three seeds) .074 to .079 and .93 to .94. Genes chosen by the bulk, on real PBMC RMSE "
-        ".096, CCC .57, mean r per type .75, and ours (three seeds) .100, .57, .80; on the cell lines, 1,000 steps, "
-        ".145, .88, .94, and ours .143, .89, .94.",
-        chosen="genes in the reference's order (the original's changes between runs); default: a common depth before "
-        "the logarithm, 60 markers a type, pseudocount 500 per million, z per sample, platform noise, 800 steps.",
-    )
     recipes = {
         "default": Deep(
             prep=PREP,

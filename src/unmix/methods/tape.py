@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Info
+
 from unmix.deep.preprocessing import Transform
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
@@ -69,26 +69,6 @@ class TAPE(DeepMethod):
     """Absolute error of the fractions plus absolute error of the rebuilt expression."""
 
     name = "tape"
-    info = Info(
-        title="TAPE",
-        family="deep",
-        summary="Autoencoder with a signature as its decoder; take it when the expression of each cell type in each "
-        "sample is wanted too.",
-        citation="Chen Y et al. Deep autoencoder for interpretable tissue-adaptive deconvolution and "
-        "cell-type-specific gene analysis. Nature Communications 13, 6735 (2022).",
-        doi="10.1038/s41467-022-34550-9",
-        year=2022,
-        licence="GPL-3",
-        original="Figures of scTAPE 1.1.2 without its adaptive stage on the common case: RMSE .089, mean r per type "
-        ".888; ours (published, three seeds) .066 to .088 and .82 to .96, in 165 CPU seconds (the original's 569 "
-        "include adapting). On real PBMC, genes chosen by the bulk, RMSE .109 and ours .103 (three seeds, .077 to "
-        ".135), mean r per type .69 and .62, CCC .58 and .45.",
-        chosen="centred inputs and 1,900 steps with ten times the rate for 5,120 (less error on held-out pseudobulk); no "
-        "dropout while adapting; every sample adapts from the trained network; a sample of which nothing is positive "
-        "gets no missing values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount "
-        "500 per million, platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the "
-        "reference's profiles.",
-    )
     expresses = True
     recipes = {
         "default": Recipe(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -58,21 +58,6 @@ class UCDBase(DeepMethod):
     """Squared error of a softmax over all types (the code's ``sparseMSE`` is not public)."""
 
     name = "ucdbase"
-    info = Info(
-        title="UniCell Deconvolve Base",
-        family="deep",
-        summary="One network over the many types of an atlas, summed along an ontology; for broad questions.",
-        citation="Charytonowicz D, Brody R, Sebra R. Interpretable and context-free deconvolution of multi-scale whole "
-        "transcriptomic data with UniCell deconvolve. Nature Communications 14, 1350 (2023).",
-        doi="10.1038/s41467-023-36961-8",
-        year=2023,
-        licence="GPL-3.0 (not contained)",
-        original="No weights were published. Preprocessing and belief propagation agree within 1e-6 with vectors that "
-        "the original's functions gave; the network is re-implemented from the published description.",
-        chosen="widths of the layers (four, by the review), squared error (`sparseMSE` is not public), terms found by "
-        "name, exact synonym or identifier; `default`: markers, z per sample, pseudocount, platform noise, 200 cells "
-        "with replacement, 1024-512-256-128, Adam 1e-3 with cosine over 800 steps",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.method import Fit, Method, Task
 from unmix.contract.model import Model
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -57,19 +57,6 @@ class UCDSelect(ucdbase.UCDBase):
     """Regression on the embedding of the types."""
 
     name = "ucdselect"
-    info = Info(
-        title="UniCell Deconvolve Select",
-        family="deep",
-        summary="Your own cell types by the embedding of an atlas that a ucdbase model has learnt.",
-        citation=ucdbase.UCDBase.info.citation,
-        doi=ucdbase.UCDBase.info.doi,
-        year=2023,
-        licence="GPL-3.0 (not contained)",
-        original="The server's code is not public and the inputs of its published results are not stored: nothing to "
-        "compare with. Like them, rows sum to 1 and hold exact zeros.",
-        chosen="non-negative least squares on last hidden layer and log expression, both scaled to the same size; "
-        "features by the reference alone; `default`: all genes of the embedding, types described by pseudobulk",
-    )
     weights = "network"
     recipes = {
         "default": Recipe(**vars(ucdbase.UCDBase.recipes["default"]), quantile=0.0),

@@ -16,7 +16,7 @@ import numpy as np
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod, ssgsea
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Info
+
 from unmix.errors import NotApplicable
 from unmix.methods import register
 
@@ -51,19 +51,6 @@ class XCell(ScoreMethod):
     """Mean enrichment of a type's sets above the cohort's least, through its curve, less what other types spill."""
 
     name = "xcell"
-    info = Info(
-        title="xCell",
-        family="classical",
-        summary="Enrichment scores of up to 64 types; compares samples of one mixed cohort, needs several samples.",
-        citation="Aran D et al. xCell: digitally portraying the tissue cellular heterogeneity landscape. "
-        "Genome Biology 18, 220 (2017).",
-        doi="10.1186/s13059-017-1349-1",
-        year=2017,
-        licence="GPL-3",
-        original="The raw enrichment equals gseapy 1.3.1's ES (rank, weight 0.25) to 1e-9 where no genes are equal; "
-        "the R package was not run.",
-        chosen="equal genes share their mean rank; without xCell's files 30 markers per type of the reference, raw.",
-    )
     transductive = True
     recipes = {"default": Recipe()}
 
