@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import anndata as ad
-    from scipy.sparse import csr_matrix
 
     from unmix.simulate.recipe import Simulation
-
+from unmix.simulate.sums import sum_cells
 
 #: Pseudobulk whose draws are held in memory at once.
 CHUNK = 256
@@ -32,14 +31,25 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Pseudobulk:
-    """Pseudobulk: linear expression (samples x genes, float32) and both truths (samples x types)."""
+    """Samples of known composition.
+
+    Attributes
+    ----------
+    expression
+        Samples x genes, linear, float32.
+    cell_fractions, mrna_fractions
+        Samples x types: shares of the cells, and of the mRNA of all genes.
+    depth
+        Samples: what the expression of all genes sums to, before a platform changes them.
+    """
 
     expression: np.ndarray
     cell_fractions: np.ndarray
     mrna_fractions: np.ndarray
+    depth: np.ndarray
 
     def truth(self, target: str) -> np.ndarray:
-        """Return the truth of a kind: ``cell`` or ``mrna``."""
+        """Return the fractions of ``cell`` or of ``mrna``."""
         return self.mrna_fractions if target == "mrna" else self.cell_fractions
 
 
@@ -109,7 +119,7 @@ class Simulator:
         layers = layers.reshape(number, types, -1)
         sums, drawn = layers.sum(1), np.bincount(place, minlength=number * types).reshape(number, types)
         mrna = np.bincount(place // types, weights * self.cells.total_counts[rows], number)
-        layers *= (self._measure(sums.copy(), drawn.sum(1), mrna, rng) / np.maximum(sums, 1e-12))[:, None]
+        layers *= (self._measure(sums.copy(), drawn.sum(1), mrna, rng)[0] / np.maximum(sums, 1e-12))[:, None]
         return layers, drawn
 
     def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -145,9 +155,9 @@ class Simulator:
         drawn = np.bincount(owner * types + type_of, minlength=number * types).reshape(number, types)
         mrna = np.bincount(owner * types + type_of, weights * self.cells.total_counts[rows], number * types)
         mrna = mrna.reshape(number, types)
-        expression = self._measure(expression, drawn.sum(1), mrna.sum(1), rng)
+        measured, depth = self._measure(expression, drawn.sum(1), mrna.sum(1), rng)
         cell = drawn if recipe.label == "realised" else fractions
-        return expression, _share(cell, self.known), _share(mrna, self.known)
+        return measured, _share(cell, self.known), _share(mrna, self.known), depth
 
     def _sample_of_profiles(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Add one random profile of each type, weighted by its fraction."""
@@ -158,8 +168,8 @@ class Simulator:
         rows, weights = profiles[owner, type_of], fractions[owner, type_of] * self.size[type_of]
         expression = sum_cells(self.cells.counts, rows, weights, owner, len(fractions))
         mrna = fractions * self.size * self.cells.total_counts[profiles]
-        expression = self._measure(expression, np.ones(len(fractions)), mrna.sum(1), rng)
-        return expression, _share(fractions, self.known), _share(mrna, self.known)
+        measured, depth = self._measure(expression, np.ones(len(fractions)), mrna.sum(1), rng)
+        return measured, _share(fractions, self.known), _share(mrna, self.known), depth
 
     def _cells_per_sample(self, number: int, rng: np.random.Generator) -> np.ndarray:
         recipe = self.recipe
@@ -220,49 +230,29 @@ class Simulator:
 
     def _measure(
         self, expression: np.ndarray, cells: np.ndarray, mrna: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Apply what a sequencing platform does to the sum of so many cells, which has so much mRNA over all genes."""
-        recipe = self.recipe
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Apply what a sequencing platform does to the sum of so many cells, which has so much mRNA over all genes.
+
+        Returns
+        -------
+        The measured expression, and what that of all genes sums to.
+        """
+        recipe, depth = self.recipe, mrna
         # Rounded, because sums of all genes in single precision are the whole
         seen = np.round(expression.sum(1) / np.maximum(mrna, 1e-12), 6)
         if recipe.aggregate == "mean":
             expression /= cells[:, None]
+            depth = mrna / cells
         if recipe.platform:
             noise = rng.standard_normal(expression.shape, dtype=np.float32)
             expression *= np.exp(np.float32(recipe.platform) * noise)
         if recipe.library:
+            depth = np.full(len(mrna), recipe.library)
             scale = recipe.library * seen / np.maximum(expression.sum(1), 1e-12)
-            rate = expression * scale.astype(np.float32)[:, None]
-            expression = rng.poisson(rate).astype(np.float32)
+            expression = rng.poisson(expression * scale.astype(np.float32)[:, None]).astype(np.float32)
         if recipe.dropout:
             expression *= rng.random(expression.shape, dtype=np.float32) >= recipe.dropout
-        return expression
-
-
-def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: np.ndarray, number: int) -> np.ndarray:
-    """Sum cells into pseudobulk.
-
-    Parameters
-    ----------
-    counts
-        CSR, cells x genes, float32.
-    rows, weights, owner
-        Drawn cells, the weight of each, and the pseudobulk sample it belongs to (sorted).
-    number
-        Number of pseudobulk.
-
-    Returns
-    -------
-    samples x genes, float32.
-    """
-    from unmix.simulate._kernels import sum_rows
-
-    bounds = np.searchsorted(owner, np.arange(number + 1))
-    out = np.zeros((number, counts.shape[1]), dtype=np.float32)
-    # Reading the cells is what takes time: half the bytes of an index save a quarter of it
-    indices = counts.indices.astype(np.uint16) if counts.shape[1] <= 2**16 else counts.indices
-    sum_rows(counts.data, indices, counts.indptr, rows, weights.astype(np.float32), bounds, out)
-    return out
+        return expression, depth
 
 
 def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:

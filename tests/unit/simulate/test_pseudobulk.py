@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from unmix.errors import NotApplicable, UsageError
 from unmix.reference import Reference
 from unmix.simulate.compositions import COMPOSITIONS
-from unmix.simulate.pseudobulk import Simulator, pseudobulk, sum_cells
+from unmix.simulate.pseudobulk import Simulator, pseudobulk
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.scenarios import SCENARIOS, scenario
+from unmix.simulate.sums import sum_cells
 from unmix.simulate.toy import toy
 
 
