@@ -1,9 +1,9 @@
-"""ABIS: robust regression on a signature scaled by the mRNA of each type's cells (Monaco et al. 2019).
+"""ABIS: Huber regression on a signature scaled by the mRNA of each type's cells (Monaco et al. 2019).
 
-Written from the paper and the description of the code; the iteration is that of R's MASS::rlm. The published signatures
-of blood (GPL-2) are not contained: `--weights SIGNATURE`. Without one the signature is that of the reference's markers,
-scaled by the mean total count of a cell. The original's percentages need not sum to 100 and may be negative; here, as
-for every method that estimates fractions, negative ones become 0 and the rest sum to 1.
+    sample ~ signature x fractions, with iteratively reweighted least squares as in R's MASS::rlm
+
+Without a published signature (`--signature`), the signature is that of the reference's markers times the mean total
+count of a cell. Negative coefficients become 0, and the rest sum to 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
-
 from unmix.methods import register
 
 if TYPE_CHECKING:

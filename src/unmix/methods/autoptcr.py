@@ -1,25 +1,13 @@
 """Autoptcr: a one-dimensional convolutional network over the genes (Liu et al. 2022).
 
-Four convolutions of 32, 16, 8 and 4 filters, each with maximum pooling, then a hidden dense layer and the softmax;
-squared error. Re-implemented from the published description: the authors emptied their repository, and what its
-history holds is a copy of Scaden's functions without the network.
-
-A convolution looks at neighbours, and genes have none by nature; the original takes them in the arbitrary order of a
-Python set, which changes from run to run. Here the order is declared and frozen in the model: `prep.order=name` or
-`correlation` (genes that vary together stand together). The order of the genome is not offered, because a prepared
-reference does not hold the positions of its genes.
-
-`published` takes Adam's rate, steps and batch of the paper, and Scaden's simulation and preprocessing, which the
-history of the repository holds; genes by name. `default` takes markers, pseudocount and platform noise of `scaden`'s
-default, the order by correlation and a higher rate for fewer steps, chosen by held-out cells of a PBMC reference
-(pseudobulk with platform noise 0.5, 300 steps): RMSE .051; at the paper's rate .057, and .065 with genes by name.
+Four convolutions of 32, 16, 8 and 4 filters, each with maximum pooling, then a hidden dense layer and a softmax; squared
+error. A convolution sees neighbouring genes, so their order is declared and stored in the model (`prep.order`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
 
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod

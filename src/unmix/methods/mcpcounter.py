@@ -1,8 +1,8 @@
 """MCP-counter: the mean of a population's markers on the log scale (Becht et al. 2016).
 
-Written from the paper; the mean is of log2(counts per million + 1), so that depth does not matter, where the original
-takes whatever scale it is given. The published markers (CC0) come with `--weights`; without them the markers are those
-of the reference's types, as many for each.
+    score = mean over markers of log2(counts per million + 1)
+
+`--gene-sets` takes the published markers; without them the markers are those of the reference's types.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod
-
 from unmix.methods import register
 
 

@@ -1,10 +1,9 @@
-"""MEAD: regression that knows its profiles were measured with error, with standard errors (Xie et al. 2022).
+"""MEAD: regression for profiles that were measured with error, with standard errors (Xie et al. 2022).
 
-Written from the description of the code (1.0.2). Profiles are means over donors; how far a mean of so many donors may
-be off is taken out of the normal equations, as measurement error biases a plain regression towards equal fractions. A
-gene weighs the inverse of its variance between donors, which is shrunk towards what genes have in common (limma's
-moderated variance, where the original uses vashr). Of the covariance between the types of a donor only the diagonal is
-used, and the correlation of genes is not: intervals are the sandwich's (HC3), then calibrated as for every method.
+    (X'WX - sum of w V) f = X'W y
+
+X are mean profiles over donors and V the variance of these means. A gene weighs the inverse of its moderated variance
+between donors. Intervals start from the sandwich estimator (HC3).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""MuSiC: least squares that trusts genes the less the more they differ between donors (Wang et al. 2019).
+"""MuSiC: least squares in which genes that differ between donors weigh less (Wang et al. 2019).
 
-Written from the paper and the description of the code (1.0.0). One thing differs: the original drops a cell type
-that a single donor has, because its variance is unknown; here it gets the mean variance of the other types.
-`default` takes markers and adds the variance between platforms, which MuSiC does not know: on simulated cohorts
-whose platform multiplies every gene by a factor, its error is a third of `published`'s.
+    min sum over genes of (sample - sum of f S theta)^2 / (nu + residual^2 + sum of (f S)^2 Sigma), f >= 0
+
+theta and Sigma are mean and variance over donors of a type's profile, S the mean total count of its cells.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Non-negative matrix factorisation of the bulk itself: the class of reference-free methods (UNDO, CDSeq, TOAST).
 
-The cohort is written as (samples x components) x (components x genes). Components have no names: `published` starts
-from chance, improves its genes in rounds as TOAST does (Li and Wu 2019), keeps the round that reconstructs best, and
-matches the components one to one to the reference's types by the correlation of their profiles. `default` starts from
-the reference's profiles and lets the cohort move them a little, which is no longer reference-free and much better.
+    cohort (samples x genes) ~ weights (samples x components) x profiles (components x genes)
+
+`published` starts from chance, improves its genes in rounds as TOAST does (Li and Wu 2019), and matches components to
+types by the correlation of their profiles. `default` starts from the reference's profiles.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from unmix.classical.base import Classical, LeastSquares
 from unmix.classical.solvers import nonnegative
-
 from unmix.methods import register
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from unmix.classical.base import Classical, LeastSquares
-
 from unmix.methods import register
 
 

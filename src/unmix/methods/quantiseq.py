@@ -1,9 +1,9 @@
-"""quanTIseq: least squares that leaves room for other cells, then divided by the mRNA of a cell (Finotello 2019).
+"""quanTIseq: least squares with room for other cells, then division by the mRNA of a cell (Finotello et al. 2019).
 
-Written from the paper and the description of quantiseqr 1.11. The signature TIL10, its mRNA contents and the lists of
-genes to leave out (GPL-3/BSD) are not contained: `--weights` for each; a plain list of genes is left out. Without them
-signature and contents are those of the reference. `other=true` (`published`) adds the column Other: the share of cells
-that no type of the signature explains; else the known types sum to 1.
+    min ||signature f - sample||^2, f >= 0, sum(f) <= 1
+
+`--signature` takes TIL10, its mRNA contents and a list of genes to exclude. `other=true` (`published`) adds the column
+Other: the share of cells that no type of the signature explains.
 """
 
 from __future__ import annotations

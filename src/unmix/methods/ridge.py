@@ -8,7 +8,6 @@ import numpy as np
 
 from unmix.classical.base import Classical, LeastSquares
 from unmix.classical.solvers import nonnegative
-
 from unmix.methods import register
 
 

@@ -1,9 +1,7 @@
 """RNA-Sieve: likelihood of a bulk as a sum of sampled cells (Erdmann-Pham et al. 2021).
 
-Written from the paper and the description of the code; the Python package does not run today. A bulk of n cells has,
-gene by gene, mean n (profile f) and the variance of drawing n cells from the types; the profiles are themselves means
-over the reference's cells. Fractions f, true profiles and n are improved in turn. One sample at a time the step of the
-profiles is a closed form (a Kalman update) where the original solves a quadratic program per gene over all bulks.
+A bulk of n cells has, gene by gene, the mean n (profile f) and the variance of drawing n cells from the types. The
+profiles are themselves means over the reference's cells. Fractions f, true profiles and n are improved in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
-
 from unmix.methods import register
 
 if TYPE_CHECKING:

@@ -1,9 +1,7 @@
 """SCDC: MuSiC's regression on profiles whose noisy genes are scaled down within every donor (Dong et al. 2021).
 
-Written from the paper and the description of the code. Several references: a model of each, and `unmix_predict.py
-MODEL BULK --also MODEL` (unmix.ensemble).
-The code scales the profiles but not the sample; `default` scales both, takes markers and adds the variance between
-platforms as our MuSiC does.
+The code scales the profiles but not the sample; `default` scales both. For several references train a model of each and
+predict with `unmix_predict.py MODEL BULK --also MODEL`.
 """
 
 from __future__ import annotations

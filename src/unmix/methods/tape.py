@@ -1,24 +1,8 @@
-"""TAPE: an autoencoder whose middle is the fractions and whose decoder is a signature (Chen et al. 2022).
+"""TAPE: an autoencoder whose latent space is the fractions and whose decoder is a signature (Chen et al. 2022).
 
-`published` keeps the settings of the code (scTAPE 1.1.2) without the adaptive stage; `published_adaptive` has it for
-all samples of a file at once, which makes their results depend on each other. `adaptive=high_resolution` adapts a copy
-of the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
-original drops the same units in all 1,800 steps. The encoder sees inputs minus their means, which its first biases
-could as well hold, so that a dropped gene counts as usual and not as silent: 1,900 steps at ten times the code's rate
-end with an RMSE on held-out pseudobulk of .063, the code's 5,120 without this with .108 (on pseudobulk of other laboratories'
-cells the two are alike: RMSE .225 and .215, r .77 and .75, mean of three pairs; `train.centered=false`, 1,700 steps at
-3e-4, is the other). The lowest 2 % of genes by variance, which the original leaves out, stay: they are hardly
-expressed.
+    loss = |fractions - truth| + weight x |decoder(fractions) - input|
 
-`default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
-of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on pseudobulk of held-out donors
-of a small PBMC reference: .056; .060 with the weight of the code, .056 without rebuilding, .073 with dropout.
-
-Expression: on held-out donors of the toy data the signature adapted as in the code is further from the truth than the
-reference's mean profile (RMSE in log2 1.6 and .70, where adapting is one round of 60 steps), because the decoder learns
-a poor profile and absolute errors give all that a sample has too much to its most frequent type. `default` therefore
-starts from the reference's profiles and attributes the rest to the types by their share of each gene
-(:func:`unmix.deep.profiles.attributed`: .62).
+`adaptive=overall` adapts the trained network to all samples at once, `high_resolution` a copy of it to each sample.
 """
 
 from __future__ import annotations
@@ -28,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-
 
 from unmix.deep.preprocessing import Transform
 from unmix.deep.profiles import attributed

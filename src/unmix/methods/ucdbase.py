@@ -1,17 +1,9 @@
-"""UCDBase: one wide network over all cell types of an atlas, its answers added up along the Cell Ontology.
+"""UCDBase: one wide network over all cell types of an atlas, with fractions added up along the Cell Ontology.
 
-Written from the paper and the open parts of the code (Charytonowicz et al. 2023): pseudobulk of 1 to 32 types with integer
-weights, log(x + 1) of 10,000 counts, every sample scaled (z cut off at 10, then to 0..1), four hidden layers, softmax,
-and belief propagation: every term of the ontology has its own fraction and those of the terms below it. The authors'
-weights and their network were never published; here you train it on your own atlas or union of references.
-
-With `--ontology cl.obo` (the Cell Ontology, or any OBO file) predict also writes hierarchy.tsv. A type finds its term
-by identifier, name or exact synonym; for others say `--set 'nodes.CD4T=CL:0000624'`. With `--set
-'splits.Tumour=cancer'` types whose names begin with Tumour form a split of their own, and predict writes splits.tsv.
-
-`published` keeps what the code tells. `default` keeps pseudobulk of a few types with integer weights, four layers and loss,
-and takes the preprocessing that was measured for Scaden (60 markers a type, pseudocount, z per sample), noise of a
-platform, cells drawn with replacement, narrower layers and 800 steps.
+Pseudobulk of 1 to 32 types with integer weights, four hidden layers, softmax, and belief propagation: every term of the
+ontology has its own fraction and those of the terms below it (Charytonowicz et al. 2023). `--ontology cl.obo` writes
+hierarchy.tsv; `--set 'nodes.CD4T=CL:0000624'` names a type's term; `--set 'splits.Tumour=cancer'` splits types whose names
+begin with Tumour.
 """
 
 from __future__ import annotations
@@ -19,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmix.contract.method import Fit, Task
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -27,6 +18,7 @@ from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
+    from unmix.contract.method import Fit, Task
     import numpy as np
 
     from unmix.contract.model import Model

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
-
 from unmix.methods import register
 
 if TYPE_CHECKING:

@@ -1,9 +1,7 @@
-"""xCell: enrichment of many gene sets per type, made linear and freed of spillover (Aran et al. 2017).
+"""xCell: enrichment of many gene sets per type, made linear and corrected for spillover (Aran et al. 2017).
 
-Written from the paper and the description of the code (1.1.0). Its 489 sets, the list of the 10,808 genes that are
-ranked, the curves and the spillover (GPL-3) are not contained: `--weights` for each. A set is named `TYPE%SOURCE%n`:
-what stands before `%` is the type. Without curves or spillover that step is left out; without sets those of the
-reference's markers are scored.
+`--gene-sets` takes the 489 sets (`TYPE%SOURCE%n`), the list of ranked genes, the curves and the spillover. A step
+without its table is skipped; without sets, markers of the reference are scored.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import numpy as np
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod, ssgsea
 from unmix.classical.solvers import nonnegative
-
 from unmix.errors import NotApplicable
 from unmix.methods import register
 
