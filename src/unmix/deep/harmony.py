@@ -15,11 +15,13 @@ mapped are pseudobulk (our choice); logarithm and order of genes are those of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from unmix.errors import NotApplicable
+from unmix.settings import MOST, Count, NonNegative, Settings
 
 if TYPE_CHECKING:
     from unmix.deep.preprocessing import Transform
@@ -32,16 +34,17 @@ CLIP = 10.0
 PER_CLUSTER = 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class Harmony:
+class Harmony(Settings):
     """Settings of Harmony, as in HASCAD's HS_main.R."""
 
-    components: int = 100
-    theta: float = 3.0
+    components: Count = 100
+    """Principal components in which donors are aligned, at most."""
+    theta: NonNegative = 3.0
     """Penalty for clusters in which donors are not mixed."""
-    clusters: int = 100
-    """At most; never more than one for 30 pseudobulk."""
-    iterations: int = 20
+    clusters: Annotated[int, Field(ge=2, le=MOST)] = 100
+    """Clusters of pseudobulk, at most; never more than one for 30 pseudobulk."""
+    iterations: Count = 20
+    """Rounds of clustering and correction, at most."""
 
 
 @dataclass(frozen=True)

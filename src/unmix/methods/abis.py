@@ -8,7 +8,6 @@ for every method that estimates fractions, negative ones become 0 and the rest s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,20 +15,20 @@ import numpy as np
 from unmix.classical.base import Classical, SignatureMethod
 from unmix.contract.method import Info
 from unmix.methods import register
+from unmix.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of ABIS."""
 
-    k: float = 1.345
+    k: Positive = 1.345
     """Huber (MASS): residuals beyond so many deviations weigh less."""
-    iterations: int = 100
+    iterations: Count = 100
     """Code: most rounds."""
-    change: float = 1e-4
+    change: NonNegative = 1e-4
     """MASS: relative change of the residuals at which to stop."""
 
 

@@ -17,29 +17,30 @@ default, the order by correlation and a higher rate for fewer steps, chosen by h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from unmix.contract.method import Info
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import Count
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of Autoptcr."""
 
-    filters: tuple[int, ...] = (32, 16, 8, 4)
+    filters: Annotated[tuple[Count, ...], Field(min_length=1)] = (32, 16, 8, 4)
     """Paper, Algorithm 1: four convolutions, each with half the filters of the one before."""
-    kernel: int = 3
-    """Our choice; the paper does not say."""
-    pool: int = 2
-    """Our choice; the paper does not say."""
+    kernel: Count = 3
+    """Genes that a filter sees (our choice; the paper does not say)."""
+    pool: Count = 2
+    """Neighbours of which pooling keeps the largest (our choice; the paper does not say)."""
 
 
 @register
@@ -65,10 +66,10 @@ class Autoptcr(DeepMethod):
     )
     recipes = {
         "default": Recipe(
-            prep=replace(PREP, order="correlation"),
+            prep=PREP.changed(order="correlation"),
             simulation=SIMULATION,
             nets=(Net(hidden=(128,)),),
-            train=replace(TRAIN, lr=3e-3),
+            train=TRAIN.changed(lr=3e-3),
         ),
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, order="name", depth=0, sample="minmax"),

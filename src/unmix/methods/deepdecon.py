@@ -20,16 +20,18 @@ platform noise; of the network of the whole range alone .016 and .043, .029 and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from unmix.contract.method import Info, Needs
-from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import CountOrZero, NonNegative
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -47,20 +49,21 @@ INDEX = {pair: number for number, pair in enumerate(RANGES)}
 MEASURED = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of DeepDecon."""
 
-    penalty: float = 1e-3
+    penalty: NonNegative = 1e-3
     """Of the squared weights of the hidden layers (code: L2 of 1e-3)."""
-    percentile: float = 5.0
+    percentile: Annotated[float, Field(ge=0, lt=50)] = 5.0
     """Of a network's errors below and above, which say where the share may lie (code: alpha = 10)."""
-    ranges: int = len(RANGES)
+    ranges: Annotated[int, Field(ge=1, le=len(RANGES))] = len(RANGES)
     """Networks of so many ranges (1: that of the whole range alone)."""
-    whole: int = 0
+    whole: CountOrZero = 0
     """Steps in which the network of the whole range learns alone, before all others start from it."""
     floor: bool = False
     """Whether the upper end is cut down to a tenth, too (code); the range is then too low by half a tenth."""
+
+    rules = (ONE_NET,)
 
 
 def interval(estimate: float, low: float, high: float, floor: bool) -> tuple[int, int]:
@@ -177,7 +180,7 @@ class DeepDecon(DeepMethod):
 
         recipe = session.recipe
         if recipe.whole:
-            alone = replace(recipe, ranges=1, whole=0, train=replace(recipe.train, steps=recipe.whole))
+            alone = recipe.changed(ranges=1, whole=0, train=recipe.train.changed(steps=recipe.whole))
             task = replace(session.task, checkpoint=None)  # seconds: a resumed training repeats them, draw by draw
             generator = torch.Generator().manual_seed(net.generator.initial_seed())
             one = self.build(alone, session.transform, net.outputs, generator, session.device)

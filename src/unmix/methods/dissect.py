@@ -17,16 +17,18 @@ recipe asks (`expression`: steps). In `default` it adds to the reference's profi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from unmix.contract.method import Info, Needs
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import PREP, SIMULATION, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, LearningRate, NonNegative, Rule, Share
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -39,29 +41,43 @@ if TYPE_CHECKING:
 NETS = (Net(hidden=(512, 256, 128, 64), activation="relu6"),) * 5  # code: members differ in their seed only
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of DISSECT."""
 
-    consistency: tuple[float, ...] = (0.0, 15.0, 10.0)
-    until: tuple[float, ...] = (0.4, 0.8)
+    consistency: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0, 15.0, 10.0)
     """Code: weight of the consistency before 2000 of 5000 steps, before 4000, and after."""
-    low: float = 0.1
-    high: float = 0.9
-    """Code: range of the real sample's share of a mixture, the same for a whole batch."""
+    until: tuple[Share, ...] = (0.4, 0.8)
+    """Code: shares of the steps at which the weight of the consistency changes."""
+    low: Share = 0.1
+    """Code: least share of the real sample in a mixture, which is the same for a whole batch."""
+    high: Share = 0.9
+    """Code: largest share of the real sample in a mixture."""
     real: Literal["all", "first"] = "all"
     """Samples of the bulk that take part (code as shipped: the first one only; its help: all)."""
-    expression: int = 0
+    expression: CountOrZero = 0
     """Steps of the expression network, at most a quarter of those for fractions; 0 trains none, and the reference's
     profiles fitted to the sample stand for it."""
-    hidden: tuple[int, ...] = (200, 200)
-    latent: int = 128
-    expression_lr: float = 1e-3
-    expression_batch: int = 128
-    divergence: float = 0.01
-    """Code: of the expression network; the weight of its latent's divergence from a normal."""
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (200, 200)
+    """Code: widths of the hidden layers of the expression network."""
+    latent: Count = 128
+    """Code: width of the latent layer of the expression network."""
+    expression_lr: LearningRate = 1e-3
+    """Code: learning rate of the expression network."""
+    expression_batch: Count = 128
+    """Code: samples of a batch of the expression network."""
+    divergence: NonNegative = 0.01
+    """Code: weight of the divergence of the expression network's latent from a normal distribution."""
     start: Literal["zero", "attributed"] = "zero"
     """What the expression network adds to: nothing (code), or the reference's profiles fitted to the sample."""
+
+    rules = (
+        Rule(("low", "high"), lambda s: s.low <= s.high, "low at most high"),
+        Rule(
+            ("consistency", "until"),
+            lambda s: len(s.consistency) == len(s.until) + 1 and list(s.until) == sorted(s.until),
+            "ascending ends in until, and one weight more in consistency",
+        ),
+    )
 
 
 @register

@@ -19,7 +19,6 @@ names alike, and the trust flag. Give bulk on the authors' scale: linear values 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,12 +40,13 @@ NAMES = "bnaive mono14 cd4mem cd4naive cd8eff cd8naive cd8mem bmem adc mono16 nk
 OFFICIAL_TYPES = tuple(NAMES.split())
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of HASCAD."""
 
     correction: Literal["none", "harmony"] = "none"
-    harmony: Harmony = field(default_factory=Harmony)
+    """Whether Harmony aligns the donors before the network."""
+    harmony: Harmony = Harmony()
+    """Settings of Harmony."""
 
 
 @register
@@ -137,8 +137,8 @@ def official(task: Task) -> Fit:
     names = gene_names(tables[0], networks[0][0][0].shape[1])
     published = Hascad.recipes["published"]
     nets = tuple(Net(hidden=tuple(len(bias) for _, bias in network[:-1])) for network in networks)
-    prep = replace(published.prep, depth=0)  # the authors' values as they are
-    recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
+    prep = published.prep.changed(depth=0.0)  # the authors' values as they are
+    recipe = task.recipe.changed(prep=prep, nets=nets, correction="none")
     arrays = ensemble(networks)
     place = {gene: i for i, gene in enumerate(task.train.genes)}
     drawn = Simulator(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression

@@ -16,8 +16,9 @@ platform, cells drawn with replacement, narrower layers and 800 steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from unmix.contract.method import Fit, Info, Task
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
@@ -33,13 +34,12 @@ if TYPE_CHECKING:
     from unmix.io.ontology import Levels, Ontology
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of UCDBase."""
 
-    nodes: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, str] = Field(default_factory=dict)
     """Cell types whose term of the ontology is called otherwise, and its name or identifier."""
-    splits: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = Field(default_factory=dict)
     """Beginnings of the names of cell types, and the split they are of (code: cancer, lines); others are primary."""
 
 
