@@ -61,7 +61,7 @@ class Recipe(Deep):
 
     rules = (
         Rule(
-            ("cells", "train"),
+            ("cells", "train.batch"),
             lambda s: round(s.cells * s.train.batch) < s.train.batch,
             "cells so low that a batch has pseudobulk too",
         ),
