@@ -64,7 +64,7 @@ def in_words(rule: dict[str, Any], value: Any = None) -> str:
     if kind == "object" and "properties" in rule:
         return "{" + ", ".join(rule["properties"]) + "}"
     if kind == "object":
-        return f"names with {in_words(rule['additionalProperties'], value)}"
+        return f"for each name {in_words(rule['additionalProperties'], value)}"
     if kind == "boolean":
         return "true or false"
     return "a regular expression" if rule.get("format") == "regex" else "text"
@@ -77,6 +77,8 @@ def _range(rule: dict[str, Any], value: Any) -> str:
         high = None
     if low is not None and high is not None:
         return f"from {low:g} to {high:.10g}"
+    if low is not None and below is not None:
+        return f"from {low:g} to below {below:g}"
     lower = f"above {above:g}" if low is None else f"of {low:g} or more"
     upper = f"at most {high:.10g}" if high is not None else f"below {below:g}" if below is not None else ""
     return " and ".join(filter(None, [lower, upper]))
@@ -92,6 +94,7 @@ def _plain(part: Any, shared: dict[str, Any]) -> Any:
         part = shared[part["$ref"].rsplit("/", 1)[-1]] | {k: v for k, v in part.items() if k != "$ref"}
     dropped = {"$defs", "additionalProperties"} if part.get("additionalProperties") is False else {"$defs"}
     dropped |= {"title"} if isinstance(part.get("title"), str) else set()
+    dropped |= {"default"} if "properties" in part else set()  # that of a group stands with its settings
     return {
         key: value if key == "default" else _plain(value, shared) for key, value in part.items() if key not in dropped
     }
