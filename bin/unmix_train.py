@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Train a method on a single-cell reference and write the model."""
 
-import json
 from pathlib import Path
 
 import click
@@ -58,6 +57,7 @@ def main(
 ):
     with cli.run("train", cli.record_beside(out), **options) as run:
         from unmix import engine
+        from unmix import settings as settings_of
         from unmix.errors import UsageError
         from unmix.io import check, tables
         from unmix.reference.prepare import read_reference
@@ -85,7 +85,7 @@ def main(
         if calibration_bulk is not None:
             samples = check.read_bulk(calibration_bulk, "auto", genes)
             calibration = samples, tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
-        recipe = json.loads(Path(recipe).read_text("utf-8")) if recipe.endswith(".json") else recipe
+        recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
         model = engine.train(
             method,
             cells,

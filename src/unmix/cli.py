@@ -41,7 +41,9 @@ left_out = click.option(
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every step has."""
     options = [
-        click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."
+        ),
         click.option(
             "--device",
             type=click.Choice(["auto", "cpu", "cuda"]),

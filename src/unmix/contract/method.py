@@ -110,11 +110,11 @@ class Fit:
     """What a fit returns: the genes it uses and its arrays.
 
     `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
-    `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
-    the columns of the estimates are where these are not the types of the reference; types that the reference lacks
+    `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names
+    what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
-    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out; where a
-    method has them, its intervals follow these and not pseudobulk of held-out cells.
+    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out;
+    where a method has them, its intervals follow these and not pseudobulk of held-out cells.
     """
 
     genes: np.ndarray

@@ -60,12 +60,9 @@ def resolve(
     else:
         chosen = fromdict(type(method.recipes["default"]), recipe)
     if quick and isinstance(getattr(chosen, "train", None), Train):
-        train = dataclasses.replace(
-            chosen.train, steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS
-        )
+        train = chosen.train.changed(steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS)
         samples = min(chosen.simulation.samples, QUICK_SAMPLES)
-        simulation = dataclasses.replace(chosen.simulation, samples=samples)
-        chosen = dataclasses.replace(chosen, train=train, simulation=simulation)
+        chosen = chosen.changed(train=train, simulation=chosen.simulation.changed(samples=samples))
     return override(chosen, settings)
 
 

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, NonNegative
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 GENES = Genes(rule="differential", least=50, per_type=200, q=0.01, fold=0.5, exclude="MIR")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of DWLS."""
 
     solver: Literal["dwls", "ols", "svr"] = "dwls"
-    change: float = 1e-4
+    """Dampened weighted least squares, or one of the two other solvers of the package."""
+    change: NonNegative = 1e-4
     """Sum of absolute changes of the weights below which to stop, where sample and signature have the same mean.
     Code: 0.01, which leaves fractions up to 0.005 short of the end."""
-    iterations: int = 1000
-    """Code."""
-    keep: int = 4
+    iterations: Count = 1000
+    """Code: most rounds."""
+    keep: CountOrZero = 4
     """Code: a new solution is averaged with so many copies of the last one."""
-    subsets: int = 100
+    subsets: Count = 100
     """Code: random halves of the genes by which the dampening is chosen."""
 
 

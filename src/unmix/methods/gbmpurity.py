@@ -143,7 +143,7 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
 def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
     """Put the authors' tensors into the places of ours."""
     hidden = tuple(len(tensors[f"{layer}.bias"]) for layer in ("fc1", "fc2"))
-    nets = (replace(NETS[0], hidden=hidden),)
+    nets = (NETS[0].changed(hidden=hidden),)
     genes = len(lengths)
     arrays = {
         **ensemble([[(tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in ("fc1", "fc2", "out")]]),
@@ -152,4 +152,4 @@ def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
         "prep.share": np.full(genes, 1 / genes, np.float32),
         "lengths": np.array(list(lengths.values())),
     }
-    return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=replace(PUBLISHED, nets=nets))
+    return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=PUBLISHED.changed(nets=nets))
