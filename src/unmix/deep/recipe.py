@@ -37,7 +37,7 @@ class Prep(Settings):
     gene: Literal["none", "z"] = "none"
     """Scaling of each gene with mean and deviation of the training pseudobulk, frozen in the model."""
     missing: Literal["neutral", "zero"] = "neutral"
-    """Genes that a bulk lacks get their mean over the training pseudobulk, or count as not expressed (UCD, GBMPurity)."""
+    """Genes that a bulk lacks get their mean over the training pseudobulk, or 0 as not expressed (UCD, GBMPurity)."""
 
     rules = (
         Rule(
@@ -95,16 +95,19 @@ class Train(Settings):
     weight_decay: Share = 0.0
     """Share of the weights added to their gradient (L2 penalty)."""
     centered: bool = False
-    """The network sees inputs minus their means over training pseudobulk, which the biases of its first layer could as well
-    hold: the same functions, found in fewer steps where inputs are far from zero (minmax)."""
+    """The network sees inputs minus their means over training pseudobulk, which the biases of its first layer could as
+    well hold: the same functions, found in fewer steps where inputs are far from zero (minmax)."""
     validate_every: Count = 250
     """Steps between validations; the last step is always validated."""
     patience: CountOrZero = 0
     """Validations without improvement before stopping; 0 trains all steps and keeps the last weights."""
 
 
-#: The rule of methods that have one network.
+#: The rules of methods that have one network, or that make every batch anew.
 ONE_NET = Rule(("nets",), lambda s: len(s.nets) == 1, "one network: this method trains no ensemble")
+NEW_BATCHES = Rule(
+    ("simulation.samples",), lambda s: s.simulation.samples == 0, "0: this method makes every training batch anew"
+)
 
 
 class Deep(Settings):

@@ -32,7 +32,7 @@ class Recipe(Settings):
     start: Literal["reference", "chance"] = "reference"
     """Whether the factorisation starts from the reference's profiles or from random numbers."""
     iterations: CountOrZero = 200
-    """Multiplicative updates for the generalised Kullback-Leibler divergence (Lee and Seung 1999); 0 keeps the start."""
+    """Multiplicative updates for the generalised Kullback-Leibler divergence (Lee and Seung 1999); 0: the start."""
     rounds: CountOrZero = 0
     """TOAST: how often the genes are chosen anew, as those that differ most between the components."""
     informative: Count = 1000
