@@ -57,6 +57,7 @@ def main(
 ):
     with cli.run("train", cli.record_beside(out), **options) as run:
         from unmix import engine
+        from unmix import methods as registry
         from unmix import settings as settings_of
         from unmix.errors import UsageError
         from unmix.io import check, tables
@@ -79,13 +80,14 @@ def main(
         }
         for name, path in files.items():
             run.input(name, path)
+        recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
+        engine.resolve(registry.get(method), recipe, settings, quick=quick)  # refused before a long file is read
         cells = read_reference(reference)
         genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
         calibration = None
         if calibration_bulk is not None:
             samples = check.read_bulk(calibration_bulk, "auto", genes)
             calibration = samples, tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
-        recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
         model = engine.train(
             method,
             cells,

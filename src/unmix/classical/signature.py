@@ -20,8 +20,8 @@ class Genes(Settings):
     """Recipe of the choice of genes."""
 
     rule: Literal["markers", "differential", "variance", "expressed", "all"] = "markers"
-    """``markers``: highest in one type (:mod:`unmix.reference.markers`); ``differential``: the signature builder of
-    CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale);
+    """``markers``: highest in one type (:func:`unmix.reference.markers.markers`); ``differential``: the signature
+    builder of CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale);
     ``expressed``: all that the reference expresses; ``all``: every gene, for methods that scale a sample by it."""
     per_type: Count = 100
     """Genes taken per type; for ``differential`` the most that may be taken."""

@@ -102,8 +102,11 @@ class Train(Settings):
     """Validations without improvement before stopping; 0 trains all steps and keeps the last weights."""
 
 
-#: The rule of methods that have one network.
+#: The rules of methods that have one network, or that make every batch anew.
 ONE_NET = Rule(("nets",), lambda s: len(s.nets) == 1, "one network: this method trains no ensemble")
+NEW_BATCHES = Rule(
+    ("simulation.samples",), lambda s: s.simulation.samples == 0, "0: this method makes every training batch anew"
+)
 
 
 class Expression(Settings):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unmix.contract.method import Needs
-from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import NEW_BATCHES, PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod, Session
 from unmix.methods import register
 from unmix.settings import ShareBelowOne
@@ -24,6 +24,8 @@ class Recipe(Deep):
 
     masked: ShareBelowOne = 0.5
     """Of every batch, a random share of genes from 0 to this is missing (our choice)."""
+
+    rules = (NEW_BATCHES,)
 
 
 NET = Net(hidden=(512,), dropout=(0.2,))  # paper: one hidden layer; width and dropout are our choice

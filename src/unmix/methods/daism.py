@@ -17,7 +17,7 @@ from unmix.contract.method import Fit, Needs, Task
 from unmix.contract.model import Model
 from unmix.deep import blending
 from unmix.deep.preprocessing import Transform
-from unmix.deep.recipe import PREP, Deep, Net, Prep, Train
+from unmix.deep.recipe import NEW_BATCHES, PREP, Deep, Net, Prep, Train
 from unmix.deep.trainer import PROBE, DeepMethod, Session
 from unmix.errors import UsageError
 from unmix.io.fractions import normalised
@@ -45,7 +45,7 @@ class Recipe(Deep):
     head: Literal["linear", "softmax"] = "linear"
     """Outputs are cut off at 0, or sum to 1 (the code's -sum2one)."""
 
-    rules = (Rule(("blend",), lambda s: s.blend[0] <= s.blend[1], "the lower end first"),)
+    rules = (NEW_BATCHES, Rule(("blend",), lambda s: s.blend[0] <= s.blend[1], "the lower end first"))
 
 
 PUBLISHED = Recipe(

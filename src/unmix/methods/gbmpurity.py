@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.contract.method import Fit, Needs, Task
-from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.io.pretrained import READABLE, ensemble, read_weights
@@ -31,8 +31,15 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.deep.trainer import Session
 
+
+class Recipe(Deep):
+    """Recipe of GBMPurity."""
+
+    rules = (ONE_NET,)
+
+
 NETS = (Net(hidden=(32, 16), input_dropout=0.4),)  # original code: MLP2h
-PUBLISHED = Deep(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
+PUBLISHED = Recipe(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
     prep=Prep(genes="all", depth=1e4, missing="zero"),
     simulation=Simulation(composition="range", donors="same", cells=200, cells_max=4000),
     nets=NETS,
@@ -49,7 +56,7 @@ class GBMPurity(DeepMethod):
     needs = Needs(malignant=True, donors=2)
     weights = "network"
     recipes = {
-        "default": Deep(
+        "default": Recipe(
             prep=Prep(genes="markers", per_type=60, depth=1e4, pseudocount=5, sample="z"),
             simulation=Simulation(
                 composition="range", donors="same", cells=200, cells_max=1000, platform=0.5, subtypes="dirichlet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -30,6 +31,7 @@ def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
     return found
 
 
+@cache
 def schema(kind: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON schema of a recipe: types, ranges, defaults and descriptions, without titles or references."""
     made = kind.model_json_schema()
