@@ -211,15 +211,15 @@ def marks(lines: list[str], separator: str, path: Path) -> Marks:
     DataError
         Both readings fit, or some numbers need the one and some the other.
     """
-    text = "\n".join(lines) + "\n"
-    comma = _use(text, separator, ",", path) if "," in text else None
-    point = _use(text, separator, ".", path) if "." in text else None
-    if comma and point and comma == point:
-        if comma == "thousands":
-            raise _two_ways(path, "both , and .")
-        raise DataError(f"{path.name} writes decimals with , and with . alike.", "one decimal mark", "write 1.5")
-    thousands = "," if comma == "thousands" else "." if point == "thousands" else None
-    return Marks("," if comma == "decimal" else "." if thousands != "." else ",", thousands)
+    text = "".join(f"{separator}{line.partition(separator)[2]}\n" for line in lines)  # without the names of the rows
+    comma, point = (_use(text, separator, mark, path) if mark in text else None for mark in ",.")
+    if comma == point == "thousands":
+        raise _two_ways(path, ", and .")
+    if comma == "thousands":
+        return Marks(".", ",")
+    if point == "thousands":
+        return Marks(",", ".")
+    return Marks("," if comma and not point else ".")  # beside decimals with a point, commas belong to texts
 
 
 def _use(text: str, separator: str, mark: str, path: Path) -> str | None:
@@ -235,6 +235,8 @@ def _use(text: str, separator: str, mark: str, path: Path) -> str | None:
     both = rf"{grouped}{other}\d+"  # 1,234.5
     plain = rf"-?\d+{m}\d+{exponent}"
     first = re.search(f"{before}(?!{grouped}{after}){plain}{after}", text)
+    if first and mark == ".":
+        return "decimal"
     certain = re.search(f"{before}(?:-?[1-9]\\d{{0,2}}(?:{m}\\d{{3}}){{2,}}|{both}){after}", text)
     if first and certain:
         raise DataError(
