@@ -104,7 +104,7 @@ def read(values: np.ndarray, base: str) -> Reading:
         return Reading(base, plus, 0.0, "", "", sums, False)
     if base != "none" and _wholeness(linear) > 0.9:
         return Reading(base, plus, SURE, "counts", "undone, they are whole numbers", sums, True)
-    if plus == 1.0 and _bottomless(used) and _off(level + linear.shape[1]) < 1e-4 < _off(level):
+    if np.ndim(plus) == 0 and plus == 1 and _bottomless(used) and _off(level + linear.shape[1]) < 1e-4 < _off(level):
         plus, linear = 0.0, linear + 1.0
     evidence, what = _equality(used, step, plus, linear, base)
     why = "the sums of samples agree as under no other base" if base != "none" else "the sums of samples agree"
