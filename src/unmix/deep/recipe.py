@@ -104,6 +104,7 @@ class Train(Settings):
 
 #: The rules of methods that have one network, or that make every batch anew.
 ONE_NET = Rule(("nets",), lambda s: len(s.nets) == 1, "one network: this method trains no ensemble")
+STORED = Rule(("simulation.samples",), lambda s: s.simulation.samples > 0, "1 or more, to choose from")
 NEW_BATCHES = Rule(
     ("simulation.samples",), lambda s: s.simulation.samples == 0, "0: this method makes every training batch anew"
 )

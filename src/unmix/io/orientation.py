@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, tables
+from unmix.io import gene_ids, matrices, tables
 from unmix.io.text import show
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from anndata import AnnData
 
 #: Columns beside the samples that quantification tools write.
 GENE_NAMES = (
@@ -53,18 +55,48 @@ def load(
     """Return (samples x genes, annotation of the genes, facts of an earlier check)."""
     if tables.is_h5ad(path):
         data = tables.read_h5ad(path)
-        X = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-        table = pd.DataFrame(X.astype(np.float64), index=data.obs_names, columns=data.var_names)
         facts = data.uns.get("unmix", {})
-        if facts.get("kind") == "bulk":
-            return table, data.var, dict(facts)
+        if facts.get("kind") == "bulk" and data.X is not None:
+            return pd.DataFrame(_dense(data.X), index=data.obs_names, columns=data.var_names), data.var, dict(facts)
+        X, var = _fullest(data, path, findings)
+        table = pd.DataFrame(X, index=data.obs_names, columns=var.index)
         if _genes_in_rows(table.index, table.columns, wanted):
             findings.append(Finding("mended", "orientation", "The matrix holds genes in rows; it was transposed."))
             return table.T, data.obs, None
-        return table, data.var, None
+        return table, var, None
     table = tables.read_table(path)
     findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
     return *_orient(table, path, wanted, findings), None
+
+
+def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the fullest matrix of counts of a file, else X, and the annotation of its genes; say which if not X."""
+    held = {} if data.X is None else {"X": (data.X, data.var)}
+    held |= {f"layers[{key!r}]": (layer, data.var) for key, layer in data.layers.items()}
+    if data.raw is not None:
+        held["raw.X"] = data.raw.X, data.raw.var
+    usable = {}
+    for name, (matrix, var) in held.items():
+        X = _dense(matrix)
+        if X.size and not matrices.is_mask(X) and not np.nanmin(X) < 0 and not matrices.partial(name):
+            usable[name] = X, var
+    if not usable and data.X is None:
+        raise DataError(
+            f"{path.name} has no X and no layer that holds expression ({show(held)}).",
+            tables.H5AD,
+            "write the counts to X",
+        )
+    if not usable:  # what is wrong with X is said by the check of its values
+        return _dense(data.X), data.var
+    counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}
+    chosen = max(counts, key=counts.get) if counts else next(iter(usable))
+    if chosen != "X":
+        findings.append(Finding("ok", "matrix", f"Expression was taken from {chosen}, not from X."))
+    return usable[chosen]
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    return (matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)).astype(np.float64)
 
 
 def _orient(

@@ -15,10 +15,10 @@ from pydantic import Field
 from unmix.contract.attributions import stacked
 from unmix.contract.method import Needs
 from unmix.deep.ranges import RANGES, asked, errors, paths, told
-from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, STORED, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
-from unmix.settings import CountOrZero, NonNegative, Rule
+from unmix.settings import CountOrZero, NonNegative
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ class Recipe(Deep):
     floor: bool = False
     """Whether the upper end is cut down to a tenth, too (code); the range is then too low by half a tenth."""
 
-    rules = (
-        ONE_NET,
-        Rule(("simulation.samples",), lambda s: s.simulation.samples > 0, "1 or more, to sort into the ranges"),
-    )
+    rules = (ONE_NET, STORED)
 
 
 @register

@@ -147,13 +147,14 @@ def prepare_reference(
 
 def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recovery.Scale]:
     """Choose the matrix nearest to counts."""
-    looked = [(matrix, count_recovery.recognise(matrix.look(len(found.obs_names)))) for matrix in found.matrices]
-    matrix, scale = min(looked, key=lambda pair: pair[1].rank)
-    if scale.kind == "scaled":
+    rows = len(found.obs_names)
+    looked = [(matrix, count_recovery.recognise(matrix.look(rows), found.logged)) for matrix in found.matrices]
+    matrix, scale = min(looked, key=lambda pair: (pair[1].rank, -pair[1].total))
+    if why := count_recovery.UNUSABLE.get(scale.kind):
         raise DataError(
-            f"{found.name} holds scaled values only (negative ones, in {', '.join(m.name for m, _ in looked)}).",
+            f"{found.name} holds {why} (in {', '.join(m.name for m, _ in looked)}).",
             "counts (or log-normalised values) in X, .raw or a layer",
-            "take the file as it was before scaling",
+            count_recovery.REMEDY.get(scale.kind, "take the file as it was before scaling"),
         )
     messages.append(count_recovery.say(scale, f"{found.name}: {matrix.name}"))
     return matrix, scale
