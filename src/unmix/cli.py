@@ -132,6 +132,7 @@ class Run:
         for path, staged in self._outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, path)
+        self._outputs.clear()
 
     def leave_out(self, error: NotApplicable, record: Path) -> None:
         """Write the record with the reason why the method cannot be applied, and no output."""

@@ -126,7 +126,7 @@ def train(
     NotApplicable
         If the reference lacks what the method needs.
     """
-    method = methods.get(name)
+    method, settings = methods.get(name), tuple(settings)
     chosen = resolve(method, recipe, settings, quick=quick)
     cells = Reference.from_reference(reference)
     malignant, weights = tuple(malignant), tuple(weights)
@@ -171,6 +171,8 @@ def train(
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
     model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
     model.facts |= {
+        "recipe_name": recipe if isinstance(recipe, str) else "own",
+        "settings": list(settings),
         "quick": quick,
         "reference_genes": cells.genes.tolist(),
         "intervals": {
