@@ -85,7 +85,7 @@ def train(
     device: str = "auto",
     checkpoint: Path | None = None,
     say: Callable[[str], None] = silent,
-    progress: Callable[[str], None] = silent,
+    progress: Callable[[int, int, str], None] = silent,
 ) -> Model:
     """Train a method on a prepared reference.
 
@@ -112,7 +112,7 @@ def train(
     checkpoint
         File from which an interrupted training goes on, and which it keeps.
     say, progress
-        Take sentences for the record, and lines that only matter while waiting.
+        Take sentences for the record; take what is done, the total and what these are, while waiting.
 
     Returns
     -------

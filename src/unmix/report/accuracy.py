@@ -208,11 +208,11 @@ def _cell(result: Result, column: Column, name: str = "") -> tuple[str, str]:
 
 def _heat(row: dict[str, Any]) -> dict[str, Any]:
     value = row["value"]
+    colour = figures.DIFFERENCE if value < 0 else figures.ESTIMATE  # with an opacity, to show on any background
     return {
         "text": number(value),
         "interval": between(number(row["lower"]), number(row["upper"])) if row["flag"] == "" else "",
-        "shade": 0 if math.isnan(value) else round(100 * abs(value)),
-        "negative": value < 0,
+        "colour": "" if math.isnan(value) or value == 0 else f"{colour}{round(140 * abs(value)):02x}",
         "constant": row["flag"] == "constant_estimate",
     }
 

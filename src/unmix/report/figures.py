@@ -164,7 +164,7 @@ def matrix(
     from matplotlib.patches import Rectangle
 
     names = [label(one) for one in names]
-    size, margin = 46, text_width(names) + 12
+    size, margin = 46, text_width(names) + 14
     side = margin + size * len(names)
     axes = panel(side, margin + 28 * len(names), left=margin, top=margin)
     axes.set(xlim=(0, len(names)), ylim=(len(names), 0))
@@ -184,13 +184,13 @@ def matrix(
 
 def _rows(names: Sequence[str], width: float, ticks: Ticks, right: float) -> Axes:
     """Return axes with one labelled row per name, the first on top, and a light line at every tick."""
-    left = text_width(names) + 12
+    left = text_width(names) + 14
     axes = panel(width, ROW * len(names) + 26, left=left, right=right, top=2, bottom=24)
     axes.set(xlim=_ends(ticks), ylim=(len(names) - 0.5, -0.5))
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.set_yticks(range(len(names)), names)
     _ticks(axes.xaxis, ticks)
-    axes.vlines([at for at, _ in ticks], -0.5, len(names) - 0.5, color=LINE, alpha=0.3, linewidth=1)
+    axes.vlines([at for at, _ in ticks], -0.5, len(names) - 0.5, color=LINE, alpha=0.3, linewidth=1, zorder=0)
     return axes
 
 

@@ -66,7 +66,7 @@ def panel(width: float, height: float, *, left: float = 0, right: float = 0, top
     box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
     axes = figure.add_axes(box)
     axes.patch.set_visible(False)
-    axes.tick_params(length=0, pad=6)
+    axes.tick_params(length=0, pad=8)
     return axes
 
 
@@ -76,9 +76,9 @@ def printable(text: str) -> str:
 
 
 def label(name: object) -> str:
-    """Return a name as one line of at most `LONGEST` characters."""
+    """Return a name as one line of at most `LONGEST` characters; long names lose their middle, as their ends differ."""
     line = printable(str(name))
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}…{line[1 - LONGEST // 2 :]}"
 
 
 def text_width(names: Iterable[str]) -> float:
