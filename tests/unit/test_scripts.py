@@ -109,7 +109,8 @@ def test_the_name_of_the_recipe_and_changed_settings_reach_the_report(folder, mo
     assert "and the settings of the publication, as implemented in unmix" in page
     assert "Settings changed by the user: max_ratio=5." in page
     assert "<td>published, 1 setting changed</td>" in page
-    assert "and user-supplied settings, as implemented" in (tmp_path / "own" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "own" / "report.html").read_text(encoding="utf-8")
+    assert "and user-supplied settings, as implemented" in page
 
 
 def test_same_seed_same_bytes_through_the_scripts(folder, model):

@@ -175,7 +175,7 @@ def _matched(scored: list[Result]) -> list[str]:
 
 
 def _best(controls: list[Result]) -> tuple[float, float]:
-    """Return the highest mean r and the lowest error of the controls; the oracle knows the fractions and is no baseline."""
+    """Return the highest mean r and the lowest error of the controls; the oracle knows the fractions: no baseline."""
     independent = [control for control in controls if control.name != "oracle"]
     r = [control.metric("mean_type", "pearson")["value"] for control in independent]
     mae = [control.metric("mean_type", "mae")["value"] for control in independent]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 #: Meaning of the flags of fractions_long.tsv.
 FLAGS = {
     "low_coverage": "Many genes of the model are missing from the bulk. Check the gene identifiers.",
-    "unlike_reference": "The sample expresses genes that no pseudobulk of the reference's cell types explains. Possible "
-    "reasons are another cell type, tissue or state, or a technical problem. The estimates may be wrong even where the "
-    "intervals are narrow.",
+    "unlike_reference": "The sample expresses genes that no pseudobulk of the reference's cell types explains. "
+    "Possible reasons are another cell type, tissue or state, or a technical problem. The estimates may be wrong even "
+    "where the intervals are narrow.",
     "no_expression": "None of the genes of the model is expressed. The estimates carry no information.",
 }
 

@@ -9,7 +9,7 @@ from unmix import methods
 from unmix.contract.method import Method
 from unmix.errors import UsageError
 from unmix.evaluate import metrics
-from unmix.report.words import count, listed, quantity
+from unmix.report.words import MINUS, count, listed, quantity
 from unmix.settings import asdict
 from unmix.uncertainty.domain_shift import BETWEEN_LABORATORY
 
@@ -95,7 +95,9 @@ def _estimation(lead: Result, references: list[Reference]) -> list[str]:
         said.append("The training was shortened to test the pipeline (--quick).")
     if sizes := lead.run.get("mrna_per_cell"):
         given = listed([f"{name} {size:g}" for name, size in sizes.items() if name in types], most=40)
-        said.append(f"Fractions of cells were computed with these amounts of mRNA per cell: {given}.")
+        said.append(
+            f"Fractions of cells and their intervals were computed with these amounts of mRNA per cell: {given}."
+        )
     return said
 
 
@@ -122,7 +124,7 @@ def _intervals(lead: Result, references: list[Reference]) -> list[str]:
     level = f"{lead.level}% intervals" if lead.level else "Intervals"
     said = [
         f"{level}: split-conformal [{_number(LEI, references)}] on {held_out}{number}, with errors scaled by "
-        "0.1 + √(p(1 − p)) of the estimate p."
+        f"0.1 + √(p(1 {MINUS} p)) of the estimate p."
     ]
     method = _registered(lead)
     if method and type(method).bounds is not Method.bounds:
@@ -197,8 +199,15 @@ def _flat(recipe: dict[str, Any], group: str = "") -> dict[str, Any]:
 
 def _change(name: str, ours: object, theirs: object) -> str:
     """Write a setting with both values, or its name alone where they are long."""
-    texts = [value if isinstance(value, str) else json.dumps(value) for value in (ours, theirs)]
+    texts = [_written(value) for value in (ours, theirs)]
     return f"{name} {texts[0]} (published: {texts[1]})" if max(map(len, texts)) <= SHORT else name
+
+
+def _written(value: object) -> str:
+    """Write a value as briefly as ``--set`` reads it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _cited(result: Result, references: list[Reference]) -> str:

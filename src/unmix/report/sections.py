@@ -12,17 +12,17 @@ from unmix.report.methods_text import recipe_name
 from unmix.report.words import count, listed, number, percent, quantity
 
 if TYPE_CHECKING:
-    from unmix.report.results import Result, Results
+    from unmix.report.results import Results
 
 #: What the quantity of a table means for its reader.
 QUANTITY_LIMITS = {
-    "cell": "These are fractions of cells. They differ from fractions of mRNA, because a large cell holds more mRNA than "
-    "a small one.",
+    "cell": "These are fractions of cells. They differ from fractions of mRNA, because a large cell holds more mRNA "
+    "than a small one.",
     "mrna": "These are fractions of mRNA, not of cells: a type of large, active cells has a larger share of the mRNA "
     "than of the cells. Do not compare them with cell counts without a correction.",
     "purity": "Purity is the share of malignant cells. It gives no information about the other cells.",
-    "score": "These are scores, not fractions. Compare one cell type between samples. Do not compare cell types within a "
-    "sample, and do not read them as percentages.",
+    "score": "These are scores, not fractions. Compare one cell type between samples. Do not compare cell types within "
+    "a sample, and do not read them as percentages.",
 }
 
 

@@ -115,7 +115,7 @@ def inline(axes: Axes, name: str, title: str, hover: Mapping[str, str | list[str
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": f"unmix {name}"}):
         axes.figure.savefig(file, format="svg", metadata=_METADATA)
-    root = ElementTree.fromstring(file.getvalue())  # noqa: S314 - written by the line above
+    root = ElementTree.fromstring(file.getvalue())
     width, height = root.get("viewBox").split()[2:]
     body = _lean(root, hover or {}, {use.get("{http://www.w3.org/1999/xlink}href") for use in root.iter()})
     title = printable(title)
@@ -132,7 +132,7 @@ def inline(axes: Axes, name: str, title: str, hover: Mapping[str, str | list[str
     }
     body.insert(0, ElementTree.Element("desc"))
     body[0].text = title
-    return Markup(ElementTree.tostring(body, encoding="unicode"))  # noqa: S704 - ElementTree has escaped every name
+    return Markup(ElementTree.tostring(body, encoding="unicode"))  # which has escaped every name
 
 
 def _lean(element: ElementTree.Element, hover: Mapping[str, str | list[str]], used: set[str | None]) -> Any:
@@ -176,14 +176,18 @@ def _attributes(element: ElementTree.Element, used: set[str | None]) -> Iterable
     for name, value in given.items():
         if name in ("d", "x", "y"):
             yield name, " ".join(map(_short, value.split()))
-        elif name == "transform" and value.startswith("translate"):
-            yield name, value
-        elif name == "id" and f"#{value}" in used:
-            yield name, value
+        elif name == "id" and f"#{value}" not in used:
+            continue
         elif value == INK:
             if not (name == "fill" and element.tag.endswith("text")):
                 yield name, "currentColor"
-        elif name not in ("id", "transform", "font-family", "font-size", "stroke-linejoin", "", "clip-path"):
+        elif not value.startswith("rotate(-0") and name not in (
+            "font-family",
+            "font-size",
+            "stroke-linejoin",
+            "",
+            "clip-path",
+        ):
             yield name, value
 
 

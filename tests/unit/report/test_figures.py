@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -13,7 +14,15 @@ import pytest
 
 from unmix.report import figures
 
-ODD = ['CD4+ T <naive> & "memory"', "γδ T", "$x_1$ of 2$", "B/plasma", "造血幹細胞 " * 5, "bell \x07 and tab\t.", "e\u0301"]
+ODD = [
+    'CD4+ T <naive> & "memory"',
+    "γδ T",
+    "$x_1$ of 2$",
+    "B/plasma",
+    "造血幹細胞 " * 5,
+    "bell \x07 and tab\t.",
+    "e\u0301",
+]
 TICKS = [(0, "0"), (0.5, "50"), (1, "100%")]
 
 
@@ -57,7 +66,7 @@ def test_every_sample_is_drawn_and_no_label_covers_another(samples, types):
     assert all(f"sample {i}" in told for i in range(samples))
     for svg in drawn + figures.spread(values, TICKS):
         rows = sorted(y for text, _, y in texts(svg) if not text.rstrip("%").isdigit())
-        assert all(below - above >= 12 for above, below in zip(rows, rows[1:], strict=False))
+        assert all(below - above >= 12 for above, below in itertools.pairwise(rows))
         _, _, width, height = map(float, ElementTree.fromstring(svg).get("viewBox").split())
         assert width <= 760
         assert height <= 1000  # pixels of a page of A4
@@ -80,7 +89,9 @@ def test_whiskers_and_hollow_grey_controls():
     assert "scaden (control)" not in svg
     root = ElementTree.fromstring(svg)
     solid = [use for use in root.iter("use") if use.get("fill") == figures.ESTIMATE]
-    hollow = [use for use in root.iter("use") if use.get("stroke") == figures.CONTROL and use.get("fill-opacity") == "0"]
+    hollow = [
+        use for use in root.iter("use") if use.get("stroke") == figures.CONTROL and use.get("fill-opacity") == "0"
+    ]
     assert (len(solid), len(hollow)) == (1, 1)
     whiskers = [path for path in root.iter("path") if path.get("stroke-width") == "2.5"]
     assert [whisker.get("stroke") for whisker in whiskers] == [figures.ESTIMATE]

@@ -41,7 +41,9 @@ def test_the_pdf_has_the_figures_of_the_page_and_the_same_bytes_every_time(folde
         assert colour in drawn
 
 
-def test_where_weasyprint_fails_the_page_stays_and_the_reason_is_a_sentence(folder, tmp_path, monkeypatch, capsys, root):
+def test_where_weasyprint_fails_the_page_stays_and_the_reason_is_a_sentence(
+    folder, tmp_path, monkeypatch, capsys, root
+):
     def fail(*_, **__):
         raise AssertionError
 

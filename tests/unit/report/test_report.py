@@ -279,7 +279,7 @@ def test_the_mrna_per_cell_that_was_given_is_told(tmp_path):
     write(tmp_path / "nnls", fractions(), mrna_per_cell=dict.fromkeys(TYPES, 0.5) | {"another": 1})
     text = page(tmp_path)
     assert "The mRNA per cell comes from the table that was given" in text
-    assert "Fractions of cells were computed with these amounts of mRNA per cell" in text
+    assert "Fractions of cells and their intervals were computed with these amounts of mRNA per cell" in text
     assert "another 1" not in text
 
 
