@@ -106,7 +106,7 @@ def main(
             progress=run.progress,
         )
         model.facts["inputs"] = run.fingerprints()
-        run.facts["recipe"] = model.recipe
+        run.facts |= {name: model.facts[name] for name in ("recipe_name", "settings")} | {"recipe": model.recipe}
         model.save(run.output(out))
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-def silent(_: str) -> None:
-    """Take a sentence and drop it."""
+def silent(*_: object) -> None:
+    """Take a sentence, or progress, and drop it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Task:
     device, checkpoint
         Where networks run; where an interrupted training continues from.
     say, progress
-        Take a sentence for the record, and a line that only matters while waiting.
+        Take a sentence for the record; take what is done, the total and what these are, while waiting.
     """
 
     train: Reference
@@ -89,7 +89,7 @@ class Task:
     rng: np.random.Generator
     device: str
     say: Callable[[str], None]
-    progress: Callable[[str], None]
+    progress: Callable[[int, int, str], None]
     bulk: np.ndarray | None = None
     calibration: Calibration | None = None
     malignant: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ A method declares a recipe and may override `batch` (how a training batch is mad
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 PROBE = 1000
 #: Held-out pseudobulk of each validation.
 VALIDATION = 256
-#: Seconds between lines of progress.
-PROGRESS = 10.0
 
 
 @dataclass
@@ -157,7 +154,6 @@ class DeepMethod(Method):
         best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
         training = checkpoint.identity(task) if task.checkpoint else ""
         step = checkpoint.resume(task.checkpoint, training, net, optimiser, task.rng, best, task.say)
-        started, told, first = time.monotonic(), time.monotonic(), step
         error = float("nan")
         while step < plan.steps:
             for group in optimiser.param_groups:
@@ -175,10 +171,8 @@ class DeepMethod(Method):
                 if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
                     break
                 checkpoint.write(task.checkpoint, training, step, net, optimiser, task.rng, best)
-            if time.monotonic() - told > PROGRESS:
-                told = time.monotonic()
-                left = (told - started) / (step - first) * (plan.steps - step)
-                task.progress(f"step {step} of {plan.steps}, held-out error {error:.4f}, {left:.0f} s left")
+            known = "" if np.isnan(error) else f", held-out error {error:.4f}"
+            task.progress(step, plan.steps, f"training steps{known}")
         if best["weights"] is not None:
             net.load_state_dict(best["weights"])
         checkpoint.remove(task.checkpoint)
