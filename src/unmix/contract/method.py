@@ -79,9 +79,10 @@ class Task:
 
     Attributes
     ----------
-    train, held_out
+    train, validation
         Reference to learn from, and cells of other donors (or other cells where donors are not known) to stop
-        training and to calibrate intervals by. `held_out` is empty when a method is refitted on all cells.
+        training by. `validation` is empty for methods that are refitted on all cells. The cells that calibrate
+        intervals are neither: no fit sees them.
     bulk
         Samples x genes, linear, aligned to `train.genes` (NaN where the bulk lacks a gene); None if not given.
     calibration
@@ -102,7 +103,7 @@ class Task:
     """
 
     train: Reference
-    held_out: Reference
+    validation: Reference
     recipe: Any
     rng: np.random.Generator
     device: str

@@ -143,7 +143,7 @@ def train(
         )
     task = Task(
         train=cells,
-        held_out=cells.take(np.array([], int)),
+        validation=cells.take(np.array([], int)),
         recipe=chosen,
         rng=rng,
         device=device_of(method, device),
@@ -158,18 +158,21 @@ def train(
     )
     errors, pseudobulk = [], (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     for learned, held in folds:
-        fold = dataclasses.replace(task, train=cells.take(learned), held_out=cells.take(held))
+        fold, held_out = dataclasses.replace(task, train=cells.take(learned)), cells.take(held)
+        if not method.refit:
+            validation, held_out = holdout.halves(held_out, rng)
+            fold = dataclasses.replace(fold, validation=validation)
         fit = method.fit(fold)
         model = put_together(method, fold, fit, seed)
         if fit.scores is not None:
             errors.append(fit.scores)
         elif model.quantity != "score":
-            errors.append(holdout.scores(method, model, fold.held_out, pseudobulk, rng, task.device))
+            errors.append(holdout.scores(method, model, held_out, pseudobulk, rng, task.device))
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)
     none = np.empty((0, len(model.cell_types)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
-    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
+    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, held_out, rng)
     model.facts |= {
         "quick": quick,
         "reference_genes": cells.genes.tolist(),
