@@ -40,7 +40,7 @@ def main() -> None:
              "--donor-key", "batch", "--out", out, "--quiet"], check=True
         )  # fmt: skip
         reference = read_reference(out)
-    cells = Reference.from_reference(reference)
+    cells = Reference.from_anndata(reference)
     bulk = check.read_bulk(DATA / "bulk.tsv.gz", "counts", list(cells.genes))
     truth = tables.read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[
         list(bulk.obs_names), cells.cell_types
@@ -53,7 +53,7 @@ def main() -> None:
         for recipe in method.recipes:
             converts = hasattr(method.recipes[recipe], "fractions") and name != "quantiseq"
             own = engine.resolve(method(), recipe, ["fractions=mrna"] * converts)
-            none = cells.take(np.array([], int))
+            none = cells.select(np.array([], int))
             task = Task(cells, none, own, np.random.default_rng(0), "cpu", engine.silent, engine.silent, bulk=values)
             try:
                 model = engine.put_together(method(), task, method().fit(task), 0)

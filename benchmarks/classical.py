@@ -81,10 +81,10 @@ def published(name: str, reference, bulk, truth) -> None:  # noqa: ANN001 - as c
     from unmix.io.fractions import normalised
     from unmix.reference import Reference
 
-    method, cells = methods.get(name), Reference.from_reference(reference)
+    method, cells = methods.get(name), Reference.from_anndata(reference)
     recipe = method.recipes.get("published", method.recipes["default"])
     values = np.asarray(bulk[:, cells.genes].X, dtype=np.float64)
-    none, rng = cells.take(np.array([], int)), np.random.default_rng(0)
+    none, rng = cells.select(np.array([], int)), np.random.default_rng(0)
     task = Task(cells, none, recipe, rng, "cpu", engine.silent, engine.silent, bulk=values)
     before = time.process_time()
     try:

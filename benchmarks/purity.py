@@ -59,7 +59,7 @@ def main() -> None:
 def errors_of(method: str, settings: list[str], reference: ad.AnnData, held: np.ndarray, malignant: str) -> list[float]:
     """Return the mean absolute errors on pseudobulk of the donors that are `held` out, without and with noise."""
     model = engine.train(method, reference[~held].copy(), malignant=[malignant], settings=settings, device="cpu")
-    cells, found = Reference.from_reference(reference[held].copy()).merged([malignant]), []
+    cells, found = Reference.from_anndata(reference[held].copy()).merged([malignant]), []
     for noise in (0.0, 0.5):
         rng, recipe = (
             np.random.default_rng(5),

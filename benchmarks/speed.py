@@ -136,7 +136,7 @@ def reference(folder: Path):  # noqa: ANN201 - imports late
     from unmix.reference import Reference
     from unmix.reference.prepare import read_reference
 
-    return Reference.from_reference(read_reference(folder / "reference.h5ad"))
+    return Reference.from_anndata(read_reference(folder / "reference.h5ad"))
 
 
 def recipe_of_simulation():  # noqa: ANN201 - imports late

@@ -45,7 +45,7 @@ def estimate(name: str, cells: Reference, bulk: pd.DataFrame, present: np.ndarra
     chosen = dataclasses.replace(method.recipes["published"], **changes)
     values = bulk.loc[cells.genes].to_numpy().T
     rng = np.random.default_rng(0)
-    task = Task(cells, cells.take(np.zeros(0, int)), chosen, rng, "cpu", lambda _: None, lambda _: None, bulk=values)
+    task = Task(cells, cells.select(np.zeros(0, int)), chosen, rng, "cpu", lambda _: None, lambda _: None, bulk=values)
     fit = method.fit(task)
     model = Model(name, asdict(chosen), cells.genes[fit.genes].tolist(), cells.cell_types, method.quantity, fit.arrays)
     weights = method.estimate(model, values[:, fit.genes], present[fit.genes], "cpu")

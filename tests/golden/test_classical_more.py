@@ -33,14 +33,14 @@ def cells(shared, tmp_path_factory):
     data.uns["unmix"] = {"kind": "reference", "counts": "raw", "messages": []}
     path = tmp_path_factory.mktemp("reference") / "reference.h5ad"
     data.write_h5ad(path)
-    return Reference.from_reference(read_reference(path))
+    return Reference.from_anndata(read_reference(path))
 
 
 def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
     """Fit without calibrating intervals."""
     method = methods.get(name)
     chosen = dataclasses.replace(method.recipes[recipe], **changes)
-    none = cells.take(np.zeros(0, int))
+    none = cells.select(np.zeros(0, int))
     rng = np.random.default_rng(0)
     task = Task(cells, none, chosen, rng, "cpu", engine.silent, engine.silent, bulk=bulk, weights=tuple(weights))
     return engine.put_together(method, task, method.fit(task), 0)
@@ -110,7 +110,7 @@ def test_designed_mixtures_of_cell_lines(shared, name):
     folder = shared / "data" / "cellline_mixology_gse118767"
     data = ad.read_h5ad(folder / "sc_counts.h5ad")
     data.obs["donor"] = data.obs["batch"].astype(str)
-    cells = Reference.from_reference(data)
+    cells = Reference.from_anndata(data)
     bulk = check.read_bulk(folder / "bulk.tsv.gz", "counts", list(cells.genes))
     truth = tables.read_truth(folder / "truth.tsv", samples=list(bulk.obs_names))
     found = estimated(fitted(name, "default", cells, fractions="mrna"), bulk).loc[truth.index, truth.columns]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
 OFFSET = 0.05
+#: Rounds in which the level of a capped sample settles; each takes away all but a share of what is too much.
+ROUNDS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,11 @@ class ClassicalMethod(Method):
 
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""
-        genes = choose(task.recipe.genes, task.train)
+        genes = choose(task.recipe.genes, task.train, task.measured)
         learned = self.learn(task.train, genes, task.recipe)
         quantity = self.quantity if task.recipe.fractions == "own" else task.recipe.fractions
         if quantity != self.quantity:
-            learned["rna"] = np.maximum(task.train.rna_per_cell(), 1e-12)
+            learned["rna"] = np.maximum(task.train.mrna_per_cell(), 1e-12)
         return Fit(genes, learned, {}, quantity)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
@@ -129,7 +131,7 @@ class SignatureMethod(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Classical) -> dict[str, np.ndarray]:
         """Return the signature (types x genes): pooled counts per million, so that weights are those of mRNA."""
-        return {"signature": cells.signature()[:, genes].astype(np.float64)}
+        return {"signature": 1e6 * cells.select(genes=genes).profiles()}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
         """Scale signature and sample to the same mean, weigh the genes, regress."""
@@ -192,10 +194,19 @@ def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tup
 
 
 def capped(signature: np.ndarray, sample: np.ndarray, max_ratio: float) -> np.ndarray:
-    """Return a sample whose genes are at most `max_ratio` times their highest type (types x genes) at its level; 0: as is."""
-    return (
-        np.minimum(sample, max_ratio * signature.max(0) * (sample.mean() / signature.mean())) if max_ratio else sample
-    )
+    """Return a sample whose genes are at most `max_ratio` times their highest type (types x genes); 0: as it is.
+
+    The level at which sample and signature are compared is that of the capped sample, found by iteration: the mean of
+    the sample itself follows the very gene that is to be capped.
+    """
+    if not max_ratio:
+        return sample
+    highest, found = max_ratio * signature.max(0) / signature.mean(), sample
+    for _ in range(ROUNDS):
+        last, found = found, np.minimum(sample, highest * found.mean())
+        if np.allclose(found, last, rtol=1e-6, atol=0):
+            break
+    return found
 
 
 def weights_of(signature: np.ndarray, recipe: Classical) -> np.ndarray:

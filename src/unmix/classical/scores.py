@@ -47,7 +47,7 @@ class ScoreMethod(Method):
         if own.sets:
             sets = own.sets
         else:
-            chosen = find_markers(cells.signature() + 1, task.recipe.markers)
+            chosen = find_markers(1e6 * cells.profiles() + 1, task.recipe.markers)
             sets = {name: cells.genes[mine] for name, mine in zip(cells.cell_types, chosen, strict=True)}
         genes = np.array(own.genes or sorted({*cells.genes}.union(*sets.values())), dtype=str)
         member = np.stack([np.isin(genes, list(members)) for members in sets.values()])

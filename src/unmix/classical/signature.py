@@ -12,10 +12,6 @@ from unmix.errors import DataError
 from unmix.reference.markers import markers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scipy.sparse import csr_matrix
-
     from unmix.reference import Reference
 
 
@@ -41,16 +37,28 @@ class Genes:
     """Regular expression: genes whose name it matches from the start are never taken."""
 
 
-def choose(recipe: Genes, cells: Reference) -> np.ndarray:
+def choose(recipe: Genes, cells: Reference, among: np.ndarray | None = None) -> np.ndarray:
     """Return the indices of the genes that a classical method uses, in the order of the reference.
+
+    Parameters
+    ----------
+    recipe
+        The rule.
+    cells
+        To learn from, with all genes.
+    among
+        Indices of the genes that may be chosen, as those of a bulk; None: all. Profiles stay those of the whole
+        transcriptome.
 
     Raises
     ------
     DataError
         If no gene is left.
     """
-    profiles = cells.signature()
+    profiles = 1e6 * cells.profiles()
     allowed = profiles.any(0) if recipe.rule != "all" else np.ones(len(cells.genes), bool)
+    if among is not None:
+        allowed &= np.isin(np.arange(len(allowed)), among)
     if recipe.exclude:
         pattern = re.compile(recipe.exclude)
         allowed &= np.array([pattern.match(gene) is None for gene in cells.genes])
@@ -58,13 +66,15 @@ def choose(recipe: Genes, cells: Reference) -> np.ndarray:
     if len(places) == 0:
         raise DataError(
             "no gene of the reference is left to choose from",
-            "genes with counts" + (f" that {recipe.exclude!r} does not exclude" if recipe.exclude else ""),
+            "genes with counts"
+            + (f" that {recipe.exclude!r} does not exclude" if recipe.exclude else "")
+            + (" and that the bulk has" if among is not None else ""),
             "check that the reference holds counts of genes",
         )
     if recipe.rule == "markers":
         return places[markers(profiles[:, places], recipe.per_type)]
     if recipe.rule == "differential":
-        return places[differential(cells.take(genes=places), recipe)]
+        return places[differential(cells.select(genes=places), recipe)]
     if recipe.rule == "variance":
         spread = np.log2(profiles[:, places] + 1).var(0)
         return places[np.sort(np.argsort(-spread, kind="stable")[: recipe.top])]
@@ -90,7 +100,7 @@ def differential(cells: Reference, recipe: Genes) -> np.ndarray:
     for k in range(len(q)):
         passing = np.flatnonzero((q[k] <= recipe.q) & (fold[k] > max(recipe.fold, 0)))
         ranked.append(passing[np.argsort(-fold[k, passing], kind="stable")])
-    profiles = cells.signature()
+    profiles = 1e6 * cells.profiles()
     most = min(recipe.per_type, max(map(len, ranked)))
     choices = [
         np.unique(np.concatenate([genes[:number] for genes in ranked]))
@@ -117,13 +127,12 @@ def differences(cells: Reference) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.stats import false_discovery_control, ttest_ind_from_stats
 
-    logs = per_million(cells.counts)
+    logs = cells.cpm()
     logs.data = np.log2(logs.data + 1)
-    types = len(cells.cell_types)
-    number = np.bincount(cells.type_of, minlength=types)[:, None].astype(float)
-    sums = _sums(logs, cells.type_of, types)
+    number = cells.cells_per_type()[:, None].astype(float)
+    sums = cells.summed(logs)
     logs.data **= 2
-    squares = _sums(logs, cells.type_of, types)
+    squares = cells.summed(logs)
     rest, rest_sums, rest_squares = number.sum() - number, sums.sum(0) - sums, squares.sum(0) - squares
 
     def moments(n: np.ndarray, total: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,20 +145,6 @@ def differences(cells: Reference) -> tuple[np.ndarray, np.ndarray]:
     return false_discovery_control(p, axis=1), mean - other
 
 
-def per_million(counts: csr_matrix) -> csr_matrix:
-    """Return every cell (row) scaled to a million."""
-    scaled = counts.astype(np.float64)
-    totals = np.maximum(scaled.sum(1).A1, 1e-12)
-    scaled.data *= np.repeat(1e6 / totals, np.diff(scaled.indptr))
-    return scaled
-
-
-def donors(cells: Reference) -> Iterator[Reference]:
-    """Go through the cells of one donor after the other."""
-    for donor in np.unique(cells.donor_of):
-        yield cells.take(cells.donor_of == donor)
-
-
 @dataclass(frozen=True)
 class DonorProfiles:
     """How the types look over donors.
@@ -157,7 +152,7 @@ class DonorProfiles:
     Attributes
     ----------
     mean, variance
-        Types x genes: of the share of a gene in the type's counts, over the donors that have the type; the variance
+        Types x genes: of the share of a gene in the type's mRNA, over the donors that have the type; the variance
         (n - 1) is NaN for a type of one donor.
     size
         Types: mean over donors of the mean total count of a cell.
@@ -169,17 +164,16 @@ class DonorProfiles:
 
 
 def donor_profiles(cells: Reference) -> DonorProfiles:
-    """Return mean and variance over donors of the types' relative profiles (MuSiC: theta, Sigma and S)."""
+    """Return mean and variance over donors of the types' profiles (MuSiC: theta, Sigma and S)."""
     types, genes = len(cells.cell_types), len(cells.genes)
     mean, squares = np.zeros((types, genes)), np.zeros((types, genes))
     number, size = np.zeros(types), np.zeros(types)
-    for own in donors(cells):  # Welford's update: donors one after the other, so that many of them fit in memory
-        sums = by_type(own)
-        totals = sums.sum(1)
-        has = totals > 0
+    for own in cells.by_donor():  # Welford's update: donors one after the other, so that many of them fit in memory
+        total = own.mrna_per_cell()
+        has = total > 0
         number[has] += 1
-        size[has] += totals[has] / np.bincount(own.type_of, minlength=types)[has]
-        share = sums[has] / totals[has, None]
+        size[has] += total[has]
+        share = own.profiles()[has]
         step = share - mean[has]
         mean[has] += step / number[has, None]
         squares[has] += step * (share - mean[has])
@@ -193,24 +187,3 @@ def filled(variance: np.ndarray) -> np.ndarray:
     if not unknown.any():
         return variance
     return np.where(unknown[:, None], variance[~unknown].mean(0) if not unknown.all() else 0.0, variance)
-
-
-def by_type(cells: Reference, power: int = 1) -> np.ndarray:
-    """Return the sum over cells of the counts to a power (types x genes)."""
-    counts = cells.counts if power == 1 else cells.counts.astype(np.float64).power(power)
-    return _sums(counts, cells.type_of, len(cells.cell_types))
-
-
-def mean_per_million(cells: Reference) -> np.ndarray:
-    """Return the mean over cells of their counts per million (types x genes): every cell counts alike."""
-    number = np.maximum(np.bincount(cells.type_of, minlength=len(cells.cell_types)), 1)
-    return _sums(per_million(cells.counts), cells.type_of, len(cells.cell_types)) / number[:, None]
-
-
-def _sums(counts: csr_matrix, group_of: np.ndarray, groups: int) -> np.ndarray:
-    """Return the sum of the rows of each group (groups x genes, float64)."""
-    from scipy.sparse import csr_matrix
-
-    rows = np.arange(len(group_of))
-    member = csr_matrix((np.ones(len(rows)), (group_of, rows)), (groups, len(rows)))
-    return (member @ counts).toarray().astype(np.float64)

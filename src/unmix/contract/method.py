@@ -116,6 +116,13 @@ class Task:
     ontology: Path | None = None
     checkpoint: Path | None = None
 
+    @property
+    def measured(self) -> np.ndarray | None:
+        """Indices of the genes of `train` that the bulk has in every sample; None where no bulk was given."""
+        import numpy as np
+
+        return None if self.bulk is None else np.flatnonzero(~np.isnan(self.bulk).any(0))
+
 
 @dataclass(frozen=True)
 class Fit:

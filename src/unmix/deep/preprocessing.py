@@ -37,7 +37,7 @@ def select_genes(prep: Prep, cells: Reference, pseudobulk: np.ndarray) -> np.nda
         If no gene passes.
     """
     if prep.genes == "markers":
-        chosen = markers(cells.unmerged().signature(), prep.per_type)
+        chosen = markers(1e6 * cells.unmerged().profiles(), prep.per_type)
     elif prep.genes == "variance":
         variance = pseudobulk.var(0)
         chosen = np.flatnonzero(variance > prep.min_variance)

@@ -125,7 +125,7 @@ class DeepMethod(Method):
 
         recipe = task.recipe
         genes = _choose_genes(task)
-        cells = task.train.take(genes=genes)
+        cells = task.train.select(genes=genes)
         simulator = Simulator(cells, recipe.simulation, task.rng)
         transform = self.prepare(task, genes, simulator)
         held_out = _validation_simulator(task, recipe, genes)
@@ -139,7 +139,8 @@ class DeepMethod(Method):
             net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
         facts = self._train(net, session, validation)
         arrays = {f"net.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
-        return Fit(genes, {**arrays, **transform.arrays()}, facts)
+        target = recipe.simulation.target if self.quantity in ("cell", "mrna") else ""
+        return Fit(genes, {**arrays, **transform.arrays()}, facts, target)
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
         """Run the loop; return what the model shall remember of it."""
@@ -252,9 +253,8 @@ def _choose_genes(task: Task) -> np.ndarray:
     if task.bulk is None:
         chosen = select_genes(recipe.prep, task.train, pseudobulk)
     else:
-        available = np.flatnonzero(~np.isnan(task.bulk).any(0))
-        seen = task.train.take(genes=available)
-        chosen = available[select_genes(recipe.prep, seen, task.bulk[:, available])]
+        seen = task.train.select(genes=task.measured)
+        chosen = task.measured[select_genes(recipe.prep, seen, task.bulk[:, task.measured])]
     return arranged(recipe.prep.order, chosen, task.train.genes, pseudobulk)
 
 
@@ -265,7 +265,7 @@ def _validation_simulator(task: Task, recipe: Any, genes: np.ndarray) -> Simulat
     present[held_out.donor_of, held_out.type_of] = True
     if simulation.donors == "same" and not present.all(1).any():  # no held-out donor has all types: mixed over donors
         simulation = replace(simulation, donors="pooled")
-    return Simulator(held_out.take(genes=genes), simulation, task.rng)
+    return Simulator(held_out.select(genes=genes), simulation, task.rng)
 
 
 def _learning_rate(plan: Train, step: int) -> float:

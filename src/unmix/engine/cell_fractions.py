@@ -57,7 +57,7 @@ def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     if simulation is not None and simulation.aggregate != "counts":
         return dict.fromkeys(types, 1.0)
     factors = {} if simulation is None else simulation.mrna
-    means = zip(types, task.train.rna_per_cell(), strict=True)
+    means = zip(types, task.train.mrna_per_cell(), strict=True)
     return {name: round(float(mean) * factors.get(name, 1.0), 3) for name, mean in means}
 
 

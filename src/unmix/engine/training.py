@@ -128,7 +128,7 @@ def train(
     """
     method = methods.get(name)
     chosen = resolve(method, recipe, settings, quick=quick)
-    cells = Reference.from_reference(reference)
+    cells = Reference.from_anndata(reference)
     malignant, weights = tuple(malignant), tuple(weights)
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
     check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, weights=weights)
@@ -143,7 +143,7 @@ def train(
         )
     task = Task(
         train=cells,
-        validation=cells.take(np.array([], int)),
+        validation=cells.select(np.array([], int)),
         recipe=chosen,
         rng=rng,
         device=device_of(method, device),
@@ -158,7 +158,7 @@ def train(
     )
     errors, pseudobulk = [], (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     for learned, held in folds:
-        fold, held_out = dataclasses.replace(task, train=cells.take(learned)), cells.take(held)
+        fold, held_out = dataclasses.replace(task, train=cells.select(learned)), cells.select(held)
         if not method.refit:
             validation, held_out = holdout.halves(held_out, rng)
             fold = dataclasses.replace(fold, validation=validation)

@@ -94,7 +94,7 @@ class ABIS(SignatureMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million times the relative total count of a cell."""
-        size = cells.rna_per_cell()
+        size = cells.mrna_per_cell()
         return {"signature": super().learn(cells, genes, recipe)["signature"] * (size / size.mean())[:, None]}
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:

@@ -137,7 +137,7 @@ class BayesPrism(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type: shares of all of its reads."""
-        return {"profile": cells.signature()[:, genes] / 1e6}
+        return {"profile": cells.select(genes=genes).profiles()}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the fractions of a sample's reads."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmix.classical.base import Classical, capped, weights_of
-from unmix.classical.signature import Genes, choose, mean_per_million
+from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import nonnegative, sum_constrained
 from unmix.contract.method import Fit, Info, Method, Task
 from unmix.errors import NotApplicable
@@ -69,7 +69,7 @@ def bisque(profiles: np.ndarray, samples: np.ndarray, donors: np.ndarray, recipe
     profiles
         Types x genes, mean counts per million of a cell.
     samples
-        Samples x genes; of donors' composition per million, otherwise at any level.
+        Samples x genes; with ``composition=donors`` at the level of `profiles`, otherwise at any level.
     donors
         Donors x types: proportions of the reference's donors.
     recipe
@@ -124,11 +124,11 @@ class Bisque(Method):
     def fit(self, task: Task) -> Fit:
         """Learn the mean profile of a cell of each type, and the composition of each donor."""
         cells = task.train
-        genes = choose(task.recipe.genes, cells)
+        genes = choose(task.recipe.genes, cells, task.measured)
         number = np.zeros((len(cells.donors), len(cells.cell_types)))
         np.add.at(number, (cells.donor_of, cells.type_of), 1)
         number = number[number.any(1)]
-        chosen = cells.take(genes=genes)
+        chosen = cells.select(genes=genes)
         if task.recipe.composition == "donors" and np.ptp(number / number.sum(1, keepdims=True), axis=0).max() < 1e-9:
             raise NotApplicable(
                 f"the reference has {len(number)} donor{'s' * (len(number) > 1)} to train on, which "
@@ -136,7 +136,7 @@ class Bisque(Method):
                 "three or more donors that differ, as composition=donors learns from how they do",
                 "give a reference that was not evened out by type, or use --set composition=bulk",
             )
-        profiles = mean_per_million(chosen) if task.recipe.profile == "cells" else cells.signature()[:, genes]
+        profiles = chosen.mean_cpm() if task.recipe.profile == "cells" else 1e6 * chosen.profiles()
         return Fit(genes, {"profile": profiles, "donors": number / number.sum(1, keepdims=True)}, {})
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
@@ -148,6 +148,8 @@ class Bisque(Method):
                 "add samples of the same cohort, or take a method that estimates samples one by one (music, nusvr)",
             )
         recipe = self.recipe_of(model)
-        samples, profiles = per_million(expression[:, present].astype(np.float64)), model.arrays["profile"][:, present]
-        profiles = per_million(profiles) if recipe.composition == "donors" else profiles
-        return bisque(profiles, samples, model.arrays["donors"], recipe)
+        profiles, donors = model.arrays["profile"][:, present], model.arrays["donors"]
+        samples = per_million(expression[:, present].astype(np.float64))
+        if recipe.composition == "donors":  # a million over the genes present is their share of all mRNA
+            samples = samples * (donors.mean(0) @ profiles).sum() / 1e6
+        return bisque(profiles, samples, donors, recipe)

@@ -38,7 +38,6 @@ from unmix.deep.recipe import PREP, Deep, Net, Prep, Train
 from unmix.deep.trainer import PROBE, DeepMethod, Session
 from unmix.errors import UsageError
 from unmix.io.fractions import normalised
-from unmix.io.units import per_million
 from unmix.methods import register
 from unmix.settings import asdict
 from unmix.simulate.recipe import Simulation
@@ -166,8 +165,16 @@ def _head(net: Any, outputs: torch.Tensor) -> torch.Tensor:
 
 
 def _samples(task: Task, genes: np.ndarray) -> np.ndarray:
-    """Return the calibration samples over the model's genes, at the depth that cells are mixed to."""
-    return per_million(task.calibration.expression[:, genes])
+    """Return the calibration samples over the model's genes, per million of all genes that they have."""
+    samples = task.calibration.expression
+    return samples[:, genes] * (1e6 / np.maximum(np.nansum(samples, axis=1, keepdims=True), 1e-12))
+
+
+def _cells(task: Task, simulator: Simulator, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return pseudobulk of pure cells and its fractions, per million of the genes that the calibration samples have."""
+    drawn, train = simulator.draw(number, task.rng), task.train
+    measured = train.counts.sum(0).A1[~np.isnan(task.calibration.expression).any(0)].sum() / train.total_counts.sum()
+    return drawn.expression * (1e6 / (measured * drawn.depth[:, None])), drawn.truth(task.recipe.simulation.target)
 
 
 def _blends(task: Task, genes: np.ndarray, simulator: Simulator, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -176,12 +183,11 @@ def _blends(task: Task, genes: np.ndarray, simulator: Simulator, number: int) ->
     samples, known = _samples(task, genes), task.calibration.fractions
     left_out = np.arange(len(samples)) % members  # by which member
     chosen = np.stack([rng.choice(np.flatnonzero(left_out != member), number) for member in range(members)])
-    pure = simulator.draw(number, rng)
-    cells = per_million(pure.expression)
+    cells, pure = _cells(task, simulator, number)
     share = rng.uniform(*recipe.blend, (members, number, 1))
     share[rng.random(share.shape) < recipe.untouched] = 1.0
     expression = share * samples[chosen] + (1 - share) * cells
-    return expression.astype(np.float32), share * known[chosen] + (1 - share) * pure.truth(recipe.simulation.target)
+    return expression.astype(np.float32), share * known[chosen] + (1 - share) * pure
 
 
 def _left_out(net: Any, inputs: np.ndarray, device: str) -> np.ndarray:

@@ -118,8 +118,8 @@ class DISSECT(DeepMethod):
     def fit(self, task: Task) -> Fit:
         """Train the networks for fractions, then, where the recipe asks, the one for expression."""
         fit = super().fit(task)
-        cells = task.train.take(genes=fit.genes)
-        arrays = {**fit.arrays, "cells": cells.mean_cells(np.arange(len(fit.genes))).astype(np.float32)}
+        cells = task.train.select(genes=fit.genes)
+        arrays = {**fit.arrays, "cells": cells.profiles("counts_per_cell").astype(np.float32)}
         if task.recipe.expression:
             from unmix.deep.nets import expression
 

@@ -62,7 +62,7 @@ class Dtangle(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of each type and its markers."""
-        profile = cells.take(genes=genes).signature()
+        profile = 1e6 * cells.select(genes=genes).profiles()
         logs = profile + recipe.pseudocount
         return {"profile": profile, "marker": find_markers(logs, recipe.markers).astype(np.uint8)}
 
@@ -73,4 +73,6 @@ class Dtangle(ClassicalMethod):
         pure = np.log2(1e6 * profile / profile.sum(1, keepdims=True) + recipe.pseudocount)
         number = marker.sum(1)
         below = (marker * (logs - pure)).sum(1) / np.maximum(number, 1) / recipe.slope
-        return np.where(number > 0, 2.0 ** (below - below[number > 0].max(initial=-1e3)), 0)
+        # Fractions of the mRNA of the genes present, divided by what these are of each type's mRNA
+        fractions = 2.0 ** (below - below[number > 0].max(initial=-1e3)) / profile.sum(1)
+        return np.where(number > 0, fractions, 0)

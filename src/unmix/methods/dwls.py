@@ -138,7 +138,7 @@ class DWLS(SignatureMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean counts of a cell of each type, so that weights are those of cells."""
-        return {"signature": (cells.signature() * cells.rna_per_cell()[:, None])[:, genes] / 1e6}
+        return {"signature": cells.select(genes=genes).profiles("counts_per_cell")}
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the weights of the types."""

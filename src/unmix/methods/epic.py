@@ -101,6 +101,8 @@ class EPIC(ClassicalMethod):
         own, recipe = signature_of(task.weights, task.recipe.fractions), task.recipe
         genes, profile = own.signature.index.to_numpy(str), own.signature.to_numpy().T
         variance = profile if own.variance is None else own.variance.fillna(np.inf).to_numpy().T
+        whole = profile.sum(1, keepdims=True) / 1e6  # a million over all genes of the file
+        profile, variance = profile / whole, variance / whole**2
         variance = variance + (recipe.platform * profile) ** 2
         if own.genes:
             variance[:, ~np.isin(genes, own.genes)] = np.inf
@@ -116,22 +118,24 @@ class EPIC(ClassicalMethod):
 
         Genes outside the signature get an infinite variance. With a single donor all genes weigh alike.
         """
-        chosen = cells.take(genes=genes)
-        profiles = donor_profiles(chosen)
+        profiles = donor_profiles(cells.select(genes=genes))
         profile, variance = 1e6 * profiles.mean, 1e12 * filled(profiles.variance)
         variance = variance + (recipe.platform * profile) ** 2
         if not variance.any():
             variance = profile.copy()
-        variance[:, ~np.isin(genes, choose(recipe.signature, cells))] = np.inf
-        return {"profile": profile, "variance": variance, "size": cells.rna_per_cell()}
+        variance[:, ~np.isin(genes, choose(recipe.signature, cells, genes))] = np.inf
+        return {"profile": profile, "variance": variance, "size": cells.mrna_per_cell()}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return fractions of cells; sample and profiles are scaled to a million over the common genes."""
-        scale = 1e6 / learned["profile"].sum(1, keepdims=True)
-        profile, variance = learned["profile"] * scale, learned["variance"] * scale**2
+        """Return fractions of cells; sample and profiles are scaled to a million over the genes present, as in the code.
+
+        Those are fractions of the mRNA of these genes, so they are divided by what the genes are of each type's mRNA.
+        """
+        seen = learned["profile"].sum(1) / 1e6
+        profile, variance = learned["profile"] / seen[:, None], learned["variance"] / seen[:, None] ** 2
         root = np.sqrt(weights_of(profile, variance, recipe))
         used = root > 0
         profile, sample = profile[:, used], (1e6 * sample / sample.sum())[used]
         design, target = (profile * root[used]).T, capped(profile, sample, recipe.max_ratio) * root[used]
         solve = sum_constrained if recipe.excess == "constrained" else sum_divided
-        return solve(design, target, exactly=not recipe.others) / learned["size"]
+        return solve(design, target, exactly=not recipe.others) / (seen * learned["size"])

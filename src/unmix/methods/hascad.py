@@ -99,7 +99,7 @@ class Hascad(DeepMethod):
         cells, parts = simulator.cells, []
         present = [donor for donor in range(len(cells.donors)) if (cells.donor_of == donor).any()]
         for donor in present:
-            own = Simulator(cells.take(cells.donor_of == donor), recipe.simulation, rng)
+            own = Simulator(cells.select(cells.donor_of == donor), recipe.simulation, rng)
             parts.append(transform(own.draw(PROBE // len(present), rng).expression))
         donors = np.repeat(present, PROBE // len(present))
         seed = int(rng.integers(0, 2**31))

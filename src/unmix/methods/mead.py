@@ -98,8 +98,8 @@ class MEAD(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean profile over donors, the variance of that mean, and the variance by which genes weigh."""
-        profiles, types = donor_profiles(cells), len(cells.cell_types)
-        mean, variance = profiles.mean[:, genes], filled(profiles.variance)[:, genes]
+        profiles, types = donor_profiles(cells.select(genes=genes)), len(cells.cell_types)
+        mean, variance = profiles.mean, filled(profiles.variance)
         pairs = np.unique(np.stack([cells.type_of, cells.donor_of]), axis=1)
         donors = np.maximum(np.bincount(pairs[0], minlength=types), 1)
         noise = moderated(variance.mean(0), donors.sum() - types) + (recipe.platform * mean.mean(0)) ** 2

@@ -69,7 +69,7 @@ class MuSiC(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the mean relative profile over donors (theta), its variance (Sigma) and the size of a cell (S)."""
-        profiles = donor_profiles(cells.take(genes=genes))
+        profiles = donor_profiles(cells.select(genes=genes))
         variance = filled(profiles.variance) + (recipe.platform * profiles.mean) ** 2
         return {"profile": profiles.mean, "variance": variance, "size": profiles.size}
 

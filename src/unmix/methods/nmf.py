@@ -129,8 +129,8 @@ class NMF(Method):
 
     def fit(self, task: Task) -> Fit:
         """Keep the reference's profiles, to start from or to name the components by."""
-        genes = choose(task.recipe.genes, task.train)
-        return Fit(genes, {"profile": task.train.signature()[:, genes].astype(np.float64)}, {})
+        genes = choose(task.recipe.genes, task.train, task.measured)
+        return Fit(genes, {"profile": 1e6 * task.train.select(genes=genes).profiles()}, {})
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Factorise the cohort."""

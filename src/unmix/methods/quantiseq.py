@@ -77,7 +77,8 @@ class QuanTIseq(ClassicalMethod):
         recipe, cells = task.recipe, task.train
         if recipe.fractions == "mrna":
             raise UsageError("quantiseq divides by mRNA contents itself", "--set fractions=own or cell")
-        genes, types, learned, quantity = cells.genes, cells.cell_types, None, self.quantity
+        places = np.arange(len(cells.genes)) if task.measured is None else task.measured
+        genes, types, learned, quantity = cells.genes[places], cells.cell_types, None, self.quantity
         if task.weights:
             own = signature_of(task.weights, "own")
             table = own.signature.drop(index=own.genes, errors="ignore")
@@ -86,15 +87,15 @@ class QuanTIseq(ClassicalMethod):
             size = np.ones(len(types)) if own.size is None else own.size.fillna(own.size.mean()).to_numpy()
             learned = {"signature": table.reindex(genes, fill_value=0.0).to_numpy().T, "size": size}
         others = ["Other"] if recipe.other else []
-        learned = learned or self.learn(cells, np.arange(len(genes)), recipe)
+        learned = learned or self.learn(cells, places, recipe)
         return Fit(genes, learned, {}, quantity, (*types, *others))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profiles per million, zero but for the signature's genes, and the mRNA of a cell."""
         signature = np.zeros((len(cells.cell_types), len(genes)))
-        chosen = choose(recipe.signature, cells)
-        signature[:, chosen] = cells.signature()[:, chosen]
-        return {"signature": signature, "size": cells.rna_per_cell()}
+        chosen = choose(recipe.signature, cells, genes)
+        signature[:, np.isin(genes, chosen)] = 1e6 * cells.select(genes=chosen).profiles()
+        return {"signature": signature, "size": cells.mrna_per_cell()}
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample."""

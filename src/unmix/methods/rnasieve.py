@@ -15,7 +15,7 @@ import numpy as np
 
 from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
-from unmix.classical.signature import Genes, by_type
+from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
 from unmix.contract.method import Info
 from unmix.methods import register
@@ -106,10 +106,10 @@ class RNASieve(ClassicalMethod):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance of a cell's counts, and how many cells tell of them."""
-        chosen = cells.take(genes=genes)
-        number = np.maximum(np.bincount(cells.type_of, minlength=len(cells.cell_types)), 1)
-        mean = by_type(chosen) / number[:, None]
-        squares = by_type(chosen, power=2) - number[:, None] * mean**2
+        chosen = cells.select(genes=genes)
+        number = np.maximum(cells.cells_per_type(), 1)
+        mean = chosen.sums() / number[:, None]
+        squares = chosen.sums(power=2) - number[:, None] * mean**2
         variance = np.clip(squares, 0, None) / np.maximum(number - 1, 1)[:, None]
         variance = np.where(number[:, None] > 1, variance, mean)  # a single cell: Poisson
         return {"mean": mean, "variance": variance, "number": number.astype(float)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.signature import Genes, by_type, donor_profiles, donors, filled
+from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.contract.method import Info
 from unmix.methods import register
 from unmix.methods.music import MuSiC
@@ -49,11 +49,11 @@ def gene_scale(cells: Reference, low: float, high: float) -> np.ndarray:
     low, high
         Quantiles.
     """
-    number = np.bincount(cells.type_of, minlength=len(cells.cell_types))[:, None]
+    number = cells.cells_per_type()[:, None]
     several = number[:, 0] > 1
     if not several.any():
         return np.zeros(len(cells.genes))
-    sums, squares = by_type(cells)[several], by_type(cells, power=2)[several]
+    sums, squares = cells.sums()[several], cells.sums(power=2)[several]
     largest = ((squares - sums**2 / number[several]) / (number[several] - 1)).max(0)
     largest[largest < 1e-9 * np.maximum(squares.max(0), 1e-300)] = 0  # rounding of a variance of 0
     largest /= np.median(largest) or 1
@@ -86,19 +86,19 @@ class SCDC(MuSiC):
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the scaled profiles, their variance, the size of a cell, and the scale if samples are to have it."""
-        chosen = cells.take(genes=genes)
+        chosen = cells.select(genes=genes)
         plain = donor_profiles(chosen)
         variance = filled(plain.variance) + (recipe.platform * plain.mean) ** 2
         total, number, size = np.zeros_like(plain.mean), np.zeros(len(plain.mean)), np.zeros(len(plain.mean))
         logs = [np.zeros(0)]
-        for own in donors(chosen):
-            sums = by_type(own)
-            size += sums.sum(1) / np.maximum(np.bincount(own.type_of, minlength=len(size)), 1)
+        for own in chosen.by_donor():
+            sums = own.sums()
+            size += own.mrna_per_cell()
             scale = gene_scale(own, recipe.low, recipe.high)
             if scale.all():
                 has = sums.any(1)
                 scaled = sums[has] / scale
-                total[has] += scaled / scaled.sum(1, keepdims=True)
+                total[has] += scaled / scaled.sum(1, keepdims=True) * own.profiles()[has].sum(1, keepdims=True)
                 number += has
                 logs.append(np.log(scale))
         if recipe.original:

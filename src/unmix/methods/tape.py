@@ -129,7 +129,7 @@ class TAPE(DeepMethod):
         sparse = fractions[: number // 2]
         sparse *= rng.random(sparse.shape).argsort(1).argsort(1) >= types // 2
         drawn = session.simulator.draw(number, rng, fractions / fractions.sum(1, keepdims=True))
-        return session.transform(drawn.expression), drawn.cell_fractions.astype(np.float32)
+        return session.transform(drawn.expression), drawn.truth(session.recipe.simulation.target).astype(np.float32)
 
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return both absolute errors; fractions enter as the encoder gives them."""
@@ -147,7 +147,7 @@ class TAPE(DeepMethod):
     def fit(self, task: Task) -> Fit:
         """Train; keep the mean cell of each type for `express`."""
         fit = super().fit(task)
-        cells = task.train.mean_cells(fit.genes).astype(np.float32)
+        cells = task.train.select(genes=fit.genes).profiles("counts_per_cell").astype(np.float32)
         return dataclasses.replace(fit, arrays=fit.arrays | {"cells": cells})
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:

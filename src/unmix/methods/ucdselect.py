@@ -88,7 +88,7 @@ class UCDSelect(ucdbase.UCDBase):
         recipe = replace(task.recipe, prep=base.recipe.prep, nets=base.recipe.nets)
         places = pd.Index(task.train.genes).get_indexer(base.genes)
         present = places >= 0
-        profiles = np.where(present, task.train.signature()[:, places], 0)
+        profiles = np.where(present, 1e6 * task.train.profiles()[:, places], 0)
         mean = profiles.mean(0)
         arrays = _without_output(base.arrays, recipe)
         arrays["select.features"] = present & (mean > np.quantile(mean[mean > 0], recipe.quantile))

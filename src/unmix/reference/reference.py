@@ -1,22 +1,28 @@
-"""The reference in memory."""
+"""The reference in memory: one class that owns the transcriptome of its cells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     import anndata as ad
     from scipy.sparse import csr_matrix
 
+#: What a value of a profile is: a share of all mRNA of the type, or the mean count of a cell.
+Unit = Literal["share", "counts_per_cell"]
+
 
 @dataclass(frozen=True)
 class Reference:
-    """Labelled cells ready for mixing.
+    """Labelled cells (or samples of pure tissues), and the total counts of each over all genes.
+
+    `total_counts` survive every selection of genes. Whatever is relative - a profile, counts per million, a fraction of
+    mRNA - is relative to them, and so to the whole transcriptome: the genes that a method looks at change nothing.
 
     Attributes
     ----------
@@ -26,6 +32,8 @@ class Reference:
         Names of the genes, of the types (sorted) and of the donors.
     type_of, donor_of
         Codes of each cell into `cell_types` and `donors`.
+    total_counts
+        Counts of each cell over all genes of the transcriptome, float64.
     subtypes, subtype_of
         Of merged types: the names of the types before, and codes of each cell into them.
     """
@@ -36,11 +44,12 @@ class Reference:
     donors: list[str]
     type_of: np.ndarray
     donor_of: np.ndarray
+    total_counts: np.ndarray
     subtypes: tuple[str, ...] = ()
     subtype_of: np.ndarray | None = None
 
     @classmethod
-    def from_reference(cls, reference: ad.AnnData) -> Reference:
+    def from_anndata(cls, reference: ad.AnnData) -> Reference:
         """Take the cells of a prepared reference (see docs/data_contracts.md)."""
         from scipy.sparse import csr_matrix
 
@@ -48,16 +57,20 @@ class Reference:
         donors, donor_of = np.unique(reference.obs["donor"].astype(str), return_inverse=True)
         counts = csr_matrix(reference.X, dtype=np.float32)
         genes = reference.var_names.to_numpy().astype(str)
-        return cls(counts, genes, list(cell_types), list(donors), type_of, donor_of)
+        totals = counts.sum(1, dtype=np.float64).A1
+        return cls(counts, genes, list(cell_types), list(donors), type_of, donor_of, totals)
 
-    def take(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
-        """Return some cells (mask or indices) and some genes; the names of the types stay."""
+    def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
+        """Return some cells and some genes (masks or indices).
+
+        Nothing is normalised anew: total counts stay those over all genes, and the names of the types stay too.
+        """
         counts = self.counts if cells is None else self.counts[cells]
         chosen = slice(None) if cells is None else cells
         if genes is not None:
             counts = counts[:, genes].tocsr()
         names = self.genes if genes is None else self.genes[genes]
-        codes = {"type_of": self.type_of[chosen], "donor_of": self.donor_of[chosen]}
+        codes = {name: getattr(self, name)[chosen] for name in ("type_of", "donor_of", "total_counts")}
         if self.subtypes:
             codes["subtype_of"] = self.subtype_of[chosen]
         return replace(self, counts=counts, genes=names, **codes)
@@ -79,17 +92,60 @@ class Reference:
             return self
         return replace(self, cell_types=list(self.subtypes), type_of=self.subtype_of, subtypes=(), subtype_of=None)
 
-    def signature(self) -> np.ndarray:
-        """Return types x genes: pooled counts of a type per million (zeros for a type without cells)."""
-        sums = np.stack([self.counts[self.type_of == k].sum(0).A1 for k in range(len(self.cell_types))])
-        return 1e6 * sums / np.maximum(sums.sum(1, keepdims=True), 1)
+    def by_donor(self) -> Iterator[Reference]:
+        """Go through the cells of one donor after the other; donors without cells are passed over."""
+        for donor in np.unique(self.donor_of):
+            yield self.select(self.donor_of == donor)
 
-    def mean_cells(self, genes: np.ndarray) -> np.ndarray:
-        """Return types x `genes` (indices): the mean counts of a cell of each type."""
-        return self.signature()[:, genes] * (self.rna_per_cell()[:, None] / 1e6)
+    def cells_per_type(self) -> np.ndarray:
+        """Return the number of cells of each type."""
+        return np.bincount(self.type_of, minlength=len(self.cell_types))
 
-    def rna_per_cell(self) -> np.ndarray:
-        """Return the mean total count of a cell of each type."""
-        totals = self.counts.sum(1).A1
-        number = np.maximum(np.bincount(self.type_of, minlength=len(self.cell_types)), 1)
-        return np.bincount(self.type_of, weights=totals, minlength=len(self.cell_types)) / number
+    def mrna_per_cell(self) -> np.ndarray:
+        """Return the mean total count of a cell of each type; 0 for a type without cells."""
+        return self._totals() / np.maximum(self.cells_per_type(), 1)
+
+    def profiles(self, unit: Unit = "share", by: Literal["donor"] | None = None) -> np.ndarray:
+        """Return the pooled profile of every type (types x genes, float64; zeros for a type without cells).
+
+        Parameters
+        ----------
+        unit
+            ``share``: of all mRNA of the type, so that a profile over all genes sums to 1, and over some genes to
+            what these are of the whole; ``counts_per_cell``: the mean count of a cell.
+        by
+            ``donor``: donors x types x genes, in the order of :meth:`by_donor`.
+        """
+        if by == "donor":
+            return np.stack([own.profiles(unit) for own in self.by_donor()])
+        whole = self._totals() if unit == "share" else self.cells_per_type()
+        return self.sums() / np.where(whole > 0, whole, 1)[:, None]
+
+    def sums(self, power: int = 1) -> np.ndarray:
+        """Return the sum over the cells of each type of the counts to a power (types x genes, float64)."""
+        return self.summed(self.counts if power == 1 else self.counts.astype(np.float64).power(power))
+
+    def cpm(self) -> csr_matrix:
+        """Return every cell in counts per million of its total counts (CSR, cells x genes, float64)."""
+        scaled = self.counts.astype(np.float64)
+        scaled.data *= np.repeat(1e6 / np.maximum(self.total_counts, 1e-12), np.diff(scaled.indptr))
+        return scaled
+
+    def mean_cpm(self) -> np.ndarray:
+        """Return the mean over the cells of each type of their counts per million (types x genes, float64).
+
+        Every cell counts alike, where a pooled profile follows the cells of many counts.
+        """
+        return self.summed(self.cpm()) / np.maximum(self.cells_per_type(), 1)[:, None]
+
+    def _totals(self) -> np.ndarray:
+        """Return the total counts of all cells of each type."""
+        return np.bincount(self.type_of, weights=self.total_counts, minlength=len(self.cell_types))
+
+    def summed(self, values: csr_matrix) -> np.ndarray:
+        """Return the sum over the cells of each type of values of the cells (CSR, cells x genes; types x genes)."""
+        from scipy.sparse import csr_matrix
+
+        rows = np.arange(len(self.type_of))
+        member = csr_matrix((np.ones(len(rows)), (self.type_of, rows)), (len(self.cell_types), len(rows)))
+        return (member @ values).toarray().astype(np.float64)

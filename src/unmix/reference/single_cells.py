@@ -93,7 +93,7 @@ class Matrix:
 
 
 @dataclass
-class Cells:
+class SingleCells:
     """The cells of one file: their annotation (column by column) and the matrices it holds."""
 
     name: str
@@ -109,7 +109,7 @@ class Cells:
         return texts.where(texts.notna(), "").astype(str).replace("nan", "")
 
 
-def read_cells(path: Path | str, cells: Path | str | None = None) -> Cells:
+def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells:
     """Open single cells without reading their matrix.
 
     Parameters
@@ -135,7 +135,7 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> Cells:
     return found if cells is None else annotate(found, tables.read_table(cells), Path(cells).name)
 
 
-def _open_h5ad(path: Path) -> Cells:
+def _open_h5ad(path: Path) -> SingleCells:
     """Open an h5ad for streaming; files of an old format are read whole."""
     import h5py
     from anndata.io import read_elem
@@ -158,17 +158,19 @@ def _open_h5ad(path: Path) -> Cells:
         ]
         index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
         keys = [str(key) for key in obs.attrs["column-order"]]
-        return Cells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(matrices, path.name))
+        return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(matrices, path.name))
 
 
-def _in_memory(data: AnnData, name: str) -> Cells:
+def _in_memory(data: AnnData, name: str) -> SingleCells:
     matrices = [Matrix(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
     if data.X is not None:
         matrices.append(Matrix("X", data.X, data.var))
     if data.raw is not None:
         matrices.append(Matrix("raw.X", data.raw.X, data.raw.var))
     obs_names = pd.Index(data.obs_names.astype(str))
-    return Cells(name, obs_names, [str(key) for key in data.obs], lambda key: data.obs[key], _need(matrices, name))
+    return SingleCells(
+        name, obs_names, [str(key) for key in data.obs], lambda key: data.obs[key], _need(matrices, name)
+    )
 
 
 def _need(matrices: list[Matrix], name: str) -> list[Matrix]:
@@ -222,7 +224,7 @@ def _read_table(path: Path) -> AnnData:
     return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)
 
 
-def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
+def annotate(found: SingleCells, table: pd.DataFrame, name: str) -> SingleCells:
     """Return the cells with the annotation of a table of that name.
 
     Raises
@@ -238,4 +240,4 @@ def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
             "check that both come from the same data set",
         )
     table = table[~table.index.duplicated()].reindex(found.obs_names)
-    return Cells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices)
+    return SingleCells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices)

@@ -9,13 +9,13 @@ from scipy import sparse
 
 from unmix.io import tables
 from unmix.io.check import read_bulk
-from unmix.reference.single_cells import Cells, Matrix, annotate, read_cells
+from unmix.reference.single_cells import Matrix, SingleCells, annotate, read_cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_tissues(path: Path | str, key: str, labels: Path | str | None, unit: str, messages: list[str]) -> Cells:
+def read_tissues(path: Path | str, key: str, labels: Path | str | None, unit: str, messages: list[str]) -> SingleCells:
     """Read samples as bulk is read: orientation, names of genes, unit and logarithms are recognised.
 
     Parameters
@@ -41,7 +41,7 @@ def read_tissues(path: Path | str, key: str, labels: Path | str | None, unit: st
     bulk = read_bulk(path, unit)
     messages += [f"{path.name}: {sentence}" for sentence in bulk.uns["unmix"]["messages"]]
     matrices = [Matrix("X", sparse.csr_matrix(bulk.X), bulk.var)]
-    samples = Cells(path.name, bulk.obs_names, [key], lambda _: bulk.obs_names, matrices)
+    samples = SingleCells(path.name, bulk.obs_names, [key], lambda _: bulk.obs_names, matrices)
     if tables.is_h5ad(path):
         found = read_cells(path, labels)
     elif labels is not None:
@@ -53,4 +53,4 @@ def read_tissues(path: Path | str, key: str, labels: Path | str | None, unit: st
     def column(key: str) -> pd.Series:
         return found.column(key).reindex(bulk.obs_names)
 
-    return Cells(path.name, bulk.obs_names, found.keys, column, matrices)
+    return SingleCells(path.name, bulk.obs_names, found.keys, column, matrices)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.evaluate import metrics
-from unmix.report.words import between, ceiling, count, estimate, quantity, number, percent
+from unmix.report.words import between, ceiling, count, estimate, number, percent, quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unmix.evaluate import metrics
 from unmix.report import accuracy
 from unmix.report.estimates import by_abundance
-from unmix.report.words import count, quantity, listed, number, percent
+from unmix.report.words import count, listed, number, percent, quantity
 
 if TYPE_CHECKING:
     from unmix.report.results import Result, Results

@@ -35,7 +35,10 @@ def augmented(cells: Reference, wanted: int, rng: np.random.Generator) -> Refere
         made = rng.poisson(rate) * (rng.random(rate.shape) >= inflation)
         blocks.append(csr_matrix(made, dtype=np.float32))
         origins.append(members[rng.integers(0, len(members), missing)])  # whose donor they get
-    return replace(cells.take(np.concatenate(origins)), counts=vstack(blocks, format="csr"))
+    chosen, counts = cells.select(np.concatenate(origins)), vstack(blocks, format="csr")
+    # Genes that are not looked at keep the counts that they have in the cell from which the new one has its donor
+    unseen = chosen.total_counts - chosen.counts.sum(1, dtype=np.float64).A1
+    return replace(chosen, counts=counts, total_counts=unseen + counts.sum(1, dtype=np.float64).A1)
 
 
 def fitted(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Pseudobulk with known fractions: pseudobulk of the cells of a reference, drawn as a recipe says.
+"""Pseudobulk with known fractions, drawn from the cells of a reference as a recipe says.
 
-One code path serves every method: a composition gives fractions, fractions become cell numbers per group
-(a group is a cell type, or a cell type of one donor), numbers become drawn cells, cells become a sum.
+One code path serves every method: a composition distribution gives fractions, fractions become numbers of cells per
+group (a cell type, or a cell type of one donor), numbers become drawn cells, and cells become a sum. Fractions of mRNA
+and library sizes are those of the whole transcriptome, whatever genes the reference was cut to.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import anndata as ad
-    from scipy.sparse import csr_matrix
 
     from unmix.simulate.recipe import Simulation
-
+from unmix.simulate.sums import sum_cells
 
 #: Pseudobulk whose draws are held in memory at once.
 CHUNK = 256
@@ -31,19 +31,30 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Pseudobulk:
-    """Pseudobulk: linear expression (samples x genes, float32) and both truths (samples x types)."""
+    """Samples of known composition.
+
+    Attributes
+    ----------
+    expression
+        Samples x genes, linear, float32.
+    cell_fractions, mrna_fractions
+        Samples x types: shares of the cells, and of the mRNA of all genes.
+    depth
+        Samples: what the expression of all genes sums to, before a platform changes them.
+    """
 
     expression: np.ndarray
     cell_fractions: np.ndarray
     mrna_fractions: np.ndarray
+    depth: np.ndarray
 
     def truth(self, target: str) -> np.ndarray:
-        """Return the truth of a kind: ``cell`` or ``mrna``."""
+        """Return the fractions of ``cell`` or of ``mrna``."""
         return self.mrna_fractions if target == "mrna" else self.cell_fractions
 
 
 class Simulator:
-    """Pseudobulk cells of one reference after one recipe; the only state is a cache of cell groups."""
+    """Makes pseudobulk of one reference by one recipe; the only state is a cache of cell groups."""
 
     def __init__(self, cells: Reference, recipe: Simulation, rng: np.random.Generator) -> None:
         unnamed = {*recipe.priors, *recipe.mrna, *recipe.hidden} - set(cells.cell_types)
@@ -55,11 +66,12 @@ class Simulator:
         if recipe.augment:
             cells = augmented(cells, recipe.augment, rng)
         if recipe.aggregate != "counts":
-            cells = replace(cells, counts=_cpm(cells.counts))
+            cells = replace(
+                cells, counts=cells.cpm().astype(np.float32), total_counts=np.where(cells.total_counts > 0, 1e6, 0.0)
+            )
         self.cells, self.recipe = cells, recipe
         self.known = np.array([name not in recipe.hidden for name in cells.cell_types])
         self.size = np.array([recipe.mrna.get(name, 1.0) for name in cells.cell_types], dtype=np.float32)
-        self.totals = cells.counts.sum(1).A1
         donors = np.zeros_like(cells.donor_of) if recipe.donors == "pooled" else cells.donor_of
         types = len(cells.cell_types)
         self.groups = [
@@ -77,35 +89,37 @@ class Simulator:
         if self.recipe.donors == "same" and not (self.available > 0).all(1).any():
             raise NotApplicable(
                 "no donor of the reference has cells of every cell type",
-                "at least one such donor, because the pseudobulk of this recipe come from single donors",
+                "at least one such donor, because each pseudobulk sample of this recipe comes from one donor",
                 "merge rare cell types with a label map, or use --set simulation.donors=pooled",
             )
 
     def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Pseudobulk:
-        """Make `number` pseudobulk, or one for each row of `fractions` (samples x types)."""
+        """Make `number` samples, or one for each row of `fractions` (samples x types)."""
         parts = []
         for start in range(0, number, CHUNK):
             size = min(CHUNK, number - start)
             wanted = fractions[start : start + size] if fractions is not None else self._fractions(size, rng)
-            parts.append(self._mix(wanted, rng))
+            parts.append(self._sample(wanted, rng))
         return Pseudobulk(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def layers(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make `number` pseudobulk; return what each type contributes (samples x types x genes), and the cells of each.
+        """Make `number` samples; return what each type contributes (samples x types x genes), and its cells.
 
-        The layers of a pseudobulk sample sum to its expression: what a platform does to the sum, it does to each of them. The
+        The layers of a sample sum to its expression: what a platform does to the sum, it does to each of them. The
         numbers of cells are samples x types.
         """
         types = len(self.cells.cell_types)
-        numbers = self._numbers(self._cells_per_mix(number, rng), self._fractions(number, rng), rng)
+        numbers = self._numbers(self._cells_per_sample(number, rng), self._fractions(number, rng), rng)
         rows, owner = self._draw_cells(numbers, rng)
         place = owner * types + self.cells.type_of[rows]
         order = place.argsort(kind="stable")
         rows, place = rows[order], place[order]
-        layers = sum_cells(self.cells.counts, rows, self.size[self.cells.type_of[rows]], place, number * types)
+        weights = self.size[self.cells.type_of[rows]]
+        layers = sum_cells(self.cells.counts, rows, weights, place, number * types)
         layers = layers.reshape(number, types, -1)
         sums, drawn = layers.sum(1), np.bincount(place, minlength=number * types).reshape(number, types)
-        layers *= (self._measure(sums.copy(), drawn.sum(1), rng) / np.maximum(sums, 1e-12))[:, None]
+        mrna = np.bincount(place // types, weights * self.cells.total_counts[rows], number)
+        layers *= (self._measure(sums.copy(), drawn.sum(1), mrna, rng)[0] / np.maximum(sums, 1e-12))[:, None]
         return layers, drawn
 
     def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -129,34 +143,35 @@ class Simulator:
             fractions[:, hidden] = recipe.unknown * rng.dirichlet(np.ones(len(hidden)), number)
         return fractions / fractions.sum(1, keepdims=True)
 
-    def _mix(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def _sample(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         recipe, number, types = self.recipe, *fractions.shape
         if recipe.single:
-            return self._mix_profiles(fractions, rng)
-        numbers = self._numbers(self._cells_per_mix(number, rng), fractions, rng)
+            return self._sample_of_profiles(fractions, rng)
+        numbers = self._numbers(self._cells_per_sample(number, rng), fractions, rng)
         rows, owner = self._draw_cells(numbers, rng)
-        kind = self.cells.type_of[rows]
-        weights = self.size[kind]
+        type_of = self.cells.type_of[rows]
+        weights = self.size[type_of]
         expression = sum_cells(self.cells.counts, rows, weights, owner, number)
-        drawn = np.bincount(owner * types + kind, minlength=number * types).reshape(number, types)
-        rna = np.bincount(owner * types + kind, weights * self.totals[rows], number * types)
-        expression = self._measure(expression, drawn.sum(1), rng)
+        drawn = np.bincount(owner * types + type_of, minlength=number * types).reshape(number, types)
+        mrna = np.bincount(owner * types + type_of, weights * self.cells.total_counts[rows], number * types)
+        mrna = mrna.reshape(number, types)
+        measured, depth = self._measure(expression, drawn.sum(1), mrna.sum(1), rng)
         cell = drawn if recipe.label == "realised" else fractions
-        return expression, _share(cell, self.known), _share(rna.reshape(number, types), self.known)
+        return measured, _share(cell, self.known), _share(mrna, self.known), depth
 
-    def _mix_profiles(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Mix one random profile of each type, weighted by its fraction."""
+    def _sample_of_profiles(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Add one random profile of each type, weighted by its fraction."""
         profiles = np.zeros(fractions.shape, dtype=np.int64)
         for k in np.flatnonzero(fractions.any(0)):
             profiles[:, k] = rng.choice(np.flatnonzero(self.cells.type_of == k), len(fractions))
-        owner, kind = np.nonzero(fractions)
-        rows, weights = profiles[owner, kind], fractions[owner, kind] * self.size[kind]
+        owner, type_of = np.nonzero(fractions)
+        rows, weights = profiles[owner, type_of], fractions[owner, type_of] * self.size[type_of]
         expression = sum_cells(self.cells.counts, rows, weights, owner, len(fractions))
-        expression = self._measure(expression, np.ones(len(fractions)), rng)
-        rna = fractions * self.size * self.totals[profiles]
-        return expression, _share(fractions, self.known), _share(rna, self.known)
+        mrna = fractions * self.size * self.cells.total_counts[profiles]
+        measured, depth = self._measure(expression, np.ones(len(fractions)), mrna.sum(1), rng)
+        return measured, _share(fractions, self.known), _share(mrna, self.known), depth
 
-    def _cells_per_mix(self, number: int, rng: np.random.Generator) -> np.ndarray:
+    def _cells_per_sample(self, number: int, rng: np.random.Generator) -> np.ndarray:
         recipe = self.recipe
         if recipe.cells_max > recipe.cells:
             return rng.integers(recipe.cells, recipe.cells_max + 1, number)
@@ -204,68 +219,46 @@ class Simulator:
     def _parts(
         self, group: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the cells of a group and how many of them each pseudobulk sample takes, by subtype where the recipe says so."""
+        """Yield the cells of a group and how many of them each sample takes, by subtype where the recipe says so."""
         if not self.cells.subtypes or self.recipe.subtypes == "abundant":
             yield group, wanted
             return
-        kinds, kind_of = np.unique(self.cells.subtype_of[group], return_inverse=True)
-        if len(kinds):
-            shares = rng.multinomial(wanted, rng.dirichlet(np.ones(len(kinds)), len(wanted)))
-            yield from ((group[kind_of == k], shares[:, k]) for k in range(len(kinds)))
+        subtypes, subtype_of = np.unique(self.cells.subtype_of[group], return_inverse=True)
+        if len(subtypes):
+            shares = rng.multinomial(wanted, rng.dirichlet(np.ones(len(subtypes)), len(wanted)))
+            yield from ((group[subtype_of == k], shares[:, k]) for k in range(len(subtypes)))
 
-    def _measure(self, expression: np.ndarray, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Apply what a sequencing platform does to a sum of cells."""
-        recipe = self.recipe
+    def _measure(
+        self, expression: np.ndarray, cells: np.ndarray, mrna: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Apply what a sequencing platform does to the sum of so many cells, which has so much mRNA over all genes.
+
+        Returns
+        -------
+        The measured expression, and what that of all genes sums to.
+        """
+        recipe, depth = self.recipe, mrna
+        # Rounded, because sums of all genes in single precision are the whole
+        seen = np.round(expression.sum(1) / np.maximum(mrna, 1e-12), 6)
         if recipe.aggregate == "mean":
             expression /= cells[:, None]
+            depth = mrna / cells
         if recipe.platform:
             noise = rng.standard_normal(expression.shape, dtype=np.float32)
             expression *= np.exp(np.float32(recipe.platform) * noise)
         if recipe.library:
-            rate = expression * (recipe.library / expression.sum(1, keepdims=True))
-            expression = rng.poisson(rate).astype(np.float32)
+            depth = np.full(len(mrna), recipe.library)
+            scale = recipe.library * seen / np.maximum(expression.sum(1), 1e-12)
+            expression = rng.poisson(expression * scale.astype(np.float32)[:, None]).astype(np.float32)
         if recipe.dropout:
             expression *= rng.random(expression.shape, dtype=np.float32) >= recipe.dropout
-        return expression
-
-
-def sum_cells(counts: csr_matrix, rows: np.ndarray, weights: np.ndarray, owner: np.ndarray, number: int) -> np.ndarray:
-    """Sum cells into pseudobulk.
-
-    Parameters
-    ----------
-    counts
-        CSR, cells x genes, float32.
-    rows, weights, owner
-        Drawn cells, the weight of each, and the pseudobulk sample it belongs to (sorted).
-    number
-        Number of pseudobulk.
-
-    Returns
-    -------
-    samples x genes, float32.
-    """
-    from unmix.simulate._kernels import sum_rows
-
-    bounds = np.searchsorted(owner, np.arange(number + 1))
-    out = np.zeros((number, counts.shape[1]), dtype=np.float32)
-    # Reading the cells is what takes time: half the bytes of an index save a quarter of it
-    indices = counts.indices.astype(np.uint16) if counts.shape[1] <= 2**16 else counts.indices
-    sum_rows(counts.data, indices, counts.indptr, rows, weights.astype(np.float32), bounds, out)
-    return out
+        return expression, depth
 
 
 def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Divide by the sum over the types that the truth names; hidden types become 0."""
     values = values * known
     return values / np.maximum(values.sum(1, keepdims=True), 1e-12)
-
-
-def _cpm(counts: csr_matrix) -> csr_matrix:
-    scaled = counts.copy()
-    totals = np.maximum(counts.sum(1).A1, 1)
-    scaled.data *= np.repeat(1e6 / totals, np.diff(counts.indptr)).astype(np.float32)
-    return scaled
 
 
 def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: int) -> ad.AnnData:
@@ -285,7 +278,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     import anndata as ad
     import pandas as pd
 
-    cells, rng = Reference.from_reference(reference), np.random.default_rng(seed)
+    cells, rng = Reference.from_anndata(reference), np.random.default_rng(seed)
     simulator = Simulator(cells, recipe, rng)
     pseudobulk = simulator.draw(samples, rng)
     names = [f"mix{i:0{len(str(samples - 1))}d}" for i in range(samples)]

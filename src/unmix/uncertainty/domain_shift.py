@@ -65,7 +65,7 @@ def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
 
 def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return the arrays that a model needs: the signature over all genes, the threshold and the typical distance."""
-    signature = cells.signature()
+    signature = 1e6 * cells.profiles()
     distances = {}
     for platform in (FAR, CALIBRATED):
         recipe = Simulation(sparse=0.5, cells=500, platform=platform)

@@ -20,10 +20,6 @@ from unmix.simulate.pseudobulk import pseudobulk
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.toy import toy
 
-#: Classical methods that need no more than a reference.
-UNBIASED = ["bayesprism", "bisque", "dtangle", "dwls", "epic", "mead", "music", "nmf", "nnls", "nusvr", "ols"]
-UNBIASED += ["quantiseq", "ridge", "rnasieve", "scdc"]
-
 
 @pytest.fixture
 def rng():
@@ -223,7 +219,7 @@ def test_genes_are_chosen_by_the_recipe(data, rule):
 
 @pytest.fixture(scope="module")
 def housekeeping(data):
-    """A reference whose types have very different shares of their mRNA in genes that tell no type, and pseudobulk of it."""
+    """A reference with genes that mark no type, and pseudobulk of it."""
     import anndata as ad
     from scipy.sparse import csr_matrix, hstack
 
@@ -234,15 +230,6 @@ def housekeeping(data):
     reference = ad.AnnData(counts, cells.obs.copy(), uns=cells.uns.copy())
     reference.var_names = [*cells.var_names, *(f"HOUSE{i}" for i in range(300))]
     return reference, pseudobulk(reference, Simulation(cells=500), 30, 1)
-
-
-@pytest.mark.parametrize("name", UNBIASED)
-def test_no_type_gains_by_the_share_of_its_markers_in_its_mrna(housekeeping, name):
-    reference, bulk = housekeeping
-    model = engine.train(name, reference, device="cpu")
-    found = engine.predict(model, bulk, device="cpu").values
-    errors = found - bulk.obsm[f"{model.quantity}_fractions"][found.columns].to_numpy()
-    assert errors.mean().abs().max() < 0.04
 
 
 @pytest.mark.parametrize("name", ["bisque", "epic", "nnls", "quantiseq"])

@@ -27,8 +27,8 @@ def profiles(data):
     """Genes x types of the toy reference, per million, and the relative mRNA of a cell."""
     from unmix.reference import Reference
 
-    cells = Reference.from_reference(data[0])
-    return pd.DataFrame(cells.signature().T, cells.genes, cells.cell_types), cells.rna_per_cell()
+    cells = Reference.from_anndata(data[0])
+    return pd.DataFrame((1e6 * cells.profiles()).T, cells.genes, cells.cell_types), cells.mrna_per_cell()
 
 
 def write(path, lines):
@@ -172,8 +172,8 @@ def test_xcell_compares_samples_and_takes_spillover_away(data, tmp_path):
     from unmix.reference import Reference
     from unmix.reference.markers import find_markers
 
-    cells = Reference.from_reference(data[0])
-    chosen = find_markers(cells.signature() + 1, 20)
+    cells = Reference.from_anndata(data[0])
+    chosen = find_markers((1e6 * cells.profiles()) + 1, 20)
     names = [f"{name}%toy%1" for name in cells.cell_types]
     sets = ["\t".join([name, "", *cells.genes[own]]) for name, own in zip(names, chosen, strict=True)]
     curves = pd.DataFrame([[1, 1.0, 0.5]] * 6, cells.cell_types, ["V1", "V2", "V3"])

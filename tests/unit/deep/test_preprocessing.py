@@ -61,8 +61,8 @@ def test_tfidf_of_deepdecon(pseudobulk):
 
 
 def test_markers_are_highest_in_one_type():
-    cells = Reference.from_reference(toy()[0])
-    signature = cells.signature()
+    cells = Reference.from_anndata(toy()[0])
+    signature = 1e6 * cells.profiles()
     chosen = markers(signature, 10)
     logs = np.log2(signature[:, chosen] + 20)
     ordered = np.sort(logs, axis=0)

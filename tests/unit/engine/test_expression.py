@@ -33,7 +33,7 @@ def data():
     reference = toy(donors=8, samples=2)[0]
     held = reference.obs["donor"].isin([f"donor{i}" for i in range(5, 9)]).to_numpy()
     rng = np.random.default_rng(5)
-    simulator = Simulator(Reference.from_reference(reference[held]), Simulation(cells=500, donors="same"), rng)
+    simulator = Simulator(Reference.from_anndata(reference[held]), Simulation(cells=500, donors="same"), rng)
     layers, cells = simulator.layers(SAMPLES, rng)
     names = [f"s{i}" for i in range(SAMPLES)]
     bulk = ad.AnnData(layers.sum(1).astype(np.float64), pd.DataFrame(index=names), reference.var[[]].copy())
@@ -66,7 +66,7 @@ def test_beats_the_mean_profile_of_the_reference(name, data, models):
     model = models(name)
     found = express(model, bulk, device="cpu")
     genes = bulk.var_names.get_indexer(model.genes)
-    cells = Reference.from_reference(reference)
+    cells = Reference.from_anndata(reference)
     truth = np.log2(per_million(layers[:, :, genes]) + OFFSET)
     estimate = np.log2(layers_of(found, model.cell_types) + OFFSET)
     mean = np.log2(per_million(cells.mean_cells(genes)) + OFFSET)

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from unmix.errors import NotApplicable, UsageError
 from unmix.reference import Reference
 from unmix.simulate.compositions import COMPOSITIONS
-from unmix.simulate.pseudobulk import Simulator, pseudobulk, sum_cells
+from unmix.simulate.pseudobulk import Simulator, pseudobulk
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.scenarios import SCENARIOS, scenario
+from unmix.simulate.sums import sum_cells
 from unmix.simulate.toy import toy
 
 
 @pytest.fixture(scope="module")
 def cells():
-    return Reference.from_reference(toy(genes=200)[0])
+    return Reference.from_anndata(toy(genes=200)[0])
 
 
 def draw(pool, number=64, seed=0, **settings):
@@ -121,7 +122,7 @@ def test_hidden_types_are_mixed_in_but_not_named(cells):
     place = cells.cell_types.index("NK")
     assert (pseudobulk.cell_fractions[:, place] == 0).all()
     plain = draw(cells, 200, priors={"NK": 0.001}, cells=2000)
-    nk = cells.signature()[place] > 4 * np.delete(cells.signature(), place, 0).max(0)
+    nk = (1e6 * cells.profiles())[place] > 4 * np.delete((1e6 * cells.profiles()), place, 0).max(0)
     assert pseudobulk.expression[:, nk].sum() > 3 * plain.expression[:, nk].sum()
 
 
@@ -144,18 +145,18 @@ def test_library_platform_and_dropout_do_what_they_say(cells):
 
 def test_rare_types_are_filled_up_with_similar_cells(cells):
     keep = np.flatnonzero((cells.type_of != 0) | (np.arange(len(cells.type_of)) % 6 == 0))
-    few = cells.take(keep)
+    few = cells.select(keep)
     simulator = Simulator(few, Simulation(augment=200), np.random.default_rng(0))
     assert np.bincount(simulator.cells.type_of).min() == 200
-    before, after = few.signature()[0], simulator.cells.signature()[0]
+    before, after = (1e6 * few.profiles())[0], (1e6 * simulator.cells.profiles())[0]
     assert np.corrcoef(np.log1p(before), np.log1p(after))[0, 1] > 0.95
 
 
 def test_single_profiles_are_weighted_by_the_fractions(cells):
-    first = cells.take(np.unique(cells.type_of, return_index=True)[1])  # one profile a type
+    first = cells.select(np.unique(cells.type_of, return_index=True)[1])  # one profile a type
     pseudobulk = draw(first, single=True, aggregate="mean", sparse=1.0, sparse_most=2)
     assert set((pseudobulk.cell_fractions > 0).sum(1)) == {1, 2}
-    profiles = first.signature()
+    profiles = 1e6 * first.profiles()
     assert np.allclose(pseudobulk.expression, pseudobulk.cell_fractions @ profiles, rtol=1e-4, atol=1e-2)
     assert np.allclose(pseudobulk.mrna_fractions, pseudobulk.cell_fractions, atol=1e-6)
 
@@ -163,7 +164,7 @@ def test_single_profiles_are_weighted_by_the_fractions(cells):
 def test_no_donor_with_all_types_is_not_applicable(cells):
     missing = np.array([(donor + 1) % 4 for donor in cells.donor_of]) != cells.type_of
     with pytest.raises(NotApplicable, match="no donor"):
-        Simulator(cells.take(missing), Simulation(donors="same"), np.random.default_rng(0))
+        Simulator(cells.select(missing), Simulation(donors="same"), np.random.default_rng(0))
 
 
 def test_unknown_names_are_refused(cells):
@@ -183,7 +184,7 @@ def test_every_scenario_makes_pseudobulk(name):
 
 
 def test_normal_cells_of_a_purity_mix_are_in_any_proportions_where_the_recipe_says_so():
-    cells = Reference.from_reference(toy()[0]).merged(["NK"])
+    cells = Reference.from_anndata(toy()[0]).merged(["NK"])
     names = np.array(cells.subtypes)
     spread = {}
     for composition in ("abundant", "dirichlet"):
@@ -201,7 +202,7 @@ def test_normal_cells_of_a_purity_mix_are_in_any_proportions_where_the_recipe_sa
 
 
 def test_merged_cells_come_apart_again():
-    cells = Reference.from_reference(toy()[0])
-    again = cells.merged(["NK"]).take(np.arange(100)).unmerged()
+    cells = Reference.from_anndata(toy()[0])
+    again = cells.merged(["NK"]).select(np.arange(100)).unmerged()
     assert again.cell_types == cells.cell_types
     assert np.array_equal(again.type_of, cells.type_of[:100])
