@@ -89,7 +89,7 @@ def halves(held_out: Reference, rng: np.random.Generator) -> tuple[Reference, Re
     donors = rng.permutation(np.unique(held_out.donor_of))
     group = donors[: max(1, round(STOPPING * len(donors)))] if len(donors) > 1 else donors[:0]
     calibrating, stopping = _masks(held_out, np.isin(held_out.donor_of, group), rng)
-    return held_out.select(stopping), held_out.take(calibrating)
+    return held_out.select(stopping), held_out.select(calibrating)
 
 
 def _masks(cells: Reference, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -29,4 +29,4 @@ def donors(cells: Reference) -> list[Reference]:
     present = np.zeros((len(cells.donors), len(cells.cell_types)), bool)
     present[cells.donor_of, cells.type_of] = True
     most = np.flatnonzero(2 * present.sum(1) > present.any(0).sum())
-    return [cells.take((cells.donor_of == donor) | ~present[donor, cells.type_of]) for donor in most] or [cells]
+    return [cells.select((cells.donor_of == donor) | ~present[donor, cells.type_of]) for donor in most] or [cells]
