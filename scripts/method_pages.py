@@ -62,23 +62,28 @@ def recipes(method: type[Method]) -> list[str]:
 
 
 def page(method: type[Method]) -> str:
-    """Return the page of a method."""
-    info, text = method.info, inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
-    facts = [f"- Gives {QUANTITIES[method.quantity]}."]
+    """Return the page of a method: its card, its idea and its settings."""
+    info, idea = method.info, inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
+    facts = [f"- Estimates {QUANTITIES[method.quantity]}."]
     if wanted := needs(method):
         facts.append(f"- Needs {wanted}, beside the reference.")
     if method.weights:
         facts.append(f"- Takes {WEIGHTS[method.weights]}: `--weights`, in a samplesheet the column `weights`.")
-    if info.citation:
-        facts.append(f"- {info.citation}{f' doi:{info.doi}' if info.doi else ''}")
+    lines = [f"# {info.title} (`{method.name}`)", "", info.summary, "", *facts]
+    lines += section("When to use it", [f"- {sentence}" for sentence in info.when])
+    lines += section("Idea", [idea])
+    lines += section("Literature", [f"{info.citation}{f' doi:{info.doi}' if info.doi else ''}"] * bool(info.citation))
     if info.licence:
-        facts.append(f"- Licence of the original code, which unmix does not contain: {info.licence}.")
-    if info.original:
-        facts.append(f"- Compared with the original: {info.original}")
-    if info.chosen:
-        facts.append(f"- Chosen here: {info.chosen}")
-    head = [f"# {info.title} (`{method.name}`)", "", f"{info.summary}", "", *facts, "", "## What it does", "", text, ""]
-    return "\n".join([*head, *recipes(method), MADE, ""])
+        lines += ["", f"Licence of the original code, which unmix does not contain: {info.licence}."]
+    lines += section("Compared with the original", [info.original] * bool(info.original))
+    lines += section("What was chosen here", [f"- {sentence}" for sentence in info.chosen])
+    lines += section("Measured", [f"- {figure.text} `{figure.command}`" for figure in info.tuning])
+    return "\n".join([*lines, "", *recipes(method), MADE, ""])
+
+
+def section(title: str, lines: list[str]) -> list[str]:
+    """Return a section of a page; nothing where it has no lines."""
+    return ["", f"## {title}", "", *lines] if lines else []
 
 
 def index(methods: list[type[Method]]) -> str:
@@ -113,7 +118,7 @@ def fidelity(methods: list[type[Method]]) -> str:
         "|---|---|---|",
     ]
     shown = [method for method in methods if method.info.family != "control"]
-    return "\n".join([*lines, *(f"| {m.name} | {m.info.original} | {m.info.chosen} |" for m in shown)]) + "\n"
+    return "\n".join([*lines, *(f"| {m.name} | {m.info.original} | {' '.join(m.info.chosen)} |" for m in shown)]) + "\n"
 
 
 def pages() -> dict[Path, str]:

@@ -111,12 +111,6 @@ def test_declares_itself(name):
     described = methods.describe(METHODS[name])
     assert json.loads(json.dumps(described)) == described
     assert "default" in described["recipes"]
-    assert described["summary"].endswith(".")
-    if METHODS[name].info.family != "control":
-        assert described["original"]
-        assert described["chosen"]
-        assert described["citation"]
-        assert described["doi"].startswith("10.") or "DOI not found" in described["citation"]
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,10 +1,11 @@
-"""What a method is: a declaration (literature, needs, output, recipes) and two functions, fit and estimate."""
+"""What a method is: a declaration (card, needs, output, recipes) and two functions, fit and estimate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from unmix.contract.card import Card
 from unmix.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
 
 def silent(_: str) -> None:
     """Take a sentence and drop it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Info:
-    """Literature and advice, for people, Galaxy menus and the report."""
-
-    title: str
-    family: Literal["deep", "classical", "control"]
-    summary: str
-    """One sentence: what it does and when to take it."""
-    citation: str = ""
-    doi: str = ""
-    year: int = 0
-    licence: str = ""
-    """Licence of the original code, which unmix does not contain."""
-    original: str = ""
-    """What of the original can be compared with, and how close this one came to it."""
-    chosen: str = ""
-    """What was chosen where the source is silent or where the default departs from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +131,8 @@ class Method:
     """Base of every method; subclasses are stateless, all they learn is in the model."""
 
     name: ClassVar[str]
-    info: ClassVar[Info]
+    info = Card()
+    """Literature and advice: the card NAME.toml beside the method's module."""
     needs: ClassVar[Needs] = Needs()
     quantity: ClassVar[Literal["cell", "mrna", "purity", "score"]]
     recipes: ClassVar[Mapping[str, Any]]

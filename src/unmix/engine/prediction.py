@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,4 +113,4 @@ def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[st
 def literature(name: str) -> dict[str, Any]:
     """Return what a report cites of a method."""
     method = methods.get(name)
-    return {"name": name, **dataclasses.asdict(method.info)}
+    return {"name": name, **method.info.model_dump(mode="json")}

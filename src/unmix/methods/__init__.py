@@ -1,4 +1,4 @@
-"""The methods: every class in ``unmix/methods/`` that is registered, by name."""
+"""The methods: every class in ``unmix/methods/`` that is registered, by name; beside each stands its card."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def describe(method: type[Method]) -> dict[str, Any]:
 
     return {
         "name": method.name,
-        **dataclasses.asdict(method.info),
+        **method.info.model_dump(mode="json"),
         "needs": dataclasses.asdict(method.needs),
         "weights": method.weights,
         "quantity": method.quantity,

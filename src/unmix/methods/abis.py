@@ -1,9 +1,9 @@
-"""ABIS: robust regression on a signature scaled by the mRNA of each type's cells (Monaco et al. 2019).
+"""ABIS: Huber regression on a signature scaled by the mRNA of each type's cells (Monaco et al. 2019).
 
-Written from the paper and the description of the code; the iteration is that of R's MASS::rlm. The published signatures
-of blood (GPL-2) are not contained: `--weights SIGNATURE`. Without one the signature is that of the reference's markers,
-scaled by the mean total count of a cell. The original's percentages need not sum to 100 and may be negative; here, as
-for every method that estimates fractions, negative ones become 0 and the rest sum to 1.
+    sample ~ signature x fractions, with iteratively reweighted least squares as in R's MASS::rlm
+
+Without a published signature (`--signature`), the signature is that of the reference's markers times the mean total
+count of a cell. Negative coefficients become 0, and the rest sum to 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -72,20 +71,6 @@ class ABIS(SignatureMethod):
     """sample ~ signature x fractions, outlying genes weighing less."""
 
     name = "abis"
-    info = Info(
-        title="ABIS",
-        family="classical",
-        summary="Huber regression; with the published signature 17 immune types of human blood.",
-        citation="Monaco G et al. RNA-Seq signatures normalized by mRNA abundance allow absolute deconvolution of "
-        "human immune cell types. Cell Reports 26, 1627-1640 (2019).",
-        doi="10.1016/j.celrep.2019.01.041",
-        year=2019,
-        licence="GPL-2",
-        original="The published RNA-seq signature on the 12 PBMC of the paper (GSE107011), 17 types: mean r per type "
-        "0.79 (`published`) and 0.80 (`default`); a plain Huber regression of the signature gave 0.78 elsewhere.",
-        chosen="the deviation is taken around 0, as MASS does; negative fractions are 0 and the rest sum to 1; "
-        "`default` lets genes count alike (RMSE 0.019 against 0.051 on held-out pseudobulk with platform noise).",
-    )
     quantity = "cell"
     recipes = {
         "default": Recipe(gene_weights="mean"),

@@ -1,13 +1,10 @@
-"""BayesPrism: every read of the sample comes from one cell type; the profiles may adapt to the bulk (Chu et al. 2022).
+"""BayesPrism: every read of a sample comes from one cell type; profiles may adapt to the bulk (Chu et al. 2022).
 
-Written from the paper and the description of the code (2.2.3). With its flat prior the Gibbs sampler's mean lies
-within 0.01 of the fixed point of expectation maximisation over the same model (InstaPrism's idea), which takes
-milliseconds: both recipes take it, and `--set sampler=gibbs` samples (seconds a sample, and as many for each pseudobulk sample by
-which intervals are calibrated). `published` refits the profiles to the reads that a bulk given at training assigns
-to each type, once for all its samples, and freezes them in the model. Where the user says which types are malignant
-(`--malignant`), these get a profile of their own in every sample, from the reads that the reference's assign to them.
-The reads assigned to a type are its expression in the sample (`unmix_express.py`). Cell states are not used: the types'
-pooled profiles stand for them.
+    reads of a gene ~ multinomial(sum over types of fraction x profile)
+
+Expectation maximisation finds the fixed point near which the mean of the original's Gibbs sampler lies;
+`--set sampler=gibbs` samples. `published` refits the profiles to the reads that the training bulk assigns to each type.
+Malignant types (`--malignant`) get a profile of their own in every sample.
 """
 
 from __future__ import annotations
@@ -19,9 +16,10 @@ import numpy as np
 
 from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
+from unmix.classical.reads import normal, own_profiles, sample_fractions
 from unmix.classical.signature import Genes
-from unmix.classical.solvers import em, gibbs, softmax_map
-from unmix.contract.method import Fit, Info, Task
+from unmix.classical.solvers import softmax_map
+from unmix.contract.method import Fit, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -65,36 +63,11 @@ class Recipe(Base):
     """Code: deviation (natural log) that the prior allows an updated profile."""
 
 
-def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Return fractions (types) and expected reads of each type (types x genes) with the recipe's sampler."""
-    if recipe.sampler == "gibbs":
-        return gibbs(reads, profiles, recipe.chain, recipe.burn, recipe.thin, alpha=recipe.alpha, seed=recipe.seed)
-    theta = em(reads, profiles, recipe.iterations)
-    chance = profiles * theta[:, None]
-    return theta, chance / chance.sum(0) * reads
-
-
 @register
 class BayesPrism(ClassicalMethod):
     """Fractions of reads under a multinomial model of the reference's profiles."""
 
     name = "bayesprism"
-    info = Info(
-        title="BayesPrism",
-        family="classical",
-        summary="Multinomial model of the reads, all genes weighing by their counts; take it for deep count data.",
-        citation="Chu T et al. Cell type and gene expression deconvolution with BayesPrism enables Bayesian "
-        "integrative analysis across bulk and single-cell RNA sequencing in oncology. Nature Cancer 3, 505-517 (2022).",
-        doi="10.1038/s43018-022-00356-3",
-        year=2022,
-        licence="GPL-3",
-        original="Final fractions of the R package (with update) on omnideconv's small data: within 0.01 by Gibbs and "
-        "by EM.",
-        chosen="expectation maximisation for the Gibbs sampler (`sampler=gibbs` samples); the update takes the bulk "
-        "given at training; a malignant profile keeps one read's worth of the reference's; without a bulk the types' "
-        "profiles tell outlier genes; cell states are not used; `default` takes markers, by held-out pseudobulk, and "
-        "divides by their share in the mRNA of each type.",
-    )
     quantity = "mrna"
     expresses = True
     recipes = {
@@ -154,29 +127,3 @@ class BayesPrism(ClassicalMethod):
             reads = sample_fractions(sample, profiles, recipe)[1] if sample.any() else np.zeros(profiles.shape)
             result[np.ix_([i], known, np.flatnonzero(present))] = reads + 1e-6 * profiles
         return per_million(result)
-
-
-def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the profiles of a sample (types x genes): those of malignant types are its own.
-
-    Parameters
-    ----------
-    learned
-        `profile`; and `malignant` (types) and `reference`, the profiles before the update, where types are malignant.
-    sample
-        Genes.
-    recipe
-        `sampler`, `pseudo`.
-    """
-    profiles = normal(learned["profile"], recipe.pseudo)
-    malignant = learned.get("malignant", np.zeros(len(profiles))).astype(bool)
-    if malignant.any() and sample.any():
-        reads = sample_fractions(sample, normal(learned["reference"], recipe.pseudo), recipe)[1]
-        profiles[malignant] = normal(reads[malignant] + profiles[malignant], recipe.pseudo)
-    return profiles
-
-
-def normal(profiles: np.ndarray, pseudo: float) -> np.ndarray:
-    """Return rows that sum to 1 and have nothing below `pseudo` (types x genes)."""
-    shares = np.maximum(profiles / np.maximum(profiles.sum(1, keepdims=True), 1e-300), pseudo)
-    return shares / shares.sum(1, keepdims=True)

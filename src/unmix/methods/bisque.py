@@ -1,11 +1,9 @@
 """Bisque: every gene of the bulk is mapped onto the scale of the reference, then least squares (Jew et al. 2020).
 
-Written from the paper and the description of BisqueRNA 1.0.5 (without overlap of donors between bulk and cells).
-The map needs the bulk cohort: several samples, estimated together. `published` takes mean and deviation of a gene
-from the reference's donors, so it believes that the bulk cohort is composed as the reference; where the reference
-was sorted or evened out, that is wrong. `default` takes them from the cohort's own first estimates, which are those of
-nnls. On pseudobulk of another laboratory's cells it has an RMSE of .139, and nnls .125: the map helps where bulk and
-reference differ most and costs where they are alike.
+    mapped = (sample - mean) / s.d. x expected s.d. + expected mean, gene by gene over the cohort
+
+`published` takes the expected mean and deviation from the reference's donors. `default` takes them from first
+estimates of the cohort by non-negative least squares.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ import numpy as np
 from unmix.classical.base import Classical, capped, weights_of
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import nonnegative, sum_constrained
-from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.method import Fit, Method, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -101,19 +99,6 @@ class Bisque(Method):
     """A linear map of every gene over the cohort, then least squares with fractions that sum to 1."""
 
     name = "bisque"
-    info = Info(
-        title="Bisque",
-        family="classical",
-        summary="Learns a gene-wise map between bulk and single cells from the cohort; needs several bulk samples.",
-        citation="Jew B et al. Accurate estimation of cell composition in bulk expression through robust integration "
-        "of single-cell information. Nature Communications 11, 1971 (2020).",
-        doi="10.1038/s41467-020-15816-6",
-        year=2020,
-        licence="GPL-3",
-        original="Bisque 1.0.5 on the small set of omnideconv: its fractions within 1e-4.",
-        chosen="default: markers; first estimates by non-negative least squares with genes that count alike and are "
-        "capped at three times their highest type.",
-    )
     quantity = "mrna"
     transductive = True
     recipes = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
-from unmix.contract.method import Fit, Info, Needs
+from unmix.contract.method import Fit, Needs
 from unmix.io.fractions import normalised
 from unmix.methods import register
 from unmix.uncertainty import conformal
@@ -23,11 +23,6 @@ class ConstantOfCalibration(Control):
     name = "constant_of_calibration"
     needs = Needs(calibration=True)
     refit = False  # it does not look at the cells, so that none need be held out
-    info = Info(
-        title="Constant of calibration (control)",
-        family="control",
-        summary="The mean composition of the calibration samples for every sample; bounds what they alone can give.",
-    )
 
     def fit(self, task: Task) -> Fit:
         """Keep the mean; score every calibration sample by the mean of the others."""

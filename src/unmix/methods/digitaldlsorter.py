@@ -1,20 +1,8 @@
-"""Digitaldlsorter: one dense network trained on pseudobulk and single cells together (Torroja and Sanchez-Cabo 2019).
+"""Digitaldlsorter: one dense network trained on pseudobulk and single cells (Torroja and Sanchez-Cabo 2019).
 
 Two hidden layers of 200, batch normalisation before every activation and before the softmax, Kullback-Leibler
-divergence. Every batch holds pseudobulk, whose fractions come from six sets, and single cells as pure samples.
-
-`published` keeps the settings of the code of 2019: all genes, log2 CPM, z within each sample, pseudobulk of 100 cells that
-are each scaled to CPM, types of fewer than 100 cells filled up with simulated ones. `published_r` keeps those of its
-successor, digitalDLSorteR 1.1.2: sums of counts, pseudobulk only, z per gene - with the moments of the training pseudobulk,
-where the original takes those of whatever matrix it is given, so that a single sample gives NaN.
-
-`default` keeps network, loss, six sets and single cells, and takes markers, pseudocount and platform noise of
-`scaden`'s default. It was chosen by held-out donors or cells of three references (PBMC of one donor, islets, PBMC of
-13 donors; pseudobulk with platform noise 0.5): RMSE .035, .055, .056; without single cells .036, .060, .052; with
-Dirichlet pseudobulk, half of them sparse, in place of the six sets .039, .066, .052; with z per gene .035, .054, .059.
-
-A user's prior ranges are our `simulation.priors`; without them all types are alike. The number of training steps
-grows with the reference in the original (10.5 pseudobulk for every cell); ours is its 50 epochs over 1,000 cells.
+divergence. A batch holds pseudobulk, whose fractions come from six composition distributions, and single cells as pure
+samples. `published` keeps the code of 2019, `published_r` that of its successor digitalDLSorteR 1.1.2.
 """
 
 from __future__ import annotations
@@ -24,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Info
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -66,23 +53,6 @@ class Digitaldlsorter(DeepMethod):
     """Kullback-Leibler divergence of softmax outputs, over batches of pseudobulk and of single cells."""
 
     name = "digitaldlsorter"
-    info = Info(
-        title="Digitaldlsorter",
-        family="deep",
-        summary="Dense network that learns from pseudobulk and from single cells; the first of the deep methods.",
-        citation="Torroja C, Sanchez-Cabo F. Digitaldlsorter: deep-learning on scRNA-seq to deconvolute gene "
-        "expression data. Frontiers in Genetics 10, 978 (2019).",
-        doi="10.3389/fgene.2019.00978",
-        year=2019,
-        licence="none given (its successor digitalDLSorteR: GPL-3)",
-        original="Code read (digitalDLSorter 435335e of 2020, digitalDLSorteR 1.1.2), not run: it needs TensorFlow "
-        "1, R and ZINB-WaVE, and demo data and weights were not available. No numbers to compare with.",
-        chosen="Cells of rare types from a moment fit of the zero-inflated negative binomial, filled up to 100 "
-        "where the original adds 100 to every type; prior ranges from 0 to twice the expected fraction; "
-        "fractions are not rounded to percent; published_r takes our markers (300 a type), log2(CPM + 1) "
-        "for CPM(x + 1), and frozen moments per gene; default: 60 markers a type, pseudocount 500 per "
-        "million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

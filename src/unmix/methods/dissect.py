@@ -1,18 +1,9 @@
-"""DISSECT: networks that agree with themselves on mixtures of real and simulated samples (Khatri et al. 2024).
+"""DISSECT: networks that are consistent on blends of real and simulated samples (Khatri et al. 2024).
 
-The model learns from the bulk, so that a sample's result depends on which others were given at training. `published`
-keeps the settings of the code (0.1.1), among them the first sample of the bulk as the only real one; its members are
-relu6 as configured (in the code all but the first fall back to ReLU), and the weight decay that the code declares but
-never adds is left out; steps are a third of the code's at three times its rate, for time. `default` takes all samples,
-the preprocessing and simulation that suit every network here, larger steps, and the lesser consistency that the code
-has for signature matrices: on held-out donors of a small PBMC reference, with the bulk of another platform, RMSE is
-.045 with it, .047 without consistency and .052 with the weights 15 and 10.
+    loss = KL(truth, simulated) + weight x (share x f(real) + (1 - share) x f(simulated) - f(blend))^2
 
-Expression: a conditional variational autoencoder, whose latent is its mean when it estimates (the original draws it
-anew) and whose fractions are those of all five networks (the original takes the first one's). It is trained where the
-recipe asks (`expression`: steps). In `default` it adds to the reference's profiles fitted to the sample
-(:func:`unmix.deep.profiles.attributed`): RMSE in log2 on held-out donors .61, and .70 for the reference's mean profile;
-`start=zero` learns profiles from nothing, as the code does. The original's consistency of expression is left out.
+The model learns from the bulk, so the result of a sample depends on the samples given at training. Expression comes
+from a conditional variational autoencoder, added to the reference's profiles fitted to the sample (`start`).
 """
 
 from __future__ import annotations
@@ -22,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
+from unmix.deep.losses import kullback_leibler
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import PREP, SIMULATION, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
@@ -69,25 +61,6 @@ class DISSECT(DeepMethod):
     """Kullback-Leibler divergence of simulated fractions, and squared inconsistency of the mixtures'."""
 
     name = "dissect"
-    info = Info(
-        title="DISSECT",
-        family="deep",
-        summary="Five networks trained on simulated and on the real samples together; take it when the bulk differs "
-        "from the reference in platform or state.",
-        citation="Khatri R, Machart P, Bonn S. DISSECT: deep semi-supervised consistency regularization for accurate "
-        "cell type fraction and gene expression estimation. Genome Biology 25, 112 (2024).",
-        doi="10.1186/s13059-024-03251-5",
-        year=2024,
-        licence="MIT",
-        original="Figures of DISSECT 0.1.1 (three of five members) on real PBMC: RMSE .092, CCC .67, mean r per type "
-        ".76, 1,188 CPU seconds; ours (published, five members, three seeds) .057, .79, .78, 440 CPU seconds. The "
-        "original was not run on the common case, where ours has RMSE .053 and a mean r per type of .98 (three seeds).",
-        chosen="relu6 in all members (code: in the first); no weight decay (code: declared, never added); 1,700 "
-        "steps at three times the rate for 5,000; all members see the same batches; expression: mean latent, "
-        "fractions of all members, steps as the recipe says, error by share, consistency left out; default: markers, "
-        "common depth, pseudocount 500 per million, platform noise 0.5, all real samples, Adam 1e-3 over 800 steps, "
-        "consistency .15 and .1, expression added to fitted profiles of the reference.",
-    )
     needs = Needs(bulk=True)
     transductive = True
     expresses = True
@@ -157,7 +130,7 @@ class DISSECT(DeepMethod):
         """Return the divergence and, weighted, the inconsistency, summed over the members."""
         simulated, truth, *others = batch
         if not others:
-            return divergence(net(simulated), truth)
+            return kullback_leibler(net(simulated), truth)
         import torch
 
         mixed, real, share = others
@@ -166,19 +139,13 @@ class DISSECT(DeepMethod):
         scores = net(torch.cat([simulated, mixed, real]))
         ours, both, theirs = (part.softmax(-1) for part in scores.split([len(simulated), len(mixed), len(real)], 1))
         wrong = (share * theirs + (1 - share) * ours - both) ** 2
-        return divergence(scores[:, : len(simulated)], truth) + weight(session) * wrong.mean((1, 2)).sum()
+        return kullback_leibler(scores[:, : len(simulated)], truth) + weight(session) * wrong.mean((1, 2)).sum()
 
 
 def weight(session: Session) -> float:
     """Return the weight of the consistency at this step."""
     recipe, done = session.recipe, session.step / session.recipe.train.steps
     return recipe.consistency[sum(done >= end for end in recipe.until)]
-
-
-def divergence(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Return the Kullback-Leibler divergence of fractions (batch x types) from scores (members x batch x types)."""
-    known = truth.clamp(min=1e-7)
-    return (known * (known.log() - scores.log_softmax(-1))).sum(-1).mean(-1).sum()
 
 
 def shares(expression: np.ndarray) -> np.ndarray:

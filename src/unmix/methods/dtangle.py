@@ -1,8 +1,8 @@
-"""dtangle: how far each type's markers lie below their level in the pure type, on the log scale (Hunt et al. 2019).
+"""dtangle: how far a type's markers lie below their level in the pure type, on the log scale (Hunt et al. 2019).
 
-Written from the paper. The reference of a type is the logarithm of its pooled counts per million, because single
-cells are too sparse for logarithms. `default` has fewer markers and a smaller slope, which draw fractions less to
-the middle (chosen on simulated pseudobulk).
+    fraction ~ 2^((mean of the markers in the sample - their mean in the pure type) / slope)
+
+The reference of a type is the logarithm of its pooled counts per million, because single cells are too sparse.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
-from unmix.contract.method import Info
 from unmix.methods import register
 from unmix.reference.markers import find_markers
 
@@ -42,18 +41,6 @@ class Dtangle(ClassicalMethod):
     """fraction ~ 2^((mean of the markers in the sample - their mean in the pure type) / slope)."""
 
     name = "dtangle"
-    info = Info(
-        title="dtangle",
-        family="classical",
-        summary="Markers on the log scale in closed form; sturdy between platforms, draws fractions to the middle.",
-        citation="Hunt GJ et al. dtangle: accurate and robust cell type deconvolution. Bioinformatics 35, "
-        "2093-2099 (2019).",
-        doi="10.1093/bioinformatics/bty926",
-        year=2019,
-        licence="GPL-3",
-        original="The closed form of the paper; the R package was not run.",
-        chosen="markers and their number by the rule of the signature builder.",
-    )
     quantity = "mrna"
     recipes = {
         "default": Recipe(markers=20, slope=0.8),

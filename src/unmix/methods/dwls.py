@@ -1,8 +1,8 @@
-"""DWLS: dampened weighted least squares, in which rare types and low genes count as well (Tsoucas et al. 2019).
+"""DWLS: damped weighted least squares, in which rare types and low genes count as well (Tsoucas et al. 2019).
 
-Written from the paper and the description of the code. The signature's genes are tested with Welch's t-test where
-the original uses MAST's hurdle model or Seurat's likelihood ratio. `--set solver=ols` and `solver=svr` are the two
-simpler fits that the original package offers beside its own.
+    min sum over genes of (sample - signature f)^2 / (signature f)^2, with weights capped by resampling
+
+`--set solver=ols` and `solver=svr` are the two simpler fits of the original package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -116,20 +115,6 @@ class DWLS(SignatureMethod):
     """Genes weigh by their expected expression to the power of -2, up to a cap chosen by resampling."""
 
     name = "dwls"
-    info = Info(
-        title="DWLS",
-        family="classical",
-        summary="Weighs genes by relative error, so that rare cell types are not lost beside abundant ones.",
-        citation="Tsoucas D et al. Accurate estimation of cell-type composition from gene expression data. "
-        "Nature Communications 10, 2975 (2019).",
-        doi="10.1038/s41467-019-10802-z",
-        year=2019,
-        licence="none stated (GPL in omnideconv)",
-        original="DWLS on the small set of omnideconv, by ols, svr and dwls with its own signature: its fractions "
-        "within 1e-6.",
-        chosen="genes by scanpy-like rank tests where the original uses MAST; default takes markers and "
-        "caps a gene at three times its highest type, chosen on simulated pseudobulk.",
-    )
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=GENES, max_ratio=3),

@@ -1,9 +1,9 @@
-"""EPIC: constrained least squares that leaves room for cells the reference does not know (Racle et al. 2017).
+"""EPIC: constrained least squares with room for cells that the reference does not know (Racle et al. 2017).
 
-Written from the paper and the description of EPIC 1.1.7. The published reference profiles may not be passed on;
-profiles, their variability and the mRNA content of a cell come from the single-cell reference, or from the user's own
-files: `--weights PROFILES [--weights VARIANCES] [--weights SIGNATURE_GENES] [--weights MRNA]`. The exact minimum is
-found where the original stops an approximate search.
+    min sum over genes of w (sample - profiles f)^2, f >= 0, sum(f) <= 1; then f is divided by the mRNA of a cell
+
+Profiles, their variability and the mRNA of a cell come from the reference or from `--signature` (repeatable: profiles,
+variances, signature genes, mRNA per cell).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unmix.classical.base import ClassicalMethod, capped
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, choose, donor_profiles, filled
 from unmix.classical.solvers import sum_constrained, sum_divided
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.io.signatures import signature_of
 from unmix.methods import register
 
@@ -71,22 +71,6 @@ class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
 
     name = "epic"
-    info = Info(
-        title="EPIC",
-        family="classical",
-        summary="Lets unknown cells, as of a tumour, take their share before the known types are compared.",
-        citation="Racle J et al. Simultaneous enumeration of cancer and immune cell types from bulk tumor gene "
-        "expression data. eLife 6, e26476 (2017).",
-        doi="10.7554/eLife.26476",
-        year=2017,
-        licence="academic use only, not redistributable (not contained)",
-        original="The solver follows the published description; EPIC itself was not run and its reference "
-        "profiles are not contained.",
-        chosen="profiles and their variability come from the user's reference; cell sizes from its mean total counts; "
-        "default: a gene's deviation between platforms added to its variance, genes capped at three times their "
-        "highest type (on pseudobulk of another laboratory's cells RMSE .163 for .197), weights above 1 in sum divided by "
-        "it.",
-    )
     quantity = "cell"
     weights = "tables"
     recipes = {

@@ -1,8 +1,7 @@
-"""ESTIMATE: how much stroma and immune infiltrate a tumour holds, by enrichment of two gene sets (Yoshihara 2013).
+"""ESTIMATE: stroma and immune infiltrate of a tumour, by enrichment of two gene sets (Yoshihara et al. 2013).
 
-Written from the paper and the description of the package. The two sets of 141 genes and the list of 10,412 genes among
-which they are ranked (GPL-2) are not contained: `--weights SETS [--weights GENES]`. Without the list all genes of the
-reference and of the sets are ranked. Purity follows a curve that was fitted on Affymetrix arrays alone.
+`--gene-sets` takes the two sets of 141 genes and the list of 10,412 genes among which they are ranked; without the list
+all genes are ranked. Purity follows a curve that was fitted on Affymetrix arrays.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.scores import Recipe, ScoreMethod, ssgsea
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.errors import NotApplicable
 from unmix.methods import register
 
@@ -31,20 +30,6 @@ class ESTIMATE(ScoreMethod):
     """Enrichment of the stromal and the immune set, their sum, and the tumour purity that the sum tells."""
 
     name = "estimate"
-    info = Info(
-        title="ESTIMATE",
-        family="classical",
-        summary="Stromal and immune scores of tumours, and the purity that follows from them; no cell types.",
-        citation="Yoshihara K et al. Inferring tumour purity and stromal and immune cell admixture from expression "
-        "data. Nature Communications 4, 2612 (2013).",
-        doi="10.1038/ncomms3612",
-        year=2013,
-        licence="GPL-2",
-        original="The enrichment equals gseapy 1.3.1's ES (rank, weight 0.25) to 1e-9 where no genes are equal; the R "
-        "package was not run.",
-        chosen="equal genes share their mean rank; the scores are scaled to 10,412 ranked genes where fewer or more "
-        "are ranked; a purity below 0 is 0, where the original gives none.",
-    )
     needs = Needs(weights=True)
     recipes = {"default": Recipe()}
 

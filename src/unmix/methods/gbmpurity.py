@@ -1,22 +1,9 @@
-"""GBMPurity: the share of malignant cells by one small network over thousands of genes (Thomas et al. 2025).
+"""GBMPurity: the malignant share of glioblastoma from one small network (Thomas et al. 2025).
 
-Every training mix draws 200 to 4,000 cells of one donor, malignant and normal, and the network learns the malignant
-share: dropout of 40 % of the genes, two layers of 32 and 16, one linear output that is cut off at 0 and 1, absolute
-error. Two ways to use it:
-
-- trained on your own reference (`--malignant` says which of its types are);
-- with the authors' weights: `--weights GBMPurity.pt --weights input-genes-lengths.csv`, or one .npz that holds the
-  tensors and `genes` and `lengths`. The reference then only gives the intervals. Estimates equal those of the original
-  to 1e-5 (tests/golden).
-
-The original divides counts by gene length before it scales to 10,000. Where a table of genes and lengths is given so
-do we, and TPM are taken as they are; without one, counts are scaled only, for the reference and the bulk alike.
-
-`published` keeps the settings of the code. `default` keeps network, loss and same-donor pseudobulk, and trains in 15 CPU s:
-markers of all types instead of all genes, z per sample and a pseudocount of 500 in a million, noise of a platform,
-normal cells in any proportions (the code: as abundant as in the reference), fewer cells, and 800 larger steps. On
-purities of donors held out altogether (benchmarks/purity.py) the mean error is .013 on simulated donors and .046 on
-three real ones, and .030 and .054 with platform noise.
+Every training sample sums 200 to 4,000 cells of one donor. Dropout of 40 % of the genes, two layers of 32 and 16, one
+linear output that is cut off at 0 and 1, absolute error. Either train it on a reference (`--malignant`), or take the
+authors' network (`--pretrained GBMPurity.pt --pretrained input-genes-lengths.csv`), for which the reference only
+calibrates the intervals.
 """
 
 from __future__ import annotations
@@ -26,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Fit, Info, Needs, Task
+from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -58,22 +45,6 @@ class GBMPurity(DeepMethod):
     """Mean absolute error of one linear output; the estimate is (output within [0, 1], its complement)."""
 
     name = "gbmpurity"
-    info = Info(
-        title="GBMPurity",
-        family="deep",
-        summary="Share of malignant cells by a small network; made for glioblastoma, trains on any labelled tumour.",
-        citation="Thomas MPH et al. GBMPurity: a machine learning tool for estimating glioblastoma purity from bulk "
-        "RNA-sequencing data. Neuro-Oncology 27, 1458-1473 (2025).",
-        doi="10.1093/neuonc/noaf026",
-        year=2025,
-        licence="MIT",
-        original="With the authors' weights all seven expected outputs (raw counts, 90 % of the genes, a gene that "
-        "stands twice, an output cut off at 0) agree within 1e-5.",
-        chosen="`default`: 60 markers of every type, z per sample, pseudocount, platform noise, normal cells in any "
-        "proportions, 200-1,000 cells, Adam 1e-2 with cosine over 800 steps; all steps are run (code: stops by the "
-        "training loss); initial weights as in Keras; a donor needs one cell of each class (code: five); the truth is "
-        "the share of the cells drawn",
-    )
     quantity = "purity"
     needs = Needs(malignant=True, donors=2)
     weights = "network"

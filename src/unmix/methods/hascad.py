@@ -1,20 +1,8 @@
 """HASCAD: the mean of three dense networks on logarithms, with an optional correction of platform and donor.
 
-The authors' repository holds the networks and trained weights, not the training. `published` has the networks and the
-input of the code: log2 of 1158 genes (whose choice is not told: the most variable ones here) that sum to 10,000, about
-as the authors' example does. The paper's 20 epochs are 5,000 steps of 128 new pseudobulk; squared error, Adam at 1e-4, batch
-128, pseudobulk of 500 cells with Dirichlet(1) fractions are our choice, since none is told. `default` keeps the networks and
-takes the input and simulation that hold-out measurements chose for scaden (60 markers a type, pseudocount 500 per
-million, z per sample, platform noise).
-
-`--set correction=harmony` corrects the input by Harmony and Symphony (see :mod:`unmix.harmony`), fitted on pseudobulk of
-single donors and frozen in the model, as the paper does with R; the original's second logarithm and its genes in
-another order are faults that are not repeated.
-
-`--weights checkpoint1.pt --weights checkpoint2.pt --weights checkpoint3.pt --weights Example.csv` takes the authors'
-networks as they are instead of training (any of the three; the mean of those given): Model/model_pt and Source of
-their repository. Genes and cell types are then those of the authors; the reference sets intervals, of the types that it
-names alike, and the trust flag. Give bulk on the authors' scale: linear values whose log2(x + 1) is between 0 and 10.
+`--set correction=harmony` corrects the input by Harmony and Symphony (:mod:`unmix.deep.harmony`), fitted on pseudobulk of
+single donors and stored in the model. `--pretrained checkpoint1.pt ... --pretrained Example.csv` takes the authors'
+networks, whose genes and cell types are then those of the model.
 """
 
 from __future__ import annotations
@@ -24,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.deep.harmony import Corrected, Correction, Harmony
 from unmix.deep.preprocessing import Transform
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
@@ -54,22 +42,6 @@ class Hascad(DeepMethod):
     """Squared error of softmax outputs (our choice), averaged over the three members."""
 
     name = "hascad"
-    info = Info(
-        title="HASCAD",
-        family="deep",
-        summary="Ensemble of three dense networks; can correct for platform and donors by Harmony and Symphony.",
-        citation="Chiu YJ et al. HArmonized single-cell RNA-seq Cell type Assisted Deconvolution (HASCAD). "
-        "BMC Medical Genomics 16 (2023).",
-        doi="10.1186/s12920-023-01674-w",
-        year=2023,
-        licence="none given",
-        original="Networks 2 and 3 with the authors' weights on their example: the authors' numbers within 1e-5 "
-        "(network 1 is not at hand; training code is not published). Symphony's map of a sample: symphonypy's numbers.",
-        chosen="Loss, optimiser, batch, composition and size of pseudobulk of the training (none is told): MSE, Adam 1e-4, 128, "
-        "Dirichlet(1), 500 cells; the 1158 most variable genes where the authors' list has an unknown rule; the "
-        "correction is fitted on pseudobulk of single donors, every sample its own batch; default: markers, common depth, "
-        "z per sample and platform noise as for scaden.",
-    )
     weights = "network"
     recipes = {
         "default": Recipe(

@@ -1,10 +1,9 @@
-"""MEAD: regression that knows its profiles were measured with error, with standard errors (Xie et al. 2022).
+"""MEAD: regression for profiles that were measured with error, with standard errors (Xie et al. 2022).
 
-Written from the description of the code (1.0.2). Profiles are means over donors; how far a mean of so many donors may
-be off is taken out of the normal equations, as measurement error biases a plain regression towards equal fractions. A
-gene weighs the inverse of its variance between donors, which is shrunk towards what genes have in common (limma's
-moderated variance, where the original uses vashr). Of the covariance between the types of a donor only the diagonal is
-used, and the correlation of genes is not: intervals are the sandwich's (HC3), then calibrated as for every method.
+    (X'WX - sum of w V) f = X'W y
+
+X are mean profiles over donors and V the variance of these means. A gene weighs the inverse of its moderated variance
+between donors. Intervals start from the sandwich estimator (HC3).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import moderated
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -76,19 +75,6 @@ class MEAD(ClassicalMethod):
     """(X'WX - sum of w V) f = X'W y, then f >= 0."""
 
     name = "mead"
-    info = Info(
-        title="MEAD",
-        family="classical",
-        summary="Measurement-error regression with standard errors; take it with few donors that differ.",
-        citation="Xie D, Gui L, Wang J. Statistical inference for cell type deconvolution. arXiv:2202.06420 (2022).",
-        doi="10.48550/arXiv.2202.06420",
-        year=2022,
-        licence="GPL-3",
-        original="Checked against the description only; the original was not run.",
-        chosen="moderated variances (limma) for vashr; diagonal covariance between types; genes independent; without "
-        "correction where it would leave no positive definite system; `default` takes markers and adds the variance "
-        "between platforms as our MuSiC does.",
-    )
     needs = Needs(donors=2)
     quantity = "mrna"
     recipes = {

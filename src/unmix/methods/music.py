@@ -1,9 +1,8 @@
-"""MuSiC: least squares that trusts genes the less the more they differ between donors (Wang et al. 2019).
+"""MuSiC: least squares in which genes that differ between donors weigh less (Wang et al. 2019).
 
-Written from the paper and the description of the code (1.0.0). One thing differs: the original drops a cell type
-that a single donor has, because its variance is unknown; here it gets the mean variance of the other types.
-`default` takes markers and adds the variance between platforms, which MuSiC does not know: on simulated cohorts
-whose platform multiplies every gene by a factor, its error is a third of `published`'s.
+    min sum over genes of (sample - sum of f S theta)^2 / (nu + residual^2 + sum of (f S)^2 Sigma), f >= 0
+
+theta and Sigma are mean and variance over donors of a type's profile, S the mean total count of its cells.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import weighted_nonnegative
-from unmix.contract.method import Info, Needs
+from unmix.contract.method import Needs
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -47,19 +46,6 @@ class MuSiC(ClassicalMethod):
     """Weighted non-negative least squares on the donors' mean profiles times the size of a cell."""
 
     name = "music"
-    info = Info(
-        title="MuSiC",
-        family="classical",
-        summary="Weighs genes by how little they differ between donors; take it when the reference has several donors.",
-        citation="Wang X et al. Bulk tissue cell type deconvolution with multi-subject single-cell expression "
-        "reference. Nature Communications 10, 380 (2019).",
-        doi="10.1038/s41467-018-08023-x",
-        year=2019,
-        licence="GPL-3",
-        original="MuSiC 1.0.0 on the small set of omnideconv: its fractions within 1e-6.",
-        chosen="a type that a single donor has gets the mean variance of the others (the original drops it); "
-        "default takes markers and adds a variance between platforms, chosen on simulated pseudobulk.",
-    )
     needs = Needs(donors=2)
     quantity = "cell"
     recipes = {

@@ -1,9 +1,9 @@
 """Non-negative matrix factorisation of the bulk itself: the class of reference-free methods (UNDO, CDSeq, TOAST).
 
-The cohort is written as (samples x components) x (components x genes). Components have no names: `published` starts
-from chance, improves its genes in rounds as TOAST does (Li and Wu 2019), keeps the round that reconstructs best, and
-matches the components one to one to the reference's types by the correlation of their profiles. `default` starts from
-the reference's profiles and lets the cohort move them a little, which is no longer reference-free and much better.
+    cohort (samples x genes) ~ weights (samples x components) x profiles (components x genes)
+
+`published` starts from chance, improves its genes in rounds as TOAST does (Li and Wu 2019), and matches components to
+types by the correlation of their profiles. `default` starts from the reference's profiles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.method import Fit, Method, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -105,21 +105,6 @@ class NMF(Method):
     """samples ~ weights x profiles, both non-negative; the weights of a sample are the fractions of its mRNA."""
 
     name = "nmf"
-    info = Info(
-        title="Non-negative matrix factorisation",
-        family="classical",
-        summary="Factorises the cohort itself; take `published` to see what the bulk says without any reference.",
-        citation="Li Z, Wu H. TOAST: improving reference-free cell composition estimation by cross-cell type "
-        "differential analysis. Genome Biology 20, 190 (2019).",
-        doi="10.1186/s13059-019-1778-0",
-        year=2019,
-        licence="GPL-2 (TOAST)",
-        original="Stands for a class of methods; no output of TOAST, CDSeq or UNDO was at hand.",
-        chosen="Kullback-Leibler divergence on genes scaled to a mean of 1; 10 rounds of genes where TOAST takes 30; "
-        "components matched to types by the correlation of log profiles; 20 updates from the reference (of 0 to 200, "
-        "on held-out pseudobulk: RMSE 0.0215 against 0.0237 without and 0.038 from chance); weights are divided by what the "
-        "genes have of the mRNA of their type.",
-    )
     quantity = "mrna"
     transductive = True
     recipes = {

@@ -1,22 +1,8 @@
 """NNICE: a network for every cell type and every quantile of its fraction (Jin et al. 2024).
 
-Each network gives one quantile (.1, .25, .5, .75, .9) of one type by the pinball loss; all train side by side. After
-training the quantiles of a type are put in order, so that they never cross. The medians, divided by their sum, are
-the estimate; the outer quantiles are the bounds, which held-out pseudobulk correct until they hold what the level says. By
-themselves they do not: between them, where 80 % should be, lie 57 % of the fractions of held-out PBMC cells, mostly
-because a type that is absent gets a lower bound just above 0; and they are wide, because networks trained apart err
-apart. Corrected, they hold 92 % at a nominal 90 % with a mean width of .14; the same correction around the medians
-alone would have one of .08.
-
-The loss is the proper pinball loss. In the code one of two versions drops the tilt, so that all quantiles learn the
-same, and the other trains every network for the .9 quantile by late binding. `published` is the code otherwise:
-linear quantile regression, biases of 0 or above, L2 penalty 1e-4 on the weights; 3,000 most variable genes, logarithm
-of CPM + 1, min-max (within each sample, where the code takes that of the whole file).
-
-`default` has the hidden layers that the paper's title speaks of; their sizes are not known. It takes markers,
-pseudocount and platform noise of `scaden`'s default. It was chosen by held-out donors or cells of three references
-(PBMC of one donor, islets, PBMC of 13 donors; pseudobulk with platform noise 0.5): RMSE .033, .059, .048; hidden layers
-shared by the quantiles of a type .034, .062, .085.
+Each network gives one quantile (.1, .25, .5, .75, .9) of one type by the pinball loss; all train side by side. The
+quantiles of a type are then sorted. The medians, divided by their sum, are the estimate; the outer quantiles are the
+bounds, which held-out pseudobulk corrects.
 """
 
 from __future__ import annotations
@@ -26,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.contract.method import Info
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -60,22 +45,6 @@ class Nnice(DeepMethod):
     """Pinball loss; the median is the estimate, the outer quantiles are its bounds."""
 
     name = "nnice"
-    info = Info(
-        title="NNICE",
-        family="deep",
-        summary="Networks for quantiles of every fraction; accurate, but its own bounds are wide.",
-        citation="Jin YW et al. NNICE: a deep quantile neural network algorithm for expression deconvolution. "
-        "Scientific Reports 14, 14040 (2024).",
-        doi="10.1038/s41598-024-65053-w",
-        year=2024,
-        licence="MIT",
-        original="Code read (ywjin0707/NNICE 58f32a9, the state of a thesis), not run: its predictions come without "
-        "inputs. The linear networks were compared with exact linear quantile regression (scikit-learn): "
-        "pinball loss within 1 %.",
-        chosen="Proper pinball loss; quantiles put in order; medians divided by their sum; hidden layers 64 and 32 "
-        "(paper not found); outputs through a logistic function; min-max per sample in published; default: "
-        "60 markers a type, pseudocount 500 per million, 200 cells a pseudobulk sample, platform noise 0.5, 800 steps.",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

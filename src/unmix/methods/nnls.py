@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from unmix.classical.base import Classical, LeastSquares
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -23,18 +22,6 @@ class NNLS(LeastSquares):
     """
 
     name = "nnls"
-    info = Info(
-        title="Non-negative least squares",
-        family="classical",
-        summary="Fast and transparent; the baseline that every other method should beat.",
-        citation="Abbas AR et al. Deconvolution of blood microarray data identifies cellular activation patterns in "
-        "systemic lupus erythematosus. PLoS ONE 4, e6098 (2009).",
-        doi="10.1371/journal.pone.0006098",
-        year=2009,
-        licence="none needed (scipy)",
-        original="scipy's solver; no original to compare with.",
-        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated pseudobulk.",
-    )
     recipes = {
         "default": Classical(gene_weights="mean", max_ratio=3),
         "published": Classical(),

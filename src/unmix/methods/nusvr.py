@@ -1,9 +1,9 @@
-"""nu-support-vector regression, as CIBERSORT uses it (Newman et al. 2015); written from the description.
+"""nu-support-vector regression, as CIBERSORT uses it (Newman et al. 2015).
 
-CIBERSORT itself may not be passed on and is not contained here, nor is its signature LM22: the signature is built
-from the reference, or is the user's own (`--weights`). Both recipes solve the regression to optimality, in a twentieth
-of the time that libsvm takes; `--set solver=libsvm` gives CIBERSORT's own numbers, which its loose stopping rule leaves
-up to 0.002 short. Batch correction is "like CIBERSORTx": that code is closed, and its paper leaves details open.
+    min |w|^2 / 2 + C (nu n epsilon + errors beyond epsilon), for several nu; the one with the least error is kept
+
+The signature is built from the reference or is the user's own (`--signature`). The regression is solved to optimality;
+`--set solver=libsvm` gives CIBERSORT's own numbers. Batch correction follows the description of CIBERSORTx.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from unmix.classical.base import Classical, SignatureMethod, weighed
 from unmix.classical.batch import SAMPLES, adapted, combat
 from unmix.classical.signature import Genes
-from unmix.classical.solvers import nu_svr
-from unmix.contract.method import Fit, Info, Task
+from unmix.classical.svr import cibersort, goodness
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
 from unmix.methods import register
 
 if TYPE_CHECKING:
+    from unmix.contract.method import Fit, Task
     from unmix.contract.model import Model
 
 
@@ -51,90 +51,11 @@ class Recipe(Classical):
     """S-mode: pseudobulk of cells."""
 
 
-def cibersort(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return fractions: regress z-scored sample on z-scored signature for every nu, keep the least error.
-
-    Parameters
-    ----------
-    signature
-        Genes x types, linear; standardised as a whole, not by column.
-    sample
-        Genes, linear.
-    recipe
-        `nu`, `cost`, `solver`.
-    """
-    design, target = standardised(signature, sample)
-    best, least = np.full(signature.shape[1], 1 / signature.shape[1]), np.inf
-    for nu in recipe.nu:
-        weights = np.clip(coefficients(design, target, nu, recipe), 0, None)
-        if not weights.any():
-            continue
-        fractions = weights / weights.sum()
-        error = ((design @ fractions - target) ** 2).mean()
-        if error < least:
-            best, least = fractions, error
-    return best
-
-
-def standardised(signature: np.ndarray, sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return z-scores of the whole signature and of the sample."""
-    design = (signature - signature.mean()) / signature.std(ddof=1)
-    return design, (sample - sample.mean()) / max(sample.std(ddof=1), 1e-300)
-
-
-def coefficients(design: np.ndarray, target: np.ndarray, nu: float, recipe: Recipe) -> np.ndarray:
-    """Return the coefficients of one regression."""
-    if recipe.solver == "interior":
-        return nu_svr(design, target, nu, recipe.cost)
-    from sklearn.svm import NuSVR
-
-    return NuSVR(nu=nu, C=recipe.cost, kernel="linear").fit(design, target).coef_[0]
-
-
-def goodness(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> dict[str, float]:
-    """Return how well the signature fits the sample, and the share of random samples that it fits as well.
-
-    Parameters
-    ----------
-    signature
-        Genes x types, linear.
-    sample
-        Genes, linear.
-    recipe
-        `permutations` and those of the regression.
-    """
-
-    def fit(values: np.ndarray) -> tuple[float, float]:
-        design, target = standardised(signature, values)
-        found = design @ cibersort(signature, values, recipe)
-        return np.corrcoef(found, target)[0, 1], np.sqrt(((found - target) ** 2).mean())
-
-    rng, (r, rmse) = np.random.default_rng(len(sample)), fit(sample)
-    null = [fit(rng.permutation(sample))[0] for _ in range(recipe.permutations)]
-    return {"r": r, "rmse": rmse, "p": (1 + sum(other >= r for other in null)) / (1 + len(null))}
-
-
 @register
 class NuSVRegression(SignatureMethod):
     """Three regressions a sample, the one with the least error kept; negative weights become 0."""
 
     name = "nusvr"
-    info = Info(
-        title="nu-support-vector regression (CIBERSORT-like)",
-        family="classical",
-        summary="The robust regression behind CIBERSORT, over a signature built from your reference.",
-        citation="Newman AM et al. Robust enumeration of cell subsets from tissue expression profiles. "
-        "Nature Methods 12, 453-457 (2015).",
-        doi="10.1038/nmeth.3337",
-        year=2015,
-        licence="Stanford, non-commercial, not redistributable (not contained)",
-        original="CIBERSORTx's fractions (Docker, no batch mode) on omnideconv's small data: within 1e-6 with "
-        "solver=libsvm; B- and S-mode were not compared, as the original is closed.",
-        chosen="`default`: nu 0.75 alone and genes weighing by the root of their mean, by held-out pseudobulk; signature by "
-        "Welch's t-test; p-values permute the sample's own genes; S-mode pseudobulk 100 samples of 500 cells, ComBat "
-        "without a reference batch (full correction towards either set was worse: compositions differ too); absolute "
-        "scores take all genes of the reference.",
-    )
     recipes = {
         "default": Recipe(
             genes=Genes(rule="differential", least=50, per_type=150, q=0.01), gene_weights="root", nu=(0.75,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from unmix.classical.base import Classical, LeastSquares
-from unmix.contract.method import Info
 from unmix.methods import register
 
 
@@ -36,18 +35,6 @@ class OLS(LeastSquares):
     """Least squares without constraint; types of negative weight are dropped one after the other."""
 
     name = "ols"
-    info = Info(
-        title="Ordinary least squares",
-        family="classical",
-        summary="The oldest regression, negative weights dropped one by one; differs from nnls where types are alike.",
-        citation="Abbas AR et al. Deconvolution of blood microarray data identifies cellular activation patterns in "
-        "systemic lupus erythematosus. PLoS ONE 4, e6098 (2009).",
-        doi="10.1371/journal.pone.0006098",
-        year=2009,
-        licence="none needed (numpy)",
-        original="The stepwise removal of the paper; no original to compare with.",
-        chosen="default weighs genes alike and caps a gene at three times its highest type, chosen on simulated pseudobulk.",
-    )
     recipes = {
         "default": Classical(gene_weights="mean", max_ratio=3),
         "published": Classical(),

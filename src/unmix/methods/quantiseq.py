@@ -1,9 +1,9 @@
-"""quanTIseq: least squares that leaves room for other cells, then divided by the mRNA of a cell (Finotello 2019).
+"""quanTIseq: least squares with room for other cells, then division by the mRNA of a cell (Finotello et al. 2019).
 
-Written from the paper and the description of quantiseqr 1.11. The signature TIL10, its mRNA contents and the lists of
-genes to leave out (GPL-3/BSD) are not contained: `--weights` for each; a plain list of genes is left out. Without them
-signature and contents are those of the reference. `other=true` (`published`) adds the column Other: the share of cells
-that no type of the signature explains; else the known types sum to 1.
+    min ||signature f - sample||^2, f >= 0, sum(f) <= 1
+
+`--signature` takes TIL10, its mRNA contents and a list of genes to exclude. `other=true` (`published`) adds the column
+Other: the share of cells that no type of the signature explains.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from unmix.classical.base import Classical, ClassicalMethod, capped, weights_of
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import sum_constrained, sum_divided
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.errors import UsageError
 from unmix.io.signatures import signature_of
 from unmix.methods import register
@@ -49,22 +49,6 @@ class QuanTIseq(ClassicalMethod):
     """min ||signature f - sample||^2, f >= 0, sum(f) <= 1."""
 
     name = "quantiseq"
-    info = Info(
-        title="quanTIseq",
-        family="classical",
-        summary="Constrained least squares with room for unknown cells; with TIL10 ten immune types in tumours.",
-        citation="Finotello F et al. Molecular and pharmacological modulators of the tumor immune contexture revealed "
-        "by deconvolution of RNA-seq data. Genome Medicine 11, 34 (2019).",
-        doi="10.1186/s13073-019-0638-6",
-        year=2019,
-        licence="BSD-3 (pipeline), GPL-3 (quantiseqr)",
-        original="Checked against the description only; the original was not run.",
-        chosen="TPM is a million over the genes of reference and signature that the bulk has; `default` gives the "
-        "known types alone, divided by their sum and not held to it, lets genes count alike (RMSE 0.018 against 0.083 "
-        "on held-out pseudobulk with platform noise) and caps a gene at three times its highest type (on pseudobulk of another "
-        "laboratory's cells RMSE .142 for .173); no quantile normalisation of arrays; gene symbols are matched by "
-        "unmix's own aliases.",
-    )
     quantity = "cell"
     weights = "tables"
     recipes = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
-from unmix.contract.method import Fit, Info, Task
+from unmix.contract.method import Fit, Task
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ class Random(Control):
     """Dirichlet(1); the draw depends on the seed and on the sample's own values, not on its neighbours."""
 
     name = "random"
-    info = Info(title="Random (control)", family="control", summary="Random fractions; what chance reaches.")
 
     def fit(self, task: Task) -> Fit:
         """Keep a seed."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -19,11 +18,6 @@ class ReferenceMean(Control):
     """Share of each type among the cells of the reference."""
 
     name = "reference_mean"
-    info = Info(
-        title="Reference mean (control)",
-        family="control",
-        summary="The composition of the reference for every sample; good where samples hardly differ.",
-    )
 
     @staticmethod
     def constant(task: Task) -> np.ndarray:

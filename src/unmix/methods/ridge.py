@@ -8,7 +8,6 @@ import numpy as np
 
 from unmix.classical.base import Classical, LeastSquares
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Info
 from unmix.methods import register
 
 
@@ -42,19 +41,6 @@ class Ridge(LeastSquares):
     """Hoerl & Kennard's penalty with non-negative weights; steadier than nnls where types are hard to tell apart."""
 
     name = "ridge"
-    info = Info(
-        title="Ridge regression",
-        family="classical",
-        summary="Non-negative least squares with a penalty that keeps similar cell types from trading places.",
-        citation="Hoerl AE, Kennard RW. Ridge regression: biased estimation for nonorthogonal problems. "
-        "Technometrics 12, 55-67 (1970).",
-        doi="10.1080/00401706.1970.10488634",
-        year=1970,
-        licence="none needed (scipy)",
-        original="No original to compare with.",
-        chosen="penalty 0.01 of the mean squared profile; weights not negative; default weighs genes alike and caps "
-        "a gene at three times its highest type, chosen on simulated pseudobulk.",
-    )
     recipes = {
         "default": Recipe(gene_weights="mean", max_ratio=3),
         "published": Recipe(),

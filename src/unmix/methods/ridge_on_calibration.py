@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Nothing
-from unmix.contract.method import Fit, Info, Method, Needs
+from unmix.contract.method import Fit, Method, Needs
 from unmix.io.fractions import normalised
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -32,11 +32,6 @@ class RidgeOnCalibration(Method):
     needs = Needs(calibration=True)
     refit = False  # it does not look at the cells, so that none need be held out
     recipes = {"default": Nothing()}
-    info = Info(
-        title="Ridge on calibration (control)",
-        family="control",
-        summary="Ridge regression on the calibration samples alone; tells whether a network and a reference add to it.",
-    )
 
     def fit(self, task: Task) -> Fit:
         """Regress over the genes that the samples have; every sample is scored by a fit without it."""

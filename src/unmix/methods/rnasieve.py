@@ -1,9 +1,7 @@
 """RNA-Sieve: likelihood of a bulk as a sum of sampled cells (Erdmann-Pham et al. 2021).
 
-Written from the paper and the description of the code; the Python package does not run today. A bulk of n cells has,
-gene by gene, mean n (profile f) and the variance of drawing n cells from the types; the profiles are themselves means
-over the reference's cells. Fractions f, true profiles and n are improved in turn. One sample at a time the step of the
-profiles is a closed form (a Kalman update) where the original solves a quadratic program per gene over all bulks.
+A bulk of n cells has, gene by gene, the mean n (profile f) and the variance of drawing n cells from the types. The
+profiles are themselves means over the reference's cells. Fractions f, true profiles and n are improved in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -83,21 +80,6 @@ class RNASieve(ClassicalMethod):
     """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
 
     name = "rnasieve"
-    info = Info(
-        title="RNA-Sieve",
-        family="classical",
-        summary="Maximum likelihood with cells as the source of noise; take it for a reference with many cells a type.",
-        citation="Erdmann-Pham DD et al. Likelihood-based deconvolution of bulk gene expression data using single-cell "
-        "references. Genome Research 31, 1794-1806 (2021).",
-        doi="10.1101/gr.272344.120",
-        year=2021,
-        licence="GPL-3",
-        original="The package (rnasieve 0.1.4) cannot be run: its fractions never leave their start. The likelihood "
-        "was implemented anew and tested on pseudobulk drawn from it.",
-        chosen="samples one by one, so that profiles are updated in closed form; the number of cells starts at 500; "
-        "`default` takes markers and adds the variance between platforms (RMSE 0.019 against 0.231 on held-out pseudobulk "
-        "with platform noise, which the likelihood does not know).",
-    )
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),

@@ -1,9 +1,7 @@
 """SCDC: MuSiC's regression on profiles whose noisy genes are scaled down within every donor (Dong et al. 2021).
 
-Written from the paper and the description of the code. Several references: a model of each, and `unmix_predict.py
-MODEL BULK --also MODEL` (unmix.ensemble).
-The code scales the profiles but not the sample; `default` scales both, takes markers and adds the variance between
-platforms as our MuSiC does.
+The code scales the profiles but not the sample; `default` scales both. For several references train a model of each and
+predict with `unmix_predict.py MODEL BULK --also MODEL`.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.signature import Genes, donor_profiles, filled
-from unmix.contract.method import Info
 from unmix.methods import register
 from unmix.methods.music import MuSiC
 from unmix.methods.music import Recipe as MuSiCRecipe
@@ -66,19 +63,6 @@ class SCDC(MuSiC):
     """The design is the mean over donors of the scaled profiles; variance and size of cells are those of MuSiC."""
 
     name = "scdc"
-    info = Info(
-        title="SCDC",
-        family="classical",
-        summary="Like MuSiC, with genes that vary much between a donor's cells scaled down first.",
-        citation="Dong M et al. SCDC: bulk gene expression deconvolution by multiple single-cell RNA sequencing "
-        "references. Briefings in Bioinformatics 22, 416-427 (2021).",
-        doi="10.1093/bib/bbz166",
-        year=2021,
-        licence="MIT",
-        original="SCDC on the small set of omnideconv: its fractions within 1e-6.",
-        chosen="default takes markers and adds a variance between platforms, chosen on simulated pseudobulk; its ensemble "
-        "over references is unmix_predict.py MODEL BULK --also MODEL, for models of any method.",
-    )
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(original=True),

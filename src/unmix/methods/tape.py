@@ -1,24 +1,8 @@
-"""TAPE: an autoencoder whose middle is the fractions and whose decoder is a signature (Chen et al. 2022).
+"""TAPE: an autoencoder whose latent space is the fractions and whose decoder is a signature (Chen et al. 2022).
 
-`published` keeps the settings of the code (scTAPE 1.1.2) without the adaptive stage; `published_adaptive` has it for
-all samples of a file at once, which makes their results depend on each other. `adaptive=high_resolution` adapts a copy
-of the trained network to each sample; the original goes on from the sample before. Adapting takes no dropout here; the
-original drops the same units in all 1,800 steps. The encoder sees inputs minus their means, which its first biases
-could as well hold, so that a dropped gene counts as usual and not as silent: 1,900 steps at ten times the code's rate
-end with an RMSE on held-out pseudobulk of .063, the code's 5,120 without this with .108 (on pseudobulk of other laboratories'
-cells the two are alike: RMSE .225 and .215, r .77 and .75, mean of three pairs; `train.centered=false`, 1,700 steps at
-3e-4, is the other). The lowest 2 % of genes by variance, which the original leaves out, stay: they are hardly
-expressed.
+    loss = |fractions - truth| + weight x |decoder(fractions) - input|
 
-`default` has another preprocessing (markers, common depth), platform noise in the simulation, no dropout, and a tenth
-of the weight on rebuilding: noise that the decoder cannot know pulls at the fractions. RMSE on pseudobulk of held-out donors
-of a small PBMC reference: .056; .060 with the weight of the code, .056 without rebuilding, .073 with dropout.
-
-Expression: on held-out donors of the toy data the signature adapted as in the code is further from the truth than the
-reference's mean profile (RMSE in log2 1.6 and .70, where adapting is one round of 60 steps), because the decoder learns
-a poor profile and absolute errors give all that a sample has too much to its most frequent type. `default` therefore
-starts from the reference's profiles and attributes the rest to the types by their share of each gene
-(:func:`unmix.deep.profiles.attributed`: .62).
+`adaptive=overall` adapts the trained network to all samples at once, `high_resolution` a copy of it to each sample.
 """
 
 from __future__ import annotations
@@ -29,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmix.contract.method import Info
 from unmix.deep.preprocessing import Transform
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
@@ -69,26 +52,6 @@ class TAPE(DeepMethod):
     """Absolute error of the fractions plus absolute error of the rebuilt expression."""
 
     name = "tape"
-    info = Info(
-        title="TAPE",
-        family="deep",
-        summary="Autoencoder with a signature as its decoder; take it when the expression of each cell type in each "
-        "sample is wanted too.",
-        citation="Chen Y et al. Deep autoencoder for interpretable tissue-adaptive deconvolution and "
-        "cell-type-specific gene analysis. Nature Communications 13, 6735 (2022).",
-        doi="10.1038/s41467-022-34550-9",
-        year=2022,
-        licence="GPL-3",
-        original="Figures of scTAPE 1.1.2 without its adaptive stage on the common case: RMSE .089, mean r per type "
-        ".888; ours (published, three seeds) .066 to .088 and .82 to .96, in 165 CPU seconds (the original's 569 "
-        "include adapting). On real PBMC, genes chosen by the bulk, RMSE .109 and ours .103 (three seeds, .077 to "
-        ".135), mean r per type .69 and .62, CCC .58 and .45.",
-        chosen="centred inputs and 1,900 steps with ten times the rate for 5,120 (less error on held-out pseudobulk); no "
-        "dropout while adapting; every sample adapts from the trained network; a sample of which nothing is positive "
-        "gets no missing values; the lowest 2 % of genes by variance stay; default: markers, common depth, pseudocount "
-        "500 per million, platform noise 0.5, no dropout, a tenth of the weight on rebuilding, expression from the "
-        "reference's profiles.",
-    )
     expresses = True
     recipes = {
         "default": Recipe(

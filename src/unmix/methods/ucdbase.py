@@ -1,17 +1,9 @@
-"""UCDBase: one wide network over all cell types of an atlas, its answers added up along the Cell Ontology.
+"""UCDBase: one wide network over all cell types of an atlas, with fractions added up along the Cell Ontology.
 
-Written from the paper and the open parts of the code (Charytonowicz et al. 2023): pseudobulk of 1 to 32 types with integer
-weights, log(x + 1) of 10,000 counts, every sample scaled (z cut off at 10, then to 0..1), four hidden layers, softmax,
-and belief propagation: every term of the ontology has its own fraction and those of the terms below it. The authors'
-weights and their network were never published; here you train it on your own atlas or union of references.
-
-With `--ontology cl.obo` (the Cell Ontology, or any OBO file) predict also writes hierarchy.tsv. A type finds its term
-by identifier, name or exact synonym; for others say `--set 'nodes.CD4T=CL:0000624'`. With `--set
-'splits.Tumour=cancer'` types whose names begin with Tumour form a split of their own, and predict writes splits.tsv.
-
-`published` keeps what the code tells. `default` keeps pseudobulk of a few types with integer weights, four layers and loss,
-and takes the preprocessing that was measured for Scaden (60 markers a type, pseudocount, z per sample), noise of a
-platform, cells drawn with replacement, narrower layers and 800 steps.
+Pseudobulk of 1 to 32 types with integer weights, four hidden layers, softmax, and belief propagation: every term of the
+ontology has its own fraction and those of the terms below it (Charytonowicz et al. 2023). `--ontology cl.obo` writes
+hierarchy.tsv; `--set 'nodes.CD4T=CL:0000624'` names a type's term; `--set 'splits.Tumour=cancer'` splits types whose names
+begin with Tumour.
 """
 
 from __future__ import annotations
@@ -19,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmix.contract.method import Fit, Info, Task
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
@@ -27,6 +18,7 @@ from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
+    from unmix.contract.method import Fit, Task
     import numpy as np
 
     from unmix.contract.model import Model
@@ -58,21 +50,6 @@ class UCDBase(DeepMethod):
     """Squared error of a softmax over all types (the code's ``sparseMSE`` is not public)."""
 
     name = "ucdbase"
-    info = Info(
-        title="UniCell Deconvolve Base",
-        family="deep",
-        summary="One network over the many types of an atlas, summed along an ontology; for broad questions.",
-        citation="Charytonowicz D, Brody R, Sebra R. Interpretable and context-free deconvolution of multi-scale whole "
-        "transcriptomic data with UniCell deconvolve. Nature Communications 14, 1350 (2023).",
-        doi="10.1038/s41467-023-36961-8",
-        year=2023,
-        licence="GPL-3.0 (not contained)",
-        original="No weights were published. Preprocessing and belief propagation agree within 1e-6 with vectors that "
-        "the original's functions gave; the network is re-implemented from the published description.",
-        chosen="widths of the layers (four, by the review), squared error (`sparseMSE` is not public), terms found by "
-        "name, exact synonym or identifier; `default`: markers, z per sample, pseudocount, platform noise, 200 cells "
-        "with replacement, 1024-512-256-128, Adam 1e-3 with cosine over 800 steps",
-    )
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -1,15 +1,8 @@
-"""UCDSelect: your own cell types by what a network trained on an atlas sees in them (Charytonowicz et al. 2023).
+"""UCDSelect: cell types described by a network that was trained on an atlas (Charytonowicz et al. 2023).
 
-The last hidden layer of UCDBase describes a sample in some hundred numbers. Each of your types is described in the same
-way, a sample is regressed on these descriptions with weights of 0 or more, and the weights are divided by their sum.
-The authors' server code is not public; that it is such a regression is inferred from their results, in which all rows
-sum to 1 and half of the entries are exactly 0. This is a re-implementation from the published description.
-
-The embedding is that of a model of ucdbase (`--weights ucdbase.safetensors`, trained on an atlas with other types), or
-is trained on the fly from the reference. `published` describes a type by its mean profile. `default` describes it by
-the least squares fit to pseudobulk of known fractions, since neither layer nor logarithm adds up as expression does: with an
-embedding of the same types the RMSE on the common case is .040 instead of .064. `--set head=true` trains a new softmax
-layer over the frozen ones instead: .023 there, but .073 against .052 with an embedding of four of the eight types.
+The last hidden layer of UCDBase embeds each of your types and each sample. A sample is regressed on the types'
+embeddings with non-negative weights, which are divided by their sum. The embedding is that of a model of ucdbase
+(`--pretrained ucdbase.safetensors`) or is trained on the reference.
 """
 
 from __future__ import annotations
@@ -20,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Fit, Info, Method, Task
+from unmix.contract.method import Fit, Method, Task
 from unmix.contract.model import Model
+from unmix.deep.embedding import softmax_layer, softmax_of, without_output
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.methods import register, ucdbase
@@ -33,8 +27,6 @@ if TYPE_CHECKING:
 
 #: Simulated pseudobulk by which the types are described, or the new output layer is trained.
 PSEUDOBULK = 2000
-#: Steps of its training, on all pseudobulk at once.
-HEAD_STEPS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +49,6 @@ class UCDSelect(ucdbase.UCDBase):
     """Regression on the embedding of the types."""
 
     name = "ucdselect"
-    info = Info(
-        title="UniCell Deconvolve Select",
-        family="deep",
-        summary="Your own cell types by the embedding of an atlas that a ucdbase model has learnt.",
-        citation=ucdbase.UCDBase.info.citation,
-        doi=ucdbase.UCDBase.info.doi,
-        year=2023,
-        licence="GPL-3.0 (not contained)",
-        original="The server's code is not public and the inputs of its published results are not stored: nothing to "
-        "compare with. Like them, rows sum to 1 and hold exact zeros.",
-        chosen="non-negative least squares on last hidden layer and log expression, both scaled to the same size; "
-        "features by the reference alone; `default`: all genes of the embedding, types described by pseudobulk",
-    )
     weights = "network"
     recipes = {
         "default": Recipe(**vars(ucdbase.UCDBase.recipes["default"]), quantile=0.0),
@@ -90,7 +69,7 @@ class UCDSelect(ucdbase.UCDBase):
         present = places >= 0
         profiles = np.where(present, 1e6 * task.train.profiles()[:, places], 0)
         mean = profiles.mean(0)
-        arrays = _without_output(base.arrays, recipe)
+        arrays = without_output(base.arrays, recipe.nets[0].hidden)
         arrays["select.features"] = present & (mean > np.quantile(mean[mean > 0], recipe.quantile))
         model = Model(self.name, asdict(recipe), base.genes, task.train.cell_types, "cell", arrays)
         truth = np.eye(len(profiles))
@@ -100,7 +79,7 @@ class UCDSelect(ucdbase.UCDBase):
         seen = self._described(model, profiles, present, task.device)
         arrays["select.types"] = np.linalg.lstsq(truth, seen, rcond=None)[0]
         if recipe.head:
-            arrays["select.head"] = _head(seen[:, : recipe.nets[0].hidden[-1]], truth)
+            arrays["select.head"] = softmax_layer(seen[:, : recipe.nets[0].hidden[-1]], truth)
         return Fit(np.array(base.genes), arrays, base.facts, recipe=recipe)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
@@ -108,7 +87,7 @@ class UCDSelect(ucdbase.UCDBase):
         if "select.head" in model.arrays:
             seen = self._described(model, expression, present, device)
             head = model.arrays["select.head"]
-            return np.stack([_softmax(row[: len(head) - 1], head) for row in seen])
+            return np.stack([softmax_of(row[: len(head) - 1], head) for row in seen])
         features = np.flatnonzero(model.arrays["select.features"])
         types = model.arrays["select.types"]
         width = types.shape[1] - len(features)
@@ -168,36 +147,3 @@ def _base(task: Task) -> Base:
             "unmix_train.py ATLAS --method ucdbase --out ucdbase.safetensors",
         )
     return Base(model.genes, model.arrays, method.recipe_of(model), {"embedding": len(model.cell_types)})
-
-
-def _without_output(arrays: dict[str, np.ndarray], recipe: Recipe) -> dict[str, np.ndarray]:
-    """Return network and preprocessing with an output layer that lets the last hidden one pass."""
-    hidden = recipe.nets[0].hidden
-    last, width = len(hidden) - 1, hidden[-1]
-    kept = {name: array for name, array in arrays.items() if name.startswith(("net.", "prep."))}
-    kept[f"net.weights.{last}"] = np.eye(width, dtype=np.float32)[None]
-    kept[f"net.biases.{last}"] = np.zeros((1, 1, width), np.float32)
-    return kept
-
-
-def _head(seen: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the weights (and, last, the constants) of a softmax layer that minimises its squared error."""
-    import torch
-
-    mean, deviation = seen.mean(0), np.maximum(seen.std(0), 1e-6)
-    inputs, target = (torch.from_numpy(part) for part in ((seen - mean) / deviation, truth))
-    weights = torch.zeros(inputs.shape[1], truth.shape[1], dtype=inputs.dtype, requires_grad=True)
-    constants = torch.zeros(truth.shape[1], dtype=inputs.dtype, requires_grad=True)
-    optimiser = torch.optim.Adam([weights, constants], lr=0.01)
-    for _ in range(HEAD_STEPS):
-        optimiser.zero_grad()
-        (((inputs @ weights + constants).softmax(1) - target) ** 2).mean().backward()
-        optimiser.step()
-    found = weights.detach().numpy() / deviation[:, None]
-    return np.vstack([found, constants.detach().numpy() - mean @ found])
-
-
-def _softmax(row: np.ndarray, head: np.ndarray) -> np.ndarray:
-    logits = np.append(row, 1.0) @ head
-    powers = np.exp(logits - logits.max())
-    return powers / powers.sum()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
-from unmix.contract.method import Info
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ class Uniform(Control):
     """1 / number of types."""
 
     name = "uniform"
-    info = Info(title="Uniform (control)", family="control", summary="The same fraction for every type; knows nothing.")
 
     @staticmethod
     def constant(task: Task) -> np.ndarray:

@@ -1,9 +1,7 @@
-"""xCell: enrichment of many gene sets per type, made linear and freed of spillover (Aran et al. 2017).
+"""xCell: enrichment of many gene sets per type, made linear and corrected for spillover (Aran et al. 2017).
 
-Written from the paper and the description of the code (1.1.0). Its 489 sets, the list of the 10,808 genes that are
-ranked, the curves and the spillover (GPL-3) are not contained: `--weights` for each. A set is named `TYPE%SOURCE%n`:
-what stands before `%` is the type. Without curves or spillover that step is left out; without sets those of the
-reference's markers are scored.
+`--gene-sets` takes the 489 sets (`TYPE%SOURCE%n`), the list of ranked genes, the curves and the spillover. A step
+without its table is skipped; without sets, markers of the reference are scored.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import numpy as np
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod, ssgsea
 from unmix.classical.solvers import nonnegative
-from unmix.contract.method import Info
 from unmix.errors import NotApplicable
 from unmix.methods import register
 
@@ -51,19 +48,6 @@ class XCell(ScoreMethod):
     """Mean enrichment of a type's sets above the cohort's least, through its curve, less what other types spill."""
 
     name = "xcell"
-    info = Info(
-        title="xCell",
-        family="classical",
-        summary="Enrichment scores of up to 64 types; compares samples of one mixed cohort, needs several samples.",
-        citation="Aran D et al. xCell: digitally portraying the tissue cellular heterogeneity landscape. "
-        "Genome Biology 18, 220 (2017).",
-        doi="10.1186/s13059-017-1349-1",
-        year=2017,
-        licence="GPL-3",
-        original="The raw enrichment equals gseapy 1.3.1's ES (rank, weight 0.25) to 1e-9 where no genes are equal; "
-        "the R package was not run.",
-        chosen="equal genes share their mean rank; without xCell's files 30 markers per type of the reference, raw.",
-    )
     transductive = True
     recipes = {"default": Recipe()}
 

@@ -1,0 +1,44 @@
+"""Reads of a sample assigned to cell types under a multinomial model (BayesPrism)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unmix.classical.solvers import em, gibbs
+
+
+def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return fractions (types) and expected reads of each type (types x genes) with the recipe's sampler."""
+    if recipe.sampler == "gibbs":
+        return gibbs(reads, profiles, recipe.chain, recipe.burn, recipe.thin, alpha=recipe.alpha, seed=recipe.seed)
+    theta = em(reads, profiles, recipe.iterations)
+    chance = profiles * theta[:, None]
+    return theta, chance / chance.sum(0) * reads
+
+
+def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:
+    """Return the profiles of a sample (types x genes): those of malignant types are its own.
+
+    Parameters
+    ----------
+    learned
+        `profile`; and `malignant` (types) and `reference`, the profiles before the update, where types are malignant.
+    sample
+        Genes.
+    recipe
+        `sampler`, `pseudo`.
+    """
+    profiles = normal(learned["profile"], recipe.pseudo)
+    malignant = learned.get("malignant", np.zeros(len(profiles))).astype(bool)
+    if malignant.any() and sample.any():
+        reads = sample_fractions(sample, normal(learned["reference"], recipe.pseudo), recipe)[1]
+        profiles[malignant] = normal(reads[malignant] + profiles[malignant], recipe.pseudo)
+    return profiles
+
+
+def normal(profiles: np.ndarray, pseudo: float) -> np.ndarray:
+    """Return rows that sum to 1 and have nothing below `pseudo` (types x genes)."""
+    shares = np.maximum(profiles / np.maximum(profiles.sum(1, keepdims=True), 1e-300), pseudo)
+    return shares / shares.sum(1, keepdims=True)
