@@ -115,7 +115,8 @@ class Fit:
     the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
     `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out; where a
-    method has them, its intervals follow these and not pseudobulk of held-out cells.
+    method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that more
+    than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
     """
 
     genes: np.ndarray
@@ -125,6 +126,7 @@ class Fit:
     cell_types: tuple[str, ...] = ()
     recipe: Any = None
     scores: np.ndarray | None = None
+    bulk_values: bool = False
 
 
 class Method:

@@ -140,7 +140,8 @@ class DeepMethod(Method):
         facts = self._train(net, session, validation)
         arrays = {f"net.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
         target = recipe.simulation.target if self.quantity in ("cell", "mrna") else ""
-        return Fit(genes, {**arrays, **transform.arrays()}, facts, target)
+        seen = task.bulk is not None and recipe.prep.genes != "markers"  # genes chosen by the bulk's values
+        return Fit(genes, {**arrays, **transform.arrays()}, facts, target, bulk_values=seen)
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
         """Run the loop; return what the model shall remember of it."""

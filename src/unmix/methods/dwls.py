@@ -37,7 +37,7 @@ class Recipe(Classical):
     keep: int = 4
     """Code: a new solution is averaged with so many copies of the last one."""
     subsets: int = 100
-    """Code: random halves of the genes by which the dampening is chosen."""
+    """Code: random halves of the genes by which the damping is chosen."""
 
 
 def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -55,7 +55,7 @@ def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarra
     x = nonnegative(signature, sample)
     if not x.any():
         return x
-    cap = dampening(signature, sample, x, recipe.subsets)
+    cap = damping(signature, sample, x, recipe.subsets)
     for _ in range(recipe.iterations):
         root = np.sqrt(np.minimum(relative_weights(signature, x), cap))
         new = (nonnegative(signature * root[:, None], sample * root) + recipe.keep * x) / (1 + recipe.keep)
@@ -72,7 +72,7 @@ def relative_weights(signature: np.ndarray, x: np.ndarray) -> np.ndarray:
         return (expected.max() / expected) ** 2
 
 
-def dampening(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
+def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
     """Return the cap on the weights (a power of 2) under which solutions of random halves of the genes vary least.
 
     All caps and halves are solved at once: the normal equations of a half are sums over its genes. Where a half has

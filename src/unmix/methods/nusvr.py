@@ -81,7 +81,8 @@ class NuSVRegression(SignatureMethod):
                     "a signature built from the reference, and the bulk to be estimated",
                     "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --weights",
                 )
-            fit.arrays["signature"] = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
+            adapted_to_bulk = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
+            fit = replace(fit, arrays=fit.arrays | {"signature": adapted_to_bulk}, bulk_values=True)
         if not recipe.absolute:
             return fit
         names = fit.genes if task.weights else task.train.genes[fit.genes]
