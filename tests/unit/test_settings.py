@@ -21,7 +21,6 @@ def test_settings_are_typed():
     changed = override(recipe, ["train.steps=7", "train.lr=1e-4", "prep.genes=all", "simulation.mrna.NK=2"])
     assert (changed.train.steps, changed.train.lr, changed.prep.genes) == (7, 1e-4, "all")
     assert changed.simulation.mrna == {"NK": 2.0}
-    assert override(recipe, ["nets=[]"]).nets == ()
 
 
 @pytest.mark.parametrize(
