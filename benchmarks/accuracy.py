@@ -101,7 +101,7 @@ def pair(name: str, title: str, said: str, **facts: Any) -> Callable[[Callable[[
 @pair(
     "pbmc",
     "PBMC (Monaco et al. 2019)",
-    "12 samples of PBMC, RNA-seq (TPM), fractions by flow cytometry; reference of 1,303 cells of another laboratory "
+    "12 samples of PBMC, RNA-seq (TPM), fractions by flow cytometry; reference of 1,053 cells of another laboratory "
     "without donors (Newman et al. 2019), neutrophils left out. Five cell types, truth and estimates divided by their "
     "sum over these.",
     originals={

@@ -87,7 +87,10 @@ def main(
         calibration = None
         if calibration_bulk is not None:
             samples = check.read_bulk(calibration_bulk, "auto", genes)
-            calibration = samples, tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
+            known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
+            for sentence in known.attrs.get("messages", []):
+                run.say(sentence)
+            calibration = samples, known
         model = engine.train(
             method,
             cells,

@@ -13,6 +13,8 @@ settings.register_profile("unmix", deadline=None)
 settings.load_profile("unmix")
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Why tests against development data are skipped.
+ABSENT = "development data not found"
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +28,15 @@ def shared() -> Path:
     """Return the folder of development data beside the project, or skip where it is absent."""
     folder = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
-        pytest.skip(f"development data not found at {folder} (set UNMIX_SHARED)")
+        pytest.skip(f"{ABSENT} at {folder} (set UNMIX_SHARED)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Name the tests that were not made because the development data are absent, parity with the originals among them."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    names = [report.nodeid for report in skipped if ABSENT in str(report.longrepr)]
+    if names:
+        terminalreporter.section(f"{len(names)} tests not made: {ABSENT}")
+        for name in sorted(names):
+            terminalreporter.line(name)

@@ -29,6 +29,14 @@ def test_tutorial(root, tmp_path):
     assert (tmp_path / "results" / "nnls" / "metrics.tsv").exists()
 
 
+def test_results_name_the_cells_that_were_used(root, shared):
+    import anndata
+
+    told = re.search(r"reference of ([\d,]+) cells of another laboratory", (root / "docs" / "results.md").read_text())
+    cells = anndata.read_h5ad(shared / "data" / "sc_newman_nsclc_pbmc" / "counts.h5ad", backed="r").obs["cell_type"]
+    assert int(told[1].replace(",", "")) == (cells.astype(str) != "Neutrophil").sum()  # these are dropped
+
+
 def test_pages_of_methods_are_those_of_the_registry(root):
     pages = runpy.run_path(str(root / "scripts" / "method_pages.py"))["pages"]()
     found = set((root / "docs" / "methods").glob("*.md"))

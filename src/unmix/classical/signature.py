@@ -102,12 +102,23 @@ def differential(cells: Reference, recipe: Genes) -> np.ndarray:
         Training cells.
     recipe
         `least`, `per_type`, `q`, `fold`.
+
+    Raises
+    ------
+    DataError
+        If no gene passes.
     """
     q, fold = differences(cells)
     ranked = []
     for k in range(len(q)):
         passing = np.flatnonzero((q[k] <= recipe.q) & (fold[k] > max(recipe.fold, 0)))
         ranked.append(passing[np.argsort(-fold[k, passing], kind="stable")])
+    if not any(map(len, ranked)):
+        raise DataError(
+            f"no gene is higher in one cell type than in the rest (false discovery rate {recipe.q:g})",
+            "two cells or more of each type, and genes that differ between types",
+            "give more cells of each type, or rank genes without a test: --set genes.rule=markers",
+        )
     profiles = 1e6 * cells.profiles()
     most = min(recipe.per_type, max(map(len, ranked)))
     choices = [
@@ -129,7 +140,8 @@ def differences(cells: Reference) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     q
-        Types x genes: two-sided p of Welch's t-test on log2(CPM + 1), adjusted after Benjamini and Hochberg.
+        Types x genes: two-sided p of Welch's t-test on log2(CPM + 1), adjusted after Benjamini and Hochberg; 1 for a
+        type of a single cell, or where the rest is one.
     fold
         Types x genes: difference of the means of log2(CPM + 1).
     """
@@ -150,6 +162,7 @@ def differences(cells: Reference) -> tuple[np.ndarray, np.ndarray]:
 
     (mean, deviation), (other, spread) = moments(number, sums, squares), moments(rest, rest_sums, rest_squares)
     p = ttest_ind_from_stats(mean, deviation, np.maximum(number, 2), other, spread, np.maximum(rest, 2), False).pvalue
+    p = np.where((number < 2) | (rest < 2), 1.0, p)  # one cell is no evidence of a difference
     return false_discovery_control(p, axis=1), mean - other
 
 

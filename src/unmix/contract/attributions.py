@@ -70,10 +70,8 @@ def profiles_of(model: Model) -> np.ndarray:
     That of the signature, where the model is one of a signature, which a user's file may have brought; else of the
     reference.
     """
-    if "signature" in model.arrays:
-        signature = model.arrays["signature"]
-        return np.pad(signature, [(0, len(model.cell_types) - len(signature)), (0, 0)])  # a type "other" has no profile
-    return model.profiles(model.genes)
+    profiles = model.arrays["signature"] if "signature" in model.arrays else model.profiles(model.genes)
+    return np.pad(profiles, [(0, len(model.cell_types) - len(profiles)), (0, 0)])  # a type "Other" has no profile
 
 
 def _fractions(model: Model, estimate: np.ndarray) -> np.ndarray:

@@ -61,9 +61,10 @@ class Task:
 
     Attributes
     ----------
-    train, held_out
+    train, validation
         Reference to learn from, and cells of other donors (or other cells where donors are not known) to stop
-        training and to calibrate intervals by. `held_out` is empty when a method is refitted on all cells.
+        training by. `validation` is empty for methods that are refitted on all cells. The cells that calibrate
+        intervals are neither: no fit sees them.
     bulk
         Samples x genes, linear, aligned to `train.genes` (NaN where the bulk lacks a gene); None if not given.
     calibration
@@ -84,7 +85,7 @@ class Task:
     """
 
     train: Reference
-    held_out: Reference
+    validation: Reference
     recipe: Any
     rng: np.random.Generator
     device: str
@@ -114,7 +115,8 @@ class Fit:
     what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
     `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out;
-    where a method has them, its intervals follow these and not pseudobulk of held-out cells.
+    where a method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
+    more than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
     """
 
     genes: np.ndarray
@@ -124,6 +126,7 @@ class Fit:
     cell_types: tuple[str, ...] = ()
     recipe: Any = None
     scores: np.ndarray | None = None
+    bulk_values: bool = False
 
 
 class Method:

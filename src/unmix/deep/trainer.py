@@ -117,7 +117,7 @@ class DeepMethod(Method):
         return session.new_pseudobulk(session.simulator, number)
 
     def fit(self, task: Task) -> Fit:
-        """Train on pseudobulk of `task.train`, validated on pseudobulk of `task.held_out`."""
+        """Train on pseudobulk of `task.train`, validated on pseudobulk of `task.validation`."""
         import torch
 
         recipe = task.recipe
@@ -139,7 +139,8 @@ class DeepMethod(Method):
         if self.expresses:  # the mean cell of each type, from which expression starts
             arrays["cells"] = cells.profiles("counts_per_cell").astype(np.float32)
         target = recipe.simulation.target if self.quantity in ("cell", "mrna") else ""
-        return Fit(genes, {**arrays, **transform.arrays()}, facts, target)
+        seen = task.bulk is not None and recipe.prep.genes != "markers"  # genes chosen by the bulk's values
+        return Fit(genes, {**arrays, **transform.arrays()}, facts, target, bulk_values=seen)
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
         """Run the loop; return what the model shall remember of it."""
@@ -176,7 +177,8 @@ class DeepMethod(Method):
         if best["weights"] is not None:
             net.load_state_dict(best["weights"])
         checkpoint.remove(task.checkpoint)
-        return {"steps": step, "best_step": best["step"], "held_out_rmse": round(best["error"], 5)}
+        kept = step if best["weights"] is None else best["step"]
+        return {"steps": step, "kept_step": kept, "held_out_rmse": round(self._error(net, session, validation), 5)}
 
     def _step(self, net: Any, optimiser: torch.optim.Optimizer, session: Session) -> None:
         """Take one optimiser step; on a full GPU, halve the batch until it fits."""
@@ -253,7 +255,7 @@ def _choose_genes(task: Task) -> np.ndarray:
 
 
 def _validation_simulator(task: Task, recipe: Any, genes: np.ndarray) -> Simulator:
-    held_out: Reference = task.held_out if len(task.held_out.type_of) else task.train
+    held_out: Reference = task.validation if len(task.validation.type_of) else task.train
     simulation = recipe.simulation
     present = np.zeros((len(held_out.donors), len(held_out.cell_types)), bool)
     present[held_out.donor_of, held_out.type_of] = True

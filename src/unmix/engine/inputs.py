@@ -10,6 +10,7 @@ from unmix import methods
 from unmix.contract.alignment import aligned, per_base
 from unmix.contract.method import Calibration
 from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.io import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,11 @@ def align(
     present = ~np.isnan(found).any(0)
     if method.info.family != "control":
         _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
-    if transductive(model):
+    if model.facts.get("bulk_at_training"):
+        say(
+            f"The result of a sample depends on the samples of the bulk given at training, from which {method.name} learned."
+        )
+    elif transductive(model):
         say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
     expression = np.where(present, found, 0.0)
     if bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):  # TPM and FPKM are per base already
@@ -52,7 +57,7 @@ def align(
 def transductive(model: Model) -> bool:
     """Return whether the result of one sample depends on the others of the bulk, here or at training."""
     method = methods.get(model.method)
-    return method.transductive_of(method.recipe_of(model))
+    return model.facts.get("bulk_at_training", False) or method.transductive_of(method.recipe_of(model))
 
 
 def check_needs(
@@ -156,8 +161,11 @@ def calibration_samples(
     Raises
     ------
     DataError
-        If fewer than two samples or types have the same names.
+        If fewer than two samples or types have the same names, or the fractions are neither fractions nor percent.
     """
+    fractions, said = percent.as_fractions(fractions, "the table of calibration fractions")
+    for sentence in said:
+        say(sentence)
     samples = [name for name in bulk.obs_names.astype(str) if name in fractions.index]
     types = [name for name in cells.cell_types if name in fractions.columns]
     if len(samples) < 2 or len(types) < 2:

@@ -69,6 +69,7 @@ def predict(
         part(model, distances)[:, None] for part in (domain_shift.distance_ratio, domain_shift.between_laboratory_error)
     )
     bounds = method.bounds(model, expression, present, chosen, estimate)
+    _say_too_few(model, level, say)
     lower, upper = conformal.interval(*bounds, model.arrays["intervals.scores"], level, *farther)
     lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
     reasons = {
@@ -82,6 +83,19 @@ def predict(
     told = method.tables(model, expression, present, chosen, estimate)
     found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, _by_sample(told, samples))
     return found if mrna_per_cell is None else cell_fractions.to_cells(model, found, mrna_per_cell, say)
+
+
+def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None:
+    """Say which types have too few held-out samples for an interval of this level."""
+    numbers, needed = conformal.counts(model.arrays["intervals.scores"]), conformal.needed(level)
+    few = [name for name, number in zip(model.cell_types, numbers, strict=True) if 0 < number < needed]
+    if few:
+        least = min(number for number in numbers if number)
+        of = "" if len(few) == (numbers > 0).sum() else f" of {', '.join(few)}"
+        say(
+            f"{least} held-out samples are too few for a {level:.0%} interval{of}, which is [0, 1]: {needed} are "
+            f"needed, or a level of at most {np.floor(100 * least / (least + 1)):.0f}%."
+        )
 
 
 def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:

@@ -17,7 +17,7 @@ from unmix.engine.inputs import calibration_samples, check_needs, device_of
 from unmix.errors import UsageError
 from unmix.reference import Reference
 from unmix.settings import asdict, fromdict, override
-from unmix.uncertainty import domain_shift, holdout
+from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -140,7 +140,7 @@ def train(
         )
     task = Task(
         train=cells,
-        held_out=cells.select(np.array([], int)),
+        validation=cells.select(np.array([], int)),
         recipe=chosen,
         rng=rng,
         device=device_of(method, device),
@@ -153,20 +153,33 @@ def train(
         ontology=ontology,
         checkpoint=checkpoint,
     )
-    errors, pseudobulk = [], (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
+    errors, pooled, pseudobulk = (
+        [],
+        False,
+        (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds),
+    )
     for learned, held in folds:
-        fold = dataclasses.replace(task, train=cells.select(learned), held_out=cells.select(held))
+        fold, held_out = dataclasses.replace(task, train=cells.select(learned)), cells.select(held)
+        if not method.refit:
+            validation, held_out = holdout.halves(held_out, rng)
+            fold = dataclasses.replace(fold, validation=validation)
+        pooled |= not single_donors.donors(held_out)
         fit = method.fit(fold)
         model = put_together(method, fold, fit, seed)
         if fit.scores is not None:
             errors.append(fit.scores)
         elif model.quantity != "score":
-            errors.append(holdout.scores(method, model, fold.held_out, pseudobulk, rng, task.device))
+            errors.append(holdout.scores(method, model, held_out, pseudobulk, rng, task.device))
+    if pooled and by_donor:
+        say(
+            "No held-out donor has more than half of the cell types: intervals are calibrated on pseudobulk of pooled "
+            "donors, which differ less than patients do, and are optimistic."
+        )
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)
     none = np.empty((0, len(model.cell_types)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
-    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, fold.held_out, rng)
+    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, held_out, rng)
     model.facts |= {
         "recipe_name": recipe if isinstance(recipe, str) else "own",
         "settings": list(settings),
@@ -176,6 +189,7 @@ def train(
             "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
             "folds": len(folds),
             "pseudobulk": len(scores),
+            "pooled": pooled,
             "unknown_from": domain_shift.detection_limit(model),
         },
         "reference": {
@@ -201,6 +215,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "unmix": __version__,
             "seed": seed,
             "training": fit.facts,
+            "bulk_at_training": fit.bulk_values,
             "mrna_per_cell": cell_fractions.taken_for_granted(method, task, fit),
         },
     )

@@ -45,7 +45,7 @@ def agreement(truth: Array, estimate: Array, weights: Array | None = None) -> di
         the regression of the estimate on the truth (1: right scale; below 1: differences between rows come out
         too small). ``pearson`` and ``spearman`` are 0 where the estimate is constant and NaN where the truth
         is, as is the slope; ``ccc`` is Lin's concordance correlation coefficient (10.2307/2532051), 1 for
-        identical columns.
+        identical columns and NaN where both are one and the same constant, as for a type that neither holds.
     """
     if weights is None:
         weights = np.full((1, len(truth)), 1 / len(truth))
@@ -60,7 +60,7 @@ def agreement(truth: Array, estimate: Array, weights: Array | None = None) -> di
             "mse": mse,
             "pearson": _correlation(var_t, var_e, cov),
             "spearman": _spearman(truth, estimate, weights),
-            "ccc": np.where(spread > 0, 2 * cov / spread, 1.0),
+            "ccc": np.where(spread > 0, 2 * cov / spread, np.nan),
             "bias": bias,
             "slope": np.where(var_t > 0, cov / var_t, np.nan),
         }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import text
+from unmix.io import percent, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -210,12 +210,13 @@ def read_truth(path: Path | str, kind: str = "cell", samples: Collection[str] | 
     Returns
     -------
     pandas.DataFrame
-        samples x types, float64.
+        samples x types, float64; percent is divided by 100, and said so in ``attrs["messages"]``.
 
     Raises
     ------
     DataError
-        Text among the numbers, negative fractions, duplicate names, or no such truth in the h5ad.
+        Text among the numbers, negative fractions, rows in percent beside rows of fractions, duplicate names, or no
+        such truth in the h5ad.
     """
     path = Path(path)
     if is_h5ad(path):
@@ -231,20 +232,15 @@ def read_truth(path: Path | str, kind: str = "cell", samples: Collection[str] | 
         if not isinstance(truth, pd.DataFrame):
             types = data.uns.get("unmix", {}).get("cell_types", range(truth.shape[1]))
             truth = pd.DataFrame(truth, index=data.obs_names, columns=[str(name) for name in types])
-        return truth.astype(float)
+        return percent.as_fractions(truth, path.name)[0]
     truth = read_table(path)
+    messages = truth.attrs["messages"]
     if samples is not None:
         wanted = {str(name) for name in samples}
         if len(wanted & set(truth.columns)) > len(wanted & set(truth.index)):
             truth = truth.T
-    words = [name for name in truth if truth[name].dtype == object]
-    if words:
-        raise DataError(
-            f"{path.name}: column {words[0]!r} holds text.",
-            "samples x cell types, numbers only",
-            "remove the columns that hold no fractions",
-        )
-    truth = truth.astype(float)
+    truth, said = percent.as_fractions(truth, path.name)
+    truth.attrs["messages"] = [*messages, *said]
     if (low := truth.stack()).lt(-_EPS).any():
         sample, name = low[low < -_EPS].index[0]
         raise DataError(

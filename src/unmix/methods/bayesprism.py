@@ -113,7 +113,10 @@ class BayesPrism(ClassicalMethod):
         if task.malignant:
             malignant = np.isin(task.train.cell_types, task.malignant)
             learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
-        return Fit(fit.genes[kept], fit.arrays | learned, {"genes_left_out": int((~kept).sum())}, fit.quantity)
+        facts = {"genes_left_out": int((~kept).sum())}
+        # Genes that take too much of the bulk are left out even where the profiles are not updated
+        seen = task.bulk is not None
+        return Fit(fit.genes[kept], fit.arrays | learned, facts, fit.quantity, bulk_values=seen)
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return the pooled profile of every type: shares of all of its reads."""

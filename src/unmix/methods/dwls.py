@@ -28,7 +28,7 @@ class Recipe(Classical):
     """Recipe of DWLS."""
 
     solver: Literal["dwls", "ols", "svr"] = "dwls"
-    """Dampened weighted least squares, or one of the two other solvers of the package."""
+    """Damped weighted least squares, or one of the two other solvers of the package."""
     change: NonNegative = 1e-4
     """Sum of absolute changes of the weights below which to stop, where sample and signature have the same mean.
     Code: 0.01, which leaves fractions up to 0.005 short of the end."""
@@ -37,11 +37,11 @@ class Recipe(Classical):
     keep: CountOrZero = 4
     """Code: a new solution is averaged with so many copies of the last one."""
     subsets: Count = 100
-    """Code: random halves of the genes by which the dampening is chosen."""
+    """Code: random halves of the genes by which the damping is chosen."""
 
 
 def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the weights of the types: reweigh by 1 / (signature x)^2, dampened, until nothing changes.
+    """Return the weights of the types: reweigh by 1 / (signature x)^2, damped, until nothing changes.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarra
     x = nonnegative(signature, sample)
     if not x.any():
         return x
-    cap = dampening(signature, sample, x, recipe.subsets)
+    cap = damping(signature, sample, x, recipe.subsets)
     for _ in range(recipe.iterations):
         root = np.sqrt(np.minimum(relative_weights(signature, x), cap))
         new = (nonnegative(signature * root[:, None], sample * root) + recipe.keep * x) / (1 + recipe.keep)
@@ -72,11 +72,11 @@ def relative_weights(signature: np.ndarray, x: np.ndarray) -> np.ndarray:
         return (expected.max() / expected) ** 2
 
 
-def dampening(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
+def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
     """Return the cap on the weights (a power of 2) under which solutions of random halves of the genes vary least.
 
     All caps and halves are solved at once: the normal equations of a half are sums over its genes. Where a half has
-    fewer genes than types nothing can be learned, and no weight is dampened (as the original then does).
+    fewer genes than types nothing can be learned, and no weight is damped (as the original then does).
     """
     genes, types = signature.shape
     if genes // 2 < types:
@@ -88,8 +88,8 @@ def dampening(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets:
     halves = (rng.random((subsets, genes)).argsort(1) < genes // 2).astype(float)
     upper = np.triu_indices(types)
     products = np.hstack([signature[:, upper[0]] * signature[:, upper[1]], signature * sample[:, None]])
-    dampened = np.minimum(weights[:, None], caps)  # genes x caps
-    sums = halves @ (dampened[:, :, None] * products[:, None, :]).reshape(genes, -1)
+    damped = np.minimum(weights[:, None], caps)  # genes x caps
+    sums = halves @ (damped[:, :, None] * products[:, None, :]).reshape(genes, -1)
     sums = sums.reshape(subsets, len(caps), -1)
     normal = np.empty((subsets, len(caps), types, types))
     normal[..., upper[0], upper[1]] = normal[..., upper[1], upper[0]] = sums[..., : len(upper[0])]

@@ -8,6 +8,7 @@ variances, signature genes, mRNA per cell).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from unmix.methods import register
 from unmix.settings import NonNegative, Positive
 
 if TYPE_CHECKING:
+    from unmix.contract.model import Model
     from unmix.reference import Reference
 
 
@@ -33,7 +35,7 @@ class Recipe(Base):
     signature: Genes = Genes()
     """The genes that are fitted."""
     others: bool = True
-    """Whether cells of types not in the reference may take a share; the rest is what is reported."""
+    """Whether cells of types not in the reference may take a share, the column Other; else the known types sum to 1."""
     excess: Literal["constrained", "divided"] = "constrained"
     """Where a sample has more of the signature than the reference: fractions held to a sum of 1 in the fit (code),
     which moves them against each other; or fitted freely and divided by their sum, because platforms raise all markers
@@ -65,6 +67,10 @@ def weights_of(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> np.
     return np.minimum(weights, recipe.max_weight * np.median(weights[weights > 0])) if weights.any() else weights
 
 
+def _other(recipe: Recipe) -> list[str]:
+    return ["Other"] if recipe.others else []
+
+
 @register
 class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
@@ -73,14 +79,15 @@ class EPIC(ClassicalMethod):
     quantity = "cell"
     weights = "tables"
     recipes = {
-        "default": Recipe(gene_weights="inverse", platform=0.5, excess="divided", max_ratio=3),
+        "default": Recipe(gene_weights="inverse", platform=0.5, excess="divided", max_ratio=3, others=False),
         "published": Recipe(),
     }
 
     def fit(self, task: Task) -> Fit:
         """Take the profiles of the user's files, or learn them."""
         if not task.weights:
-            return super().fit(task)
+            fit = super().fit(task)
+            return replace(fit, cell_types=(*task.train.cell_types, *_other(task.recipe)))
         own, recipe = signature_of(task.weights, task.recipe.fractions), task.recipe
         genes, profile = own.signature.index.to_numpy(str), own.signature.to_numpy().T
         variance = profile if own.variance is None else own.variance.fillna(np.inf).to_numpy().T
@@ -94,7 +101,7 @@ class EPIC(ClassicalMethod):
         quantity = own_quantity if recipe.fractions == "own" else recipe.fractions
         learned = {"profile": profile, "variance": variance, "size": size}
         learned |= {"rna": size} if quantity != own_quantity else {}
-        return Fit(genes, learned, {}, quantity, tuple(own.signature.columns))
+        return Fit(genes, learned, {}, quantity, (*own.signature.columns, *_other(recipe)))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.
@@ -108,6 +115,17 @@ class EPIC(ClassicalMethod):
             variance = profile.copy()
         variance[:, ~np.isin(genes, choose(recipe.signature, cells, genes))] = np.inf
         return {"profile": profile, "variance": variance, "size": cells.mrna_per_cell()}
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Return the weights of the types; with `others` the rest of the mRNA, by the mean size of the known cells."""
+        if not self.recipe_of(model).others:
+            return super().estimate(model, expression, present, device)
+        known = super().estimate(replace(model, cell_types=model.cell_types[:-1]), expression, present, device)
+        mrna = model.arrays["profile"][:, present].sum(1) / 1e6  # of a unit of weight, as :meth:`solve` divides by it
+        if model.quantity == "cell":
+            mrna = mrna * model.arrays["size"]
+        rest = np.where(expression[:, present].any(1), np.clip(1 - known @ mrna, 0, None), 0)
+        return np.column_stack([known, rest / mrna[mrna > 0].mean()])
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return fractions of cells; sample and profiles are scaled to a million over the genes present (code).

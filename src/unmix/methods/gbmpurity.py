@@ -93,10 +93,10 @@ class GBMPurity(DeepMethod):
             return _official(tensors, lengths)
         known = np.flatnonzero(np.isin(task.train.genes, list(lengths)))
         of_gene = np.array([lengths[gene] for gene in task.train.genes[known]])
-        parts = [part.select(genes=known) for part in (task.train, task.held_out)]
+        parts = [part.select(genes=known) for part in (task.train, task.validation)]
         parts = [replace(part, counts=part.counts.multiply(1 / of_gene).tocsr().astype(np.float32)) for part in parts]
         bulk = None if task.bulk is None else task.bulk[:, known]
-        fit = super().fit(replace(task, train=parts[0], held_out=parts[1], bulk=bulk))
+        fit = super().fit(replace(task, train=parts[0], validation=parts[1], bulk=bulk))
         return replace(fit, genes=known[fit.genes], arrays=fit.arrays | {"lengths": of_gene[fit.genes]})
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:

@@ -42,7 +42,8 @@ class Recipe(Classical):
     """Paper: 100 to 1,000 random samples give a p-value, told beside correlation and error in ``goodness.tsv``. Here
     they permute the sample's own genes, not values of all samples, so that samples do not depend on each other."""
     absolute: bool = False
-    """Scores instead of fractions: times the median of the signature's genes over that of all genes."""
+    """Scores instead of fractions: times the median of the signature's genes over that of all genes, both of the genes
+    that the sample expresses (the median of all is 0 in a sparse sample)."""
     batch: Literal["none", "bulk", "cells"] = "none"
     """CIBERSORTx: ``bulk`` (B-mode) estimates, remixes the signature by the estimates, corrects the bulk towards these
     pseudobulk by ComBat and estimates again, so that samples then depend on each other; ``cells`` (S-mode) corrects
@@ -81,7 +82,8 @@ class NuSVRegression(SignatureMethod):
                     "a signature built from the reference, and the bulk to be estimated",
                     "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --weights",
                 )
-            fit.arrays["signature"] = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
+            adapted_to_bulk = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
+            fit = replace(fit, arrays=fit.arrays | {"signature": adapted_to_bulk}, bulk_values=True)
         if not recipe.absolute:
             return fit
         names = fit.genes if task.weights else task.train.genes[fit.genes]
@@ -113,7 +115,8 @@ class NuSVRegression(SignatureMethod):
             return super().solve(learned, sample, recipe)
         used = learned["signature"].any(0)
         fractions = super().solve({"signature": learned["signature"][:, used]}, sample[used], recipe)
-        return fractions * np.median(sample[used]) / max(np.median(sample), 1e-300)
+        of_signature = sample[used & (sample > 0)]
+        return fractions * (np.median(of_signature) / np.median(sample[sample > 0]) if len(of_signature) else 0.0)
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the fractions of the types."""

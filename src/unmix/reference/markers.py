@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 #: Added to a signature in counts per million before ratios of types are taken, so that low counts do not count.
@@ -12,8 +14,8 @@ def markers(signature: np.ndarray, per_type: int) -> np.ndarray:
     """Return the indices of up to `per_type` genes per cell type that are highest in it.
 
     Genes must be twice the next highest type (after an offset of 20 per million); where fewer than five are,
-    the best five are taken. Two criteria alternate, against the mean of the other types and against the next
-    highest (our choice, measured on real bulk).
+    the best five are taken. Two criteria alternate, against the next highest type and against the mean of the
+    others (our choice, measured on real bulk), until a type has `per_type`.
 
     Parameters
     ----------
@@ -27,10 +29,13 @@ def markers(signature: np.ndarray, per_type: int) -> np.ndarray:
         if len(others) == 0:
             return np.flatnonzero(signature[0] > 0)
         next_highest, mean = logs[k] - others.max(0), logs[k] - others.mean(0)
+        ranked = []
         for criterion in (next_highest, mean):
             order = np.argsort(-criterion, kind="stable")[:per_type]
-            enough = max(5, int((criterion[order] > 1).sum()))
-            chosen.update(order[:enough].tolist())
+            ranked.append(order[: max(5, int((criterion[order] > 1).sum()))].tolist())
+        alternating = itertools.chain.from_iterable(itertools.zip_longest(*ranked))
+        own = dict.fromkeys(gene for gene in alternating if gene is not None)
+        chosen.update(list(own)[:per_type])
     return np.array(sorted(chosen))
 
 

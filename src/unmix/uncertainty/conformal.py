@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Of products such as (n + 1) level, which shall not be the next whole number by rounding alone.
+_ROUNDING = 1e-9
+
 
 def _scale(estimate: np.ndarray) -> np.ndarray:
     """Expected size of an error: small near 0 and 1, as of a proportion (our choice; keeps rare types tight)."""
@@ -41,7 +44,8 @@ def interval(
     calibration
         Of :func:`scores`.
     level
-        Nominal coverage: the finite-sample quantile (n + 1) level of the calibration errors.
+        Nominal coverage: the finite-sample quantile (n + 1) level of the calibration errors. A type of fewer errors
+        than :func:`needed` gets the interval [0, 1]: no narrower one is known to hold the level.
     distance_ratio
         Factor of each sample (samples x 1) for being further from the reference than the calibration's pseudobulk.
     elsewhere
@@ -50,16 +54,32 @@ def interval(
     """
     from scipy.special import ndtri
 
-    number = len(calibration)
-    if number == 0:  # scores have no truth to be off from
-        return np.full_like(lower, np.nan), np.full_like(upper, np.nan)
-    rank = min(int(np.ceil((number + 1) * level)), number) - 1
+    quantile = _quantile(calibration, level)
     middle, more = (lower + upper) / 2, between_laboratory * ndtri((1 + level) / 2)
-    below = distance_ratio * (middle - lower + calibration[rank] * _scale(lower))
-    above = distance_ratio * (upper - middle + calibration[rank] * _scale(upper))
+    below = distance_ratio * (middle - lower + quantile * _scale(lower))
+    above = distance_ratio * (upper - middle + quantile * _scale(upper))
     low = middle - np.hypot(np.maximum(below, 0), more * _scale(lower))
     high = middle + np.hypot(np.maximum(above, 0), more * _scale(upper))
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+def counts(calibration: np.ndarray) -> np.ndarray:
+    """Return the number of calibration errors of each type; 0 where the reference lacks the type, or for scores."""
+    return (~np.isnan(calibration)).sum(0)
+
+
+def needed(level: float) -> int:
+    """Return the least number of calibration errors from which an interval of this level can be given."""
+    return int(np.ceil(level / (1 - level) - _ROUNDING))
+
+
+def _quantile(calibration: np.ndarray, level: float) -> np.ndarray:
+    """Return the finite-sample quantile of each type's errors: infinite for too few, NaN for none."""
+    number = counts(calibration)
+    rank = np.ceil((number + 1) * level - _ROUNDING).astype(int)
+    padded = np.vstack([calibration, np.full((1, calibration.shape[1]), np.nan)])
+    found = padded[np.clip(rank, 1, len(padded)) - 1, np.arange(calibration.shape[1])]
+    return np.where(number == 0, np.nan, np.where(rank > number, np.inf, found))
 
 
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:

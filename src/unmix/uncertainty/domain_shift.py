@@ -19,6 +19,7 @@ import numpy as np
 from unmix.io.units import per_million
 from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
+from unmix.uncertainty import single_donors
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -69,7 +70,7 @@ def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict
     distances = {}
     for platform in (FAR, CALIBRATED):
         recipe = Simulation(sparse=0.5, cells=500, platform=platform)
-        distances[platform] = distance(Simulator(held_out, recipe, rng).draw(NUMBER, rng).expression, signature)
+        distances[platform] = distance(single_donors.draw(held_out, recipe, NUMBER, rng).expression, signature)
     threshold = np.quantile(distances[FAR], [QUANTILE])
     return {
         "reference.profiles": signature.astype(np.float32),

@@ -8,9 +8,8 @@ import numpy as np
 
 from unmix.contract.alignment import per_base
 from unmix.io.fractions import normalised
-from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
-from unmix.uncertainty import conformal, domain_shift
+from unmix.uncertainty import conformal, domain_shift, single_donors
 
 if TYPE_CHECKING:
     from unmix.contract.method import Method
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Share of donors (or cells) held out of training.
 HELD_OUT = 0.25
+#: Share of the held-out donors that stop the training of a network; the others calibrate its intervals.
+STOPPING = 1 / 3
 #: Held-out pseudobulk by which intervals are calibrated, and as many for a quick training.
 SAMPLES_HELD_OUT, QUICK_SAMPLES_HELD_OUT = 500, 120
 #: Groups of donors of which each is held out once, for methods that are fitted in no time.
@@ -31,7 +32,7 @@ RECIPE = Simulation(sparse=0.5, cells=500, platform=domain_shift.CALIBRATED, sub
 def scores(
     method: Method, model: Model, held_out: Reference, pseudobulk: int, rng: np.random.Generator, device: str
 ) -> np.ndarray:
-    """Return the calibration scores of a model on pseudobulk of held-out cells (samples x types).
+    """Return the calibration scores of a model on pseudobulk of held-out donors, each of one (samples x types).
 
     Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
     """
@@ -39,7 +40,7 @@ def scores(
 
     genes = pd.Index(held_out.genes).get_indexer(model.genes)
     types = pd.Index(held_out.cell_types).get_indexer(model.cell_types)
-    drawn = Simulator(held_out, RECIPE, rng).draw(pseudobulk, rng)
+    drawn = single_donors.draw(held_out, RECIPE, pseudobulk, rng)
     present = genes >= 0
     seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
     seen = per_base(model, seen)
@@ -77,6 +78,18 @@ def split(cells: Reference, rng: np.random.Generator, folds: int) -> tuple[list[
     else:
         groups = np.array_split(donors, min(folds, len(donors)))
     return [_masks(cells, np.isin(cells.donor_of, group), rng) for group in groups], by_donor
+
+
+def halves(held_out: Reference, rng: np.random.Generator) -> tuple[Reference, Reference]:
+    """Split held-out cells into those that stop a training and those that calibrate its intervals.
+
+    By donor where two or more were held out, else by cell within types; as in :func:`split` every type is on both
+    sides. A method that was stopped where its error on some donors was least seems better on these than it is.
+    """
+    donors = rng.permutation(np.unique(held_out.donor_of))
+    group = donors[: max(1, round(STOPPING * len(donors)))] if len(donors) > 1 else donors[:0]
+    calibrating, stopping = _masks(held_out, np.isin(held_out.donor_of, group), rng)
+    return held_out.select(stopping), held_out.select(calibrating)
 
 
 def _masks(cells: Reference, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,12 @@ from unmix.classical.solvers import em, gibbs, nonnegative, nu_svr, softmax_map,
 from unmix.errors import NotApplicable
 from unmix.methods.bayesprism import UNINFORMATIVE
 from unmix.methods.dwls import Recipe as DWLS
-from unmix.methods.dwls import dwls
+from unmix.methods.dwls import damping, dwls
 from unmix.methods.nusvr import Recipe as NuSVR
 from unmix.methods.nusvr import cibersort
 from unmix.methods.ols import abbas
 from unmix.methods.ridge import ridge
-from unmix.reference.markers import find_markers
+from unmix.reference.markers import find_markers, markers
 from unmix.simulate.pseudobulk import pseudobulk
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.toy import toy
@@ -123,6 +123,46 @@ def test_dwls_finds_a_rare_type_of_low_expression(rng):
     sample = signature @ [0.95, 0.05] * np.exp(0.2 * rng.standard_normal(60)) + 1e-6
     found = dwls(signature, sample, DWLS())
     assert abs(found[1] / found.sum() - 0.05) < 0.02
+
+
+def independent(signature, sample, cap):
+    """Return DWLS as its paper puts it: weights 1 / (signature x)^2, the least 1, none above `cap`."""
+    from scipy.optimize import lsq_linear
+
+    x = lsq_linear(signature, sample, (0, np.inf)).x
+    for _ in range(1000):
+        root = np.sqrt(np.minimum((signature @ x).max() ** 2 / (signature @ x) ** 2, cap))
+        new = (lsq_linear(signature * root[:, None], sample * root, (0, np.inf)).x + 4 * x) / 5
+        x, change = new, np.abs(new - x).sum()
+        if change < 1e-4:
+            return x
+    return x
+
+
+def test_damping_is_that_of_a_loop_over_caps_and_halves():
+    rng = np.random.default_rng(11)
+    signature, fractions = rng.lognormal(0, 1.2, (80, 3)), rng.dirichlet(np.ones(3))
+    sample = signature @ fractions * np.exp(0.3 * rng.standard_normal(80))
+    sample += 0.05 * rng.standard_exponential(80) * rng.random()
+    signature, sample = signature / signature.mean(), sample / sample.mean()
+    start = nonnegative(signature, sample)
+    weights = (signature @ start).max() ** 2 / (signature @ start) ** 2
+    spread = []
+    for j in range(int(np.ceil(np.log2(weights.max())))):
+        solutions, halves = [], np.random.default_rng(7)
+        for _ in range(400):
+            half = halves.permutation(80)[:40]
+            root = np.sqrt(np.minimum(weights, 2.0**j))[half]
+            found = np.linalg.lstsq(signature[half] * root[:, None], sample[half] * root, rcond=None)[0]
+            solutions.append(found * start.sum() / found.sum())
+        spread.append(np.var(solutions, axis=0, ddof=1).mean())
+    best = int(np.argmin(spread))
+    assert 1 < best < len(spread) - 1  # neither end, so that a wrong choice can be seen
+    assert damping(signature, sample, start, 400) == 2.0**best
+    found = dwls(signature, sample, DWLS())
+    assert np.allclose(found, independent(signature, sample, 2.0**best), atol=1e-3)
+    for wrong in (best - 1, best + 1):
+        assert np.abs(found - independent(signature, sample, 2.0**wrong)).max() > 0.01
 
 
 def test_em_is_the_mean_of_the_gibbs_sampler(rng):
@@ -241,3 +281,46 @@ def test_a_platform_that_doubles_all_markers_moves_no_fractions(housekeeping, na
     model = engine.train(name, reference, device="cpu")
     before, after = (engine.predict(model, samples, device="cpu").values for samples in (bulk, raised))
     assert np.allclose(before.div(before.sum(1), axis=0), after.div(after.sum(1), axis=0), atol=0.01)
+
+
+def test_absolute_scores_of_sparse_samples_are_scores(data):
+    """CIBERSORT's absolute mode divides by the median of all genes, which is 0 where most genes have no count."""
+    settings = ["absolute=true", "permutations=0"]
+    model = engine.train("nusvr", data[0], settings=settings, device="cpu", quick=True)
+    sparse = data[1].copy()
+    sparse.X = np.where(sparse.X > np.quantile(sparse.X, 0.7, axis=1, keepdims=True), sparse.X, 0)
+    scores = engine.predict(model, sparse, device="cpu").values
+    assert np.median(sparse.X) == 0
+    assert scores.to_numpy().max() < 100
+    assert (scores.sum(1) > 0).all()
+
+
+def test_markers_are_no_more_than_asked_for():
+    rng = np.random.default_rng(0)
+    for per_type in (5, 20, 100):
+        signature = rng.lognormal(0, 2, (6, 3000))
+        chosen = markers(1e6 * signature / signature.sum(1, keepdims=True), per_type)
+        assert 5 * 6 <= len(chosen) <= per_type * 6
+        highest = np.bincount(signature[:, chosen].argmax(0), minlength=6)
+        assert highest.max() <= per_type
+
+
+def test_epic_gives_the_cells_that_the_reference_does_not_know(data):
+    """Of a type that the reference lacks."""
+    kept = data[0][data[0].obs["cell_type"] != "NK"].copy()
+    found = {}
+    for recipe in ("default", "published"):
+        model = engine.train("epic", kept, recipe=recipe, device="cpu", quick=True)
+        estimate = engine.predict(model, data[1], device="cpu")
+        assert np.allclose(estimate.values.sum(1), 1)
+        found[recipe] = estimate.values
+    assert "Other" not in found["default"]
+    other, truth = found["published"]["Other"], data[1].obsm["cell_fractions"]["NK"]
+    assert estimate.lower["Other"].isna().all()  # the reference has none by which an interval could be set
+    assert np.corrcoef(other, truth)[0, 1] > 0.8
+    for fractions in ("cell", "mrna"):
+        settings = [f"fractions={fractions}"]
+        model = engine.train("epic", kept, recipe="published", settings=settings, device="cpu", quick=True)
+        estimate = engine.predict(model, data[1], device="cpu").values
+        assert np.allclose(estimate.sum(1), 1)
+        assert np.corrcoef(estimate["Other"], data[1].obsm[f"{fractions}_fractions"]["NK"])[0, 1] > 0.8

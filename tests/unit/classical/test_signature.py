@@ -71,6 +71,23 @@ def test_single_cells_of_a_type_are_survived():
     q, fold = differences(few([[9, 0, 1], [0, 9, 1], [0, 8, 2]], [0, 1, 1], [0, 0, 0]))
     assert np.isfinite(q).all()
     assert np.isfinite(fold).all()
+    assert (q == 1).all()  # of type 1 there are two cells, of the rest one
+
+
+def test_a_type_of_one_cell_has_no_gene_that_differs(cells):
+    kept = (cells.type_of != 2) | (np.cumsum(cells.type_of == 2) == 1)
+    one = cells.select(kept)
+    q, _ = differences(one)
+    assert (q[2] <= 0.01).sum() == 0
+    assert (q[0] <= 0.01).sum() > 10
+    assert len(differential(one, Genes(rule="differential"))) > 50
+
+
+def test_no_evidence_at_all_is_said(cells):
+    first = np.unique(cells.type_of, return_index=True)[1]
+    with pytest.raises(DataError, match="no gene is higher") as error:
+        choose(Genes(rule="differential"), cells.select(first))
+    assert "genes.rule=markers" in str(error.value)
 
 
 def test_signature_takes_the_number_of_genes_with_the_least_condition_number(cells):

@@ -66,7 +66,24 @@ def test_early_stopping_keeps_the_best_weights(data):
     settings = ["train.steps=400", "train.validate_every=10", "train.patience=2", "train.lr=0.05"]
     facts = engine.train("scaden", data[0], settings=settings, device="cpu").facts["training"]
     assert facts["steps"] < 400
-    assert facts["best_step"] == facts["steps"] - 20
+    assert facts["kept_step"] == facts["steps"] - 20
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_the_error_told_is_that_of_the_weights_kept(data, monkeypatch, patience):
+    from unmix.methods.scaden import Scaden
+
+    def size(weights):  # stands for the error: weights grow, so that the first are the best
+        return float(sum((np.asarray(part, dtype=float) ** 2).sum() for part in weights))
+
+    monkeypatch.setattr(Scaden, "_error", lambda self, net, *_: size(net.state_dict().values()))
+    settings = [*SETTINGS, "train.lr=0.01", f"train.patience={patience}"]
+    model = engine.train("scaden", data[0], settings=settings, device="cpu")
+    facts = model.facts["training"]
+    assert facts["kept_step"] == (10 if patience else 40)
+    assert facts["held_out_rmse"] == pytest.approx(
+        size(array for name, array in model.arrays.items() if name.startswith("net.")), abs=1e-4
+    )
 
 
 def test_members_side_by_side_equal_members_alone():
@@ -85,10 +102,18 @@ def test_members_side_by_side_equal_members_alone():
     assert torch.allclose(together[1], alone, atol=1e-6)
 
 
-def test_stored_mixes_are_reused(data):
-    settings = [*SETTINGS, "simulation.samples=64"]
-    model = engine.train("scaden", data[0], settings=settings, device="cpu")
-    assert model.recipe["simulation"]["samples"] == 64
+def test_stored_pseudobulk_is_reused(data, monkeypatch):
+    from unmix.deep.trainer import Session
+
+    take, seen = Session.pseudobulk, []
+    monkeypatch.setattr(Session, "pseudobulk", lambda *given: seen.append(take(*given)) or seen[-1])
+    for stored, most in ((64, 64), (0, len(data[0]) * 1000)):
+        seen.clear()
+        engine.train("scaden", data[0], settings=[*SETTINGS, f"simulation.samples={stored}"], device="cpu")
+        rows = np.concatenate([truth for _, truth in seen])
+        assert len(rows) == 40 * 128
+        distinct = len(np.unique(rows, axis=0))
+        assert distinct <= most if stored else distinct > 1000
 
 
 def test_bulk_chooses_the_genes_of_the_published_recipe(data):

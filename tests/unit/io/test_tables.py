@@ -185,10 +185,40 @@ def test_impossible_truth_is_refused(tmp_path):
         ("sample\tB\tT\ns1\t-0.5\t1.5\n", "negative"),
         ("sample\tB\tnote\ns1\t0.5\tgood\n", "text"),
         ("sample\tB\tT\ns1\t0.5\t0.5\ns1\t0.5\t0.5\n", "twice"),
+        ("sample\tB\tT\ns1\t0.5\t0.5\ns2\t40\t60\n", "'s2' looks like percent, sample 's1' like fractions"),
+        ("sample\tpurity\ns1\t0.5\ns2\t60\n", "looks like percent"),
+        ("sample\tB\tT\ns1\t400\t600\ns2\t40\t60\n", "has 1000, which is neither"),
+        ("sample\tB\tT\ns1\t12 %\t0.6\ns2\t40 %\t0.6\n", "percent sign, and some of column 'T'"),
+        ("sample\tB\tT\ns1\t120 %\t0 %\ns2\t40 %\t60 %\n", "has 120"),
     ]:
         (tmp_path / "t.tsv").write_text(content)
         with pytest.raises(DataError, match=found):
             tables.read_truth(tmp_path / "t.tsv")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sample\tB\tT\ns1\t25\t75\ns2\t50\t50\n", [[0.25, 0.75], [0.5, 0.5]]),
+        ("sample\tB\tT\ns1\t25\t70\ns2\t0\t0\n", [[0.25, 0.7], [0, 0]]),  # a part of the types
+        ("sample\tpurity\ns1\t71.5\ns2\t100\n", [[0.715], [1]]),
+        ("sample\tB\tT\ns1\t0.5 %\t99.5%\ns2\t50%\t50%\n", [[0.005, 0.995], [0.5, 0.5]]),
+        ("sample;B;T\ns1;12,5 %;0 %\ns2;50 %;50 %\n", [[0.125, 0], [0.5, 0.5]]),
+    ],
+)
+def test_truth_in_percent_is_divided_and_it_is_said(tmp_path, content, expected):
+    (tmp_path / "t.tsv").write_text(content)
+    truth = tables.read_truth(tmp_path / "t.tsv")
+    assert np.allclose(truth, expected)
+    assert sum("percent" in sentence for sentence in truth.attrs["messages"]) == 1
+
+
+@pytest.mark.parametrize("content", ["B\tT\ns1\t1\t0\n", "B\tT\ns1\t0.84\t0.91\n", "purity\ns1\t1.0\ns2\t0.2\n"])
+def test_truth_in_fractions_stays_as_it_is(tmp_path, content):
+    (tmp_path / "t.tsv").write_text("sample\t" + content)
+    truth = tables.read_truth(tmp_path / "t.tsv")
+    assert truth.equals(tables.read_table(tmp_path / "t.tsv"))
+    assert truth.attrs["messages"] == []
 
 
 @pytest.mark.shared

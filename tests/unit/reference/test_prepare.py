@@ -323,7 +323,10 @@ def holed():
     [
         ({"X": holed()}, "missing or infinite"),
         ({"X": COUNTS > 0}, "zeros and ones"),
-        ({"X": np.clip(COUNTS * RNG.uniform(0.2, 1, (200, 1)) - RNG.uniform(0, 0.3, COUNTS.shape), 0, 25)}, "corrected counts"),
+        (
+            {"X": np.clip(COUNTS * RNG.uniform(0.2, 1, (200, 1)) - RNG.uniform(0, 0.3, COUNTS.shape), 0, 25)},
+            "corrected counts",
+        ),
     ],
 )
 def test_matrices_without_counts_are_refused_by_name(tmp_path, held, why):
