@@ -97,9 +97,10 @@ def _plain(part: Any, shared: dict[str, Any]) -> Any:
     dropped = {"$defs", "additionalProperties"} if part.get("additionalProperties") is False else {"$defs"}
     dropped |= {"title"} if isinstance(part.get("title"), str) else set()
     dropped |= {"default"} if "properties" in part else set()  # that of a group stands with its settings
-    return {
-        key: value if key == "default" else _plain(value, shared) for key, value in part.items() if key not in dropped
-    }
+    part = {key: value if key == "default" else _plain(value, shared) for key, value in part.items()}
+    if isinstance(part.get("description"), str):
+        part["description"] = " ".join(part["description"].split())
+    return {key: value for key, value in part.items() if key not in dropped}
 
 
 def fault_in_words(kind: type[BaseModel], fault: Any, before: dict[str, Any]) -> tuple[str, str, str]:
