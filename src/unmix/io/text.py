@@ -107,6 +107,8 @@ def separator(lines: list[str]) -> str:
     head = lines[:20]
     best, most = "\t", 0.0
     for separator in SEPARATORS:
+        if separator == " " and most:  # blanks in names are more common than tables cut by blanks
+            break
         counts = [_width(line, separator) for line in head]
         # a header may lack the name of the first column (as R writes it)
         body = counts[1:] or counts
