@@ -259,7 +259,7 @@ def jobs(pair: Pair) -> list[tuple[str, str]]:
     methods = registry.all_methods()
     names = list(pair.methods)
     if not names:
-        special = {"calibration", "malignant", "tissue", "weights"} - set(pair.gives)
+        special = {"calibration", "malignant", "tissue", "gene_sets"} - set(pair.gives)
         names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
     published = PUBLISHED if pair.originals else ()
     return [(name, "default") for name in names] + [(name, "published") for name in published]

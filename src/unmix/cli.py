@@ -33,8 +33,8 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
 
 #: The option of the steps for which a method may not be fit.
-left_out = click.option(
-    "--left-out", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
+skipped = click.option(
+    "--skipped", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
 )
 
 
@@ -184,7 +184,7 @@ class Run:
             os.replace(staged, path)
         self._outputs.clear()
 
-    def leave_out(self, error: NotApplicable, record: Path) -> None:
+    def skip(self, error: NotApplicable, record: Path) -> None:
         """Write the record with the reason why the method cannot be applied, and no output."""
         self.facts["error"] = {"found": error.found, "expected": error.expected, "do": error.do}
         self._outputs.clear()
@@ -198,7 +198,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def run(step: str, record: Path | None = None, left_out: Path | None = None, **options: Any) -> Iterator[Run]:
+def run(step: str, record: Path | None = None, skipped: Path | None = None, **options: Any) -> Iterator[Run]:
     """Run one step; on success its outputs appear, on an error it exits with the error's code.
 
     Parameters
@@ -207,8 +207,8 @@ def run(step: str, record: Path | None = None, left_out: Path | None = None, **o
         Name of the step, as in ``bin/unmix_<step>.py``.
     record
         Where run.json goes; None writes none.
-    left_out
-        The value of the option :data:`left_out`.
+    skipped
+        The value of the option :data:`skipped`.
     options
         The values of :func:`common`.
     """
@@ -219,8 +219,8 @@ def run(step: str, record: Path | None = None, left_out: Path | None = None, **o
         job.commit(record)
     except UnmixError as error:
         click.echo(f"unmix {step}: error: {error}", err=True)
-        if left_out and isinstance(error, NotApplicable):
-            job.leave_out(error, left_out)
+        if skipped and isinstance(error, NotApplicable):
+            job.skip(error, skipped)
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):
         raise

@@ -165,11 +165,11 @@ def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder
         (["unmix_train.py", folder / "reference.h5ad", "--method", "daism"], "train", "DAISM-DNN", "known fractions"),
         (["unmix_predict.py", trained, tmp_path / "one.tsv"], "predict", "Bisque", "1 bulk sample"),
     ):
-        record = tmp_path / step / "left_out.json"
+        record = tmp_path / step / "skipped.json"
         before = set(tmp_path.iterdir())
         assert run(*arguments, cwd=tmp_path).returncode == 99
         assert set(tmp_path.iterdir()) == before
-        done = run(*arguments, "--left-out", record, cwd=tmp_path)
+        done = run(*arguments, "--skipped", record, cwd=tmp_path)
         assert done.returncode == 99
         assert set(tmp_path.iterdir()) == before | {record.parent}
         told = json.loads(record.read_text())
@@ -177,7 +177,7 @@ def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder
         assert {"command", "inputs", "versions", "messages"} <= set(told)
         assert found in told["error"]["found"]
         assert all(f"  {part}: {told['error'][part]}\n" in done.stderr for part in ("expected", "do"))
-    done = run("unmix_predict.py", model, "none.tsv", "--left-out", tmp_path / "other.json", cwd=tmp_path)
+    done = run("unmix_predict.py", model, "none.tsv", "--skipped", tmp_path / "other.json", cwd=tmp_path)
     assert done.returncode == 65
     assert not (tmp_path / "other.json").exists()
 
