@@ -170,11 +170,11 @@ def bulks(data):
     return few, ad.concat([few, others], uns_merge="same")
 
 
-@pytest.mark.parametrize(
-    ("name", "recipe"), [(name, recipe) for name in LEARNING for recipe in METHODS[name].recipes]
-)
+@pytest.mark.parametrize(("name", "recipe"), [(name, recipe) for name in LEARNING for recipe in METHODS[name].recipes])
 def test_a_bulk_at_training_that_moves_its_samples_is_declared(name, recipe, data, bulks):
     settings = ["train.steps=1"] if METHODS[name].info.family == "deep" else []
+    if settings and METHODS[name].recipes[recipe].simulation.samples:
+        settings.append("simulation.samples=100")
     try:
         models = [learn(name, data[0], recipe=recipe, settings=settings, bulk=bulk) for bulk in bulks]
     except NotApplicable:
@@ -185,7 +185,12 @@ def test_a_bulk_at_training_that_moves_its_samples_is_declared(name, recipe, dat
 
 @pytest.mark.parametrize(
     ("name", "recipe", "learns"),
-    [("bayesprism", "default", True), ("scaden", "published", True), ("scaden", "default", False), ("nnls", "default", False)],
+    [
+        ("bayesprism", "default", True),
+        ("scaden", "published", True),
+        ("scaden", "default", False),
+        ("nnls", "default", False),
+    ],
 )
 def test_a_method_says_whether_it_learned_from_the_samples(name, recipe, learns, data, bulks):
     said = []
