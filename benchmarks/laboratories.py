@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/laboratories.py METHOD[,METHOD...] [--set a.b=value ...]
 
 Five references of PBMC and two of the pancreas (human and mouse), every ordered pair over the cell types that both
-have; 150 pseudobulk of 500 cells each, half of them sparse, no simulated noise: the laboratories' own differences are the
-test. A pair whose genes do not suffice is left out. No bulk is used, so what is chosen by these figures is not tuned
-on the truth of any sample. Needs the development data (UNMIX_SHARED).
+have; 150 pseudobulk of 500 cells each, half of them sparse, no simulated noise: the laboratories' own differences are
+the test. A pair whose genes do not suffice is left out. No bulk is used, so what is chosen by these figures is not
+tuned on the truth of any sample. Needs the development data (UNMIX_SHARED).
 """
 
 from __future__ import annotations

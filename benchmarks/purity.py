@@ -1,8 +1,8 @@
 """DeepDecon and GBMPurity on purities of donors that were held out altogether: mean absolute error.
 
 Real and simulated references; in each some types are called malignant in turn. The normal cells of the test are in any
-proportions (Dirichlet(1) over their types), 200 pseudobulk of 500 cells, without and with noise of a platform (0.5). Beside
-deepdecon stands its network of the whole range alone. Needs the development data (UNMIX_SHARED).
+proportions (Dirichlet(1) over their types), 200 pseudobulk of 500 cells, without and with noise of a platform (0.5).
+Beside deepdecon stands its network of the whole range alone. Needs the development data (UNMIX_SHARED).
 """
 
 from __future__ import annotations

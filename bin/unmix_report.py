@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write one HTML page from a folder of results: fractions, trust, accuracy, and how it was made."""
+"""Write one HTML page from a folder of results: fractions, flags, accuracy, and how they were made."""
 
 import click
 
@@ -19,6 +19,7 @@ def main(results_dir, title, headline, out, pdf, **common):
 
         page = report.render(report.read_results(results_dir, headline), title)
         job.output(out).write_text(page, encoding="utf-8")
+        job.commit(None)  # the page stays where the PDF cannot be made
         if pdf:
             from unmix.report.pdf import write_pdf
 

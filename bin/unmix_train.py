@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Train a method on a single-cell reference and write the model."""
 
-import json
 from pathlib import Path
 
 import click
@@ -58,6 +57,8 @@ def main(
 ):
     with cli.run("train", cli.record_beside(out), **options) as run:
         from unmix import engine
+        from unmix import methods as registry
+        from unmix import settings as settings_of
         from unmix.errors import UsageError
         from unmix.io import check, tables
         from unmix.reference.prepare import read_reference
@@ -79,6 +80,8 @@ def main(
         }
         for name, path in files.items():
             run.input(name, path)
+        recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
+        engine.resolve(registry.get(method), recipe, settings, quick=quick)  # refused before a long file is read
         cells = read_reference(reference)
         genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
         calibration = None
@@ -88,7 +91,6 @@ def main(
             for sentence in known.attrs.get("messages", []):
                 run.say(sentence)
             calibration = samples, known
-        recipe = json.loads(Path(recipe).read_text("utf-8")) if recipe.endswith(".json") else recipe
         model = engine.train(
             method,
             cells,
@@ -107,7 +109,7 @@ def main(
             progress=run.progress,
         )
         model.facts["inputs"] = run.fingerprints()
-        run.facts["recipe"] = model.recipe
+        run.facts |= {name: model.facts[name] for name in ("recipe_name", "settings")} | {"recipe": model.recipe}
         model.save(run.output(out))
 
 

@@ -14,6 +14,7 @@ from unmix.io.units import UNITS
 from unmix.methods import all_methods
 from unmix.reference.qc import PRESETS
 from unmix.settings import asdict
+from unmix.settings.words import LARGEST, MOST, in_words, schema_at
 from unmix.simulate.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -90,15 +91,23 @@ def numbers(recipe: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, int
             yield prefix + key, value
 
 
-def setting(name: str, values: dict[str, int | float]) -> str:
+def limits(rule: dict[str, Any]) -> str:
+    """Return the range of a setting as attributes; Galaxy has inclusive ends only, the script refuses the others."""
+    low, high = (rule.get(f"{side}imum", rule.get(f"exclusive{side.capitalize()}imum")) for side in ("min", "max"))
+    ends = {"min": low, "max": None if high in (MOST, LARGEST) else high}
+    return "".join(f' {side}="{end:g}"' for side, end in ends.items() if end is not None)
+
+
+def setting(name: str, values: dict[str, int | float], rule: dict[str, Any]) -> str:
     """Return a number of a recipe as a parameter that stays empty unless the user changes it."""
     label = SHARED.get(name) or name.replace(".", ": ").replace("_", " ").capitalize()
-    kind = "float" if any(isinstance(value, float) for value in values.values()) else "integer"
+    kind = "integer" if rule["type"] == "integer" else "float"
     shown = [f"{values['default']:g} by default"] if "default" in values else []
     shown += [f"{value:g} as published" for recipe, value in values.items() if recipe == "published"]
-    words = f"{name}: {', '.join(shown)}"
+    words = f"{name}: {in_words(rule)}; {', '.join(shown)}"
     field = name.replace(".", "__")
-    return f'<param name="{field}" type="{kind}" optional="true" label={quoteattr(label)} help={quoteattr(words)}/>'
+    texts = f"label={quoteattr(label)} help={quoteattr(words)}"
+    return f'<param name="{field}" type="{kind}"{limits(rule)} optional="true" {texts}/>'
 
 
 def settings(method: type[Method]) -> list[str]:
@@ -111,7 +120,9 @@ def settings(method: type[Method]) -> list[str]:
     if not values:
         return []
     head = '<section name="settings" title="Change single settings of this method" expanded="false">'
-    return [head, *(f"    {setting(name, values[name])}" for name in values), "</section>"]
+    kind = type(method.recipes["default"])
+    rows = (setting(name, values[name], schema_at(kind, name.split("."))) for name in values)
+    return [head, *(f"    {row}" for row in rows), "</section>"]
 
 
 def when(method: type[Method]) -> list[str]:

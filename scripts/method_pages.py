@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unmix import methods as registry
-from unmix.settings import asdict
+from unmix.settings.words import at, in_words, names, schema_at
 
 if TYPE_CHECKING:
     from unmix.contract.method import Method
+    from unmix.settings import Settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAMILIES = {"deep": "Deep-learning methods", "classical": "Classical methods", "control": "Controls"}
@@ -41,24 +43,33 @@ def needs(method: type[Method]) -> str:
     return ", ".join(said)
 
 
-def flat(recipe: Any, prefix: str = "") -> dict[str, str]:
-    """Return a recipe as ``a.b -> value`` in JSON."""
-    values: dict[str, str] = {}
-    for name, value in recipe.items():
-        nested = isinstance(value, dict) and value
-        values |= flat(value, f"{prefix}{name}.") if nested else {prefix + name: json.dumps(value)}
-    return values
+def plain(description: str) -> str:
+    """Return the description of a setting as text for a cell of a table."""
+    return re.sub(r":\w+:`([^`]+)`", r"`\1`", " ".join(description.split())).replace("|", "\\|")
+
+
+def value(recipe: Settings, name: str) -> str:
+    """Return a value of a recipe in JSON; the parts of networks only where they are not the default."""
+    found = at(recipe, *name.split("."))
+    text = json.dumps(found, default=lambda part: part.model_dump(mode="json", exclude_defaults=True))
+    return re.sub(r"(\d)\.0\b", r"\1", text)
 
 
 def recipes(method: type[Method]) -> list[str]:
-    """Return the table of a method's recipes, a column each."""
-    columns = {name: flat(asdict(recipe)) for name, recipe in method.recipes.items()}
-    names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    if not names:
+    """Return the table of a method's settings: name, range, a column for each recipe, description."""
+    kind = type(method.recipes["default"])
+    if not names(kind):
         return []
-    lines = ["## Settings", "", f"| `--set` | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    lines += [f"| `{name}` | {' | '.join(column.get(name, '') for column in columns.values())} |" for name in names]
-    return [*lines, ""]
+    columns = ["`--set`", "value", *method.recipes, "meaning"]
+    lines = ["## Settings", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for name in names(kind):
+        rule = schema_at(kind, name.split("."))
+        values = [value(recipe, name) for recipe in method.recipes.values()]
+        cells = [f"`{name}`", in_words(rule), *values, plain(rule["description"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    network = schema_at(kind, ["nets", 0]).get("properties", {})
+    parts = [f"- `{name}`, {in_words(rule)}: {plain(rule['description'])}" for name, rule in network.items()]
+    return [*lines, "", *(["Each network of `nets` has:", "", *parts, ""] if parts else [])]
 
 
 def page(method: type[Method]) -> str:

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: examples may take as long as they need
+settings.register_profile("unmix", deadline=None)
+settings.load_profile("unmix")
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Why tests against development data are skipped.

@@ -41,7 +41,9 @@ left_out = click.option(
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every step has."""
     options = [
-        click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."
+        ),
         click.option(
             "--device",
             type=click.Choice(["auto", "cpu", "cuda"]),
@@ -56,6 +58,53 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+class Waiting:
+    """What a user sees of a long step on stderr: a bar on a terminal, else a plain line every `EVERY` seconds.
+
+    A smaller count than before, or another total, starts a new count.
+    """
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._first, self._done, self._total = 0, 0, 0
+        self._started = self._told = time.monotonic()
+
+    def show(self, done: int, total: int, note: str) -> None:
+        """Show that `done` of `total` things, named in `note`, are done."""
+        now = time.monotonic()
+        if total != self._total or done < self._done:
+            self.stop()
+            self._first, self._started, self._told = done, now, now
+        self._done, self._total = done, total
+        if done >= total:
+            self.stop()
+        elif sys.stderr.isatty():
+            self._draw(done, total, note)
+        elif now - self._told >= self.EVERY:
+            self._told = now
+            left = (now - self._started) / max(done - self._first, 1) * (total - done)
+            click.echo(f"{done:,} of {total:,} {note}, {left:.0f} s left", err=True)
+
+    def _draw(self, done: int, total: int, note: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._bar is None:
+            columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.add_task(note, total=total)
+            self._bar.start()
+        self._bar.update(0, completed=done, description=note)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
 
 class Run:
@@ -74,6 +123,7 @@ class Run:
         self._outputs: dict[Path, Path] = {}
         self._staging: list[Path] = []
         self._started = time.time()
+        self._waiting = Waiting()
 
     def say(self, sentence: str) -> None:
         """Record a sentence for run.json and print it to stderr."""
@@ -81,10 +131,10 @@ class Run:
         if not self.quiet:
             click.echo(sentence, err=True)
 
-    def progress(self, line: str) -> None:
-        """Print a line that matters only while waiting."""
+    def progress(self, done: int, total: int, note: str) -> None:
+        """Show how much of a long step is done: a bar on a terminal, else a line now and then."""
         if not self.quiet:
-            click.echo(line, err=True)
+            self._waiting.show(done, total, note)
 
     def input(self, name: str, path: Path | None) -> None:
         """Name an input file whose checksum run.json shall carry."""
@@ -132,6 +182,7 @@ class Run:
         for path, staged in self._outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, path)
+        self._outputs.clear()
 
     def leave_out(self, error: NotApplicable, record: Path) -> None:
         """Write the record with the reason why the method cannot be applied, and no output."""
@@ -140,7 +191,8 @@ class Run:
         self.commit(record)
 
     def clean(self) -> None:
-        """Remove the hidden folders."""
+        """Remove the bar and the hidden folders."""
+        self._waiting.stop()
         for staging in self._staging:
             shutil.rmtree(staging, ignore_errors=True)
 

@@ -126,6 +126,8 @@ def test_every_method_asks_for_what_it_needs_and_offers_its_recipes_and_numbers(
         assert ("--malignant" in asked) == method.needs.malignant
         assert ("--weights" in asked) == method.needs.weights
         assert {entry.get("value") for entry in asked["--recipe"].iter("option")} == set(method.recipes)
+        numbers = [param for param in cases[name].iter("param") if param.get("type") in ("integer", "float")]
+        assert all(param.get("min") is not None for param in numbers)
 
 
 def test_menus_are_up_to_date():

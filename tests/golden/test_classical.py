@@ -39,10 +39,9 @@ def cells(golden, shared):
 
 def estimate(name: str, cells: Reference, bulk: pd.DataFrame, present: np.ndarray, **changes) -> pd.DataFrame:
     """Train and predict as the engine does, without intervals, over the genes that are `present`."""
-    import dataclasses
 
     method = methods.get(name)
-    chosen = dataclasses.replace(method.recipes["published"], **changes)
+    chosen = method.recipes["published"].changed(**changes)
     values = bulk.loc[cells.genes].to_numpy().T
     rng = np.random.default_rng(0)
     task = Task(cells, cells.select(np.zeros(0, int)), chosen, rng, "cpu", lambda _: None, lambda _: None, bulk=values)

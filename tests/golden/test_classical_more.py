@@ -5,8 +5,6 @@ Where the original's numbers could not be had (no R here), the figures of scores
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,7 +37,7 @@ def cells(shared, tmp_path_factory):
 def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
     """Fit without calibrating intervals."""
     method = methods.get(name)
-    chosen = dataclasses.replace(method.recipes[recipe], **changes)
+    chosen = method.recipes[recipe].changed(**changes)
     none = cells.select(np.zeros(0, int))
     rng = np.random.default_rng(0)
     task = Task(cells, none, chosen, rng, "cpu", engine.silent, engine.silent, bulk=bulk, weights=tuple(weights))

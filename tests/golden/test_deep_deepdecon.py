@@ -9,8 +9,9 @@ import pytest
 
 from unmix import engine
 from unmix.deep.preprocessing import Transform
+from unmix.deep.ranges import INDEX, RANGES, interval, refine
 from unmix.errors import NotApplicable
-from unmix.methods.deepdecon import INDEX, RANGES, DeepDecon, interval, refine
+from unmix.methods.deepdecon import DeepDecon
 from unmix.simulate.toy import toy
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,7 +52,7 @@ def test_adapting_rebuilds_the_samples_better(net):
 
 def test_consistency_of_dissect_follows_the_steps_of_the_code():
     recipe = methods.get("dissect").recipes["published"]
-    recipe = replace(recipe, train=replace(recipe.train, steps=5000))
+    recipe = recipe.changed(train=recipe.train.changed(steps=5000))
     steps = {0: 0.0, 1999: 0.0, 2000: 15.0, 3999: 15.0, 4000: 10.0, 4999: 10.0}
     for step, expected in steps.items():
         assert weight(SimpleNamespace(recipe=recipe, step=step)) == expected

@@ -70,6 +70,13 @@ def test_units_of_the_samplesheet_are_those_of_the_library():
     assert tuple(rows["properties"]["unit"]["enum"]) == units.UNITS
 
 
+def test_limits_of_the_parameters_are_those_of_the_scripts():
+    options = {option.name: option.type for option in runpy.run_path(ROOT / "bin" / "unmix_predict.py")["main"].params}
+    for name in ("level", "seed"):
+        rule = schema()[name]
+        assert (rule.get("minimum"), rule.get("maximum")) == (options[name].min, options[name].max)
+
+
 def test_parameters_agree_in_config_schema_and_docs():
     declared = config((ROOT / "nextflow.config").read_text())
     assert set(declared) == set(schema())

@@ -87,6 +87,30 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     assert record["model"]["inputs"]["reference"]["sha256"]
     trained = json.loads((folder / "model.run.json").read_text())
     assert trained["outputs"]["model.safetensors"] == record["inputs"]["model"]
+    for facts in (trained, record["model"]):
+        assert (facts["recipe_name"], facts["settings"]) == ("default", [])
+
+
+def test_the_name_of_the_recipe_and_changed_settings_reach_the_report(folder, model, tmp_path):
+    recipe = tmp_path / "mine.json"
+    recipe.write_text(json.dumps(json.loads((folder / "model.run.json").read_text())["recipe"]))
+    for given, name, settings in (("published", "published", ["max_ratio=5"]), (recipe, "own", [])):
+        place = tmp_path / name
+        trained = place / "nnls.safetensors"
+        options = [option for setting in settings for option in ("--set", setting)]
+        arguments = [folder / "reference.h5ad", "--method", "nnls", "--recipe", given, *options, "--out", trained]
+        done = run("unmix_train.py", *arguments)
+        assert done.returncode == 0, done.stderr
+        record = json.loads((place / "nnls.run.json").read_text())
+        assert (record["recipe_name"], record["settings"]) == (name, settings)
+        assert run("unmix_predict.py", trained, folder / "bulk.tsv", "--out-dir", place).returncode == 0
+        assert run("unmix_report.py", place, "--out", place / "report.html").returncode == 0
+    page = (tmp_path / "published" / "report.html").read_text(encoding="utf-8")
+    assert "and the settings of the publication, as implemented in unmix" in page
+    assert "Settings changed by the user: max_ratio=5." in page
+    assert "<td>published, 1 setting changed</td>" in page
+    page = (tmp_path / "own" / "report.html").read_text(encoding="utf-8")
+    assert "and user-supplied settings, as implemented" in page
 
 
 def test_same_seed_same_bytes_through_the_scripts(folder, model):

@@ -5,7 +5,6 @@ What a method learns are arrays whose first axis is the types; those of two axes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from unmix.classical.signature import Genes, choose
 from unmix.contract.method import Fit, Method, Task
 from unmix.io.signatures import signature_of
+from unmix.settings import NonNegative, Settings
 
 if TYPE_CHECKING:
     from unmix.contract.attributions import Attributions
@@ -25,26 +25,25 @@ OFFSET = 0.05
 ROUNDS = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """What the recipe of every classical method has."""
 
-    genes: Genes = field(default_factory=Genes)
+    genes: Genes = Genes()
+    """Genes of the model."""
     fractions: Literal["own", "cell", "mrna"] = "own"
     """Fractions of cells or of their mRNA: what the method estimates itself, or that converted by the mean total
     count of a cell of each type in the reference (as far as these totals tell RNA contents)."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Classical(Recipe):
     """Recipe of a method over a signature."""
 
     gene_weights: Literal["none", "root", "mean"] = "none"
     """``mean``: every gene is divided by its mean over types, so that genes count alike; platforms change genes by
     factors, and unweighted least squares follows the few highest genes; ``root``: by the root of its mean."""
-    max_ratio: float = 0.0
-    """If above 0: a gene counts at most so many times its highest type, since no pseudobulk sample of the types explains more; a
-    single gene of another platform otherwise rules the squares."""
+    max_ratio: NonNegative = 0.0
+    """If above 0: a gene counts at most so many times its highest type, since no pseudobulk sample of the types
+    explains more; a single gene of another platform otherwise rules the squares."""
 
 
 class ClassicalMethod(Method):

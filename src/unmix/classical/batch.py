@@ -47,8 +47,8 @@ def combat(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def adapted(task: Task, genes: np.ndarray, signature: np.ndarray, pseudobulk: int) -> np.ndarray:
     """Return the signature (types x genes) as the bulk's platform would show it (CIBERSORTx's S-mode).
 
-    Pseudobulk of cells, whose fractions scatter around the reference's by twice their mean, are corrected towards the bulk;
-    the signature is the non-negative regression of every gene on the pseudobulk' fractions.
+    Pseudobulk of cells, whose fractions scatter around the reference's by twice their mean, are corrected towards the
+    bulk; the signature is the non-negative regression of every gene on the pseudobulk' fractions.
 
     Parameters
     ----------

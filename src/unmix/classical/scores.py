@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +10,17 @@ from unmix.contract.method import Fit, Method, Task
 from unmix.errors import DataError, NotApplicable
 from unmix.io import signatures
 from unmix.reference.markers import find_markers
+from unmix.settings import Count, Settings
 
 if TYPE_CHECKING:
     from unmix.contract.attributions import Attributions
     from unmix.contract.model import Model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """Recipe of a score over gene sets."""
 
-    markers: int = 10
+    markers: Count = 10
     """Genes of each type taken from the reference, highest in it by ratio, where no file of gene sets is given."""
 
 

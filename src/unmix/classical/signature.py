@@ -10,31 +10,39 @@ import numpy as np
 
 from unmix.errors import DataError
 from unmix.reference.markers import markers
+from unmix.settings import Count, NonNegative, Pattern, PositiveShare, Rule, Settings
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
-class Genes:
+class Genes(Settings):
     """Recipe of the choice of genes."""
 
     rule: Literal["markers", "differential", "variance", "expressed", "all"] = "markers"
-    """``markers``: highest in one type (:func:`unmix.reference.markers.markers`); ``differential``: the signature builder of
-    CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale);
+    """``markers``: highest in one type (:func:`unmix.reference.markers.markers`); ``differential``: the signature
+    builder of CIBERSORT (:func:`differential`); ``variance``: most variable between the types' profiles (log scale);
     ``expressed``: all that the reference expresses; ``all``: every gene, for methods that scale a sample by it."""
-    per_type: int = 100
+    per_type: Count = 100
     """Genes taken per type; for ``differential`` the most that may be taken."""
-    least: int = 50
+    least: Count = 50
     """``differential``: the fewest that may be taken per type."""
-    q: float = 0.01
+    q: PositiveShare = 0.01
     """``differential``: false discovery rate of the test between a type and the rest."""
-    fold: float = 0.0
+    fold: NonNegative = 0.0
     """``differential``: least log2 fold change."""
-    top: int = 2000
+    top: Count = 2000
     """``variance``: genes taken."""
-    exclude: str = ""
+    exclude: Pattern = ""
     """Regular expression: genes whose name it matches from the start are never taken."""
+
+    rules = (
+        Rule(
+            ("least", "per_type"),
+            lambda s: s.rule != "differential" or s.least <= s.per_type,
+            "least at most per_type",
+        ),
+    )
 
 
 def choose(recipe: Genes, cells: Reference, among: np.ndarray | None = None) -> np.ndarray:

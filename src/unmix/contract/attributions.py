@@ -10,6 +10,8 @@ import numpy as np
 from unmix.io.fractions import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unmix.contract.model import Model
 
 
@@ -36,6 +38,12 @@ class Attributions:
         if self.values.size == 0:
             return 0.0
         return float(np.abs(self.values.sum(2) - (self.estimate - self.baseline)).max())
+
+
+def stacked(parts: Sequence[Attributions]) -> Attributions:
+    """Return the attributions of several samples, each with a baseline of its own, as one."""
+    values, estimate = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "estimate"))
+    return Attributions(values, estimate, np.stack([part.baseline for part in parts]))
 
 
 def explained(model: Model, estimate: np.ndarray, present: np.ndarray) -> Attributions:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmix.contract.method import Fit, Method, Task
+from unmix.settings import Settings
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Nothing:
+class Nothing(Settings):
     """The recipe of a control: it has no settings."""
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-def silent(_: str) -> None:
-    """Take a sentence and drop it."""
+def silent(*_: object) -> None:
+    """Take a sentence, or progress, and drop it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Task:
     device, checkpoint
         Where networks run; where an interrupted training continues from.
     say, progress
-        Take a sentence for the record, and a line that only matters while waiting.
+        Take a sentence for the record; take what is done, the total and what these are, while waiting.
     """
 
     train: Reference
@@ -90,7 +90,7 @@ class Task:
     rng: np.random.Generator
     device: str
     say: Callable[[str], None]
-    progress: Callable[[str], None]
+    progress: Callable[[int, int, str], None]
     bulk: np.ndarray | None = None
     calibration: Calibration | None = None
     malignant: tuple[str, ...] = ()
@@ -111,12 +111,12 @@ class Fit:
     """What a fit returns: the genes it uses and its arrays.
 
     `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
-    `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names what
-    the columns of the estimates are where these are not the types of the reference; types that the reference lacks
+    `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names
+    what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
-    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out; where a
-    method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that more
-    than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
+    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out;
+    where a method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
+    more than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
     """
 
     genes: np.ndarray

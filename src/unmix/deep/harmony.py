@@ -1,25 +1,27 @@
 """Harmony-Symphony correction as frozen preprocessing: what Harmony learned of the donors, as arrays of the model.
 
-Harmony (Korsunsky et al. 2019) aligns the donors of a reference in principal components: clusters of alike pseudobulk in
-which every donor takes part. Symphony (Kang et al. 2021) maps a new sample into that space: scale its genes as the
+Harmony (Korsunsky et al. 2019) aligns the donors of a reference in principal components: clusters of alike pseudobulk
+in which every donor takes part. Symphony (Kang et al. 2021) maps a new sample into that space: scale its genes as the
 reference's, project, find its clusters, move it towards what the reference is there. With one sample as its own batch
 that last step is a closed form, so a sample's result depends on that sample and the model only, and predicting needs
 numpy alone; symphonypy, which maps all samples of a file as one batch, gives the same numbers for a file of one sample
 (tests/unit/test_harmony.py). Only fitting needs the package harmonypy.
 
 The original (HASCAD's HS_main.R) maps bulk onto single cells, takes the logarithm of the query twice and puts its rows
-in another order than the genes of the reference. Here the reference is made of pseudobulk of single donors, since what is
-mapped are pseudobulk (our choice); logarithm and order of genes are those of the network's input.
+in another order than the genes of the reference. Here the reference is made of pseudobulk of single donors, since what
+is mapped are pseudobulk (our choice); logarithm and order of genes are those of the network's input.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from unmix.errors import NotApplicable
+from unmix.settings import MOST, Count, NonNegative, Settings
 
 if TYPE_CHECKING:
     from unmix.deep.preprocessing import Transform
@@ -32,16 +34,17 @@ CLIP = 10.0
 PER_CLUSTER = 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class Harmony:
+class Harmony(Settings):
     """Settings of Harmony, as in HASCAD's HS_main.R."""
 
-    components: int = 100
-    theta: float = 3.0
+    components: Count = 100
+    """Principal components in which donors are aligned, at most."""
+    theta: NonNegative = 3.0
     """Penalty for clusters in which donors are not mixed."""
-    clusters: int = 100
-    """At most; never more than one for 30 pseudobulk."""
-    iterations: int = 20
+    clusters: Annotated[int, Field(ge=2, le=MOST)] = 100
+    """Clusters of pseudobulk, at most; never more than one for 30 pseudobulk."""
+    iterations: Count = 20
+    """Rounds of clustering and correction, at most."""
 
 
 @dataclass(frozen=True)

@@ -151,13 +151,9 @@ class Transform:
         if prep.sample in ("minmax", "clipped"):
             low, high = inside.min(1, keepdims=True), inside.max(1, keepdims=True)
             values = (values - low) / np.maximum(high - low, 1e-8)
-        elif prep.sample in ("z", "center"):
-            deviation = inside.std(1, keepdims=True) if prep.sample == "z" else 1.0
+        elif prep.sample == "z":
+            deviation = inside.std(1, keepdims=True)
             values = (values - inside.mean(1, keepdims=True)) / np.maximum(deviation, 1e-8)
-        elif prep.sample == "rank":
-            from scipy.stats import rankdata
-
-            values[:, present] = rankdata(inside, axis=1) / inside.shape[1] - 0.5
         return values.astype(np.float32, copy=False)
 
     def arrays(self) -> dict[str, np.ndarray]:

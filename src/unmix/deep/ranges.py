@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
+    from unmix.deep.preprocessing import Transform
+
 #: Ranges of the malignant share in tenths: the whole first, then all others (code: names such as 20_40).
 RANGES = sorted(combinations(range(11), 2), key=lambda pair: (pair[0] - pair[1], pair))
 INDEX = {pair: number for number, pair in enumerate(RANGES)}
@@ -71,6 +73,18 @@ def paths(net: Any, answers: torch.Tensor) -> list[list[int]]:
     """Return the way of every sample through the networks; `answers` are ranges x samples x types."""
     off = net.errors.double().cpu().numpy()
     return [refine(own, off, net.floor) for own in answers[..., 0].double().cpu().numpy().T]
+
+
+def asked(
+    net: Any, transform: Transform, expression: np.ndarray, present: np.ndarray, device: str
+) -> tuple[np.ndarray, list[list[int]]]:
+    """Return the answers of all networks (ranges x samples) and the way of every sample; samples go one by one."""
+    import torch
+
+    with torch.no_grad():
+        rows = [torch.from_numpy(transform(row[None], present)).to(device) for row in expression]
+        answers = torch.cat([net(row).softmax(-1) for row in rows], 1)
+    return answers[..., 0].cpu().numpy(), paths(net, answers)
 
 
 def told(answers: np.ndarray, ways: list[list[int]]) -> list[list[dict[str, Any]]]:

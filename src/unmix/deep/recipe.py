@@ -2,88 +2,157 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from unmix.settings import Count, CountOrZero, LearningRate, NonNegative, Positive, Rule, Settings, Share, ShareBelowOne
 from unmix.simulate.recipe import Simulation
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prep:
+class Prep(Settings):
     """How linear expression becomes the input of a network (see :mod:`unmix.deep.preprocessing`)."""
 
     genes: Literal["all", "markers", "variance"] = "markers"
-    per_type: int = 100
+    """Genes of the model: all, markers of the cell types, or the most variable of the training pseudobulk."""
+    per_type: Count = 100
     """Markers taken per cell type."""
-    top: int = 0
+    top: CountOrZero = 0
     """Most variable genes taken; 0 takes all whose variance exceeds `min_variance`."""
-    min_variance: float = 0.0
+    min_variance: NonNegative = 0.0
+    """Variance that a gene must exceed, where `top` is 0."""
     order: Literal["reference", "name", "correlation"] = "reference"
     """Order of the genes in the model, which networks with convolutions see: that of the reference, by name, or by
     correlation (leaves of a tree over the training pseudobulk, so that genes which vary together are neighbours)."""
-    depth: float = 1e6
+    depth: NonNegative = 1e6
     """Sum to which every sample is scaled over the model's genes; 0 leaves the depth as it is."""
     log: Literal["log2", "ln", "none"] = "log2"
-    pseudocount: float = 1.0
+    """Logarithm of the expression."""
+    pseudocount: Positive = 1.0
+    """Added to the expression before the logarithm."""
     tfidf: bool = False
-    sample: Literal["none", "minmax", "z", "center", "rank", "clipped"] = "none"
+    """Whether genes are weighted by term frequency and inverse document frequency (DeepDecon)."""
+    sample: Literal["none", "minmax", "z", "clipped"] = "none"
     """Scaling of each sample over genes; ``clipped`` is z, clipped at 10 deviations, then min-max (UCD)."""
     gene: Literal["none", "z"] = "none"
     """Scaling of each gene with mean and deviation of the training pseudobulk, frozen in the model."""
     missing: Literal["neutral", "zero"] = "neutral"
-    """Genes that a bulk lacks get their mean over the training pseudobulk, or count as not expressed (UCD, GBMPurity)."""
+    """Genes that a bulk lacks get their mean over training pseudobulk, or count as not expressed (UCD, GBMPurity)."""
+
+    rules = (
+        Rule(
+            ("top", "min_variance"),
+            lambda s: not (s.top and s.min_variance),
+            "one of the two at 0: genes are chosen by their number or by their variance",
+        ),
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Net:
-    """A dense network: hidden widths (none: linear), dropout after each, activation, batch normalisation before it."""
+class Net(Settings):
+    """A dense network."""
 
-    hidden: tuple[int, ...]
-    dropout: tuple[float, ...] = ()
+    hidden: tuple[Count, ...]
+    """Widths of the hidden layers; none is a linear model."""
+    dropout: tuple[ShareBelowOne, ...] = ()
+    """Dropout after each hidden layer; none drops nothing."""
     activation: Literal["relu", "relu6", "celu"] = "relu"
+    """Activation of the hidden layers."""
     norm: Literal["none", "hidden", "all"] = "none"
     """Batch normalisation of the hidden layers, or of the output (before the softmax) too."""
-    normed: tuple[int, ...] = ()
-    """If given: of these hidden layers only (the first is 0)."""
-    input_dropout: float = 0.0
-    """Share of the genes dropped in training, the same for all members (that of the first one counts)."""
+    normed: tuple[CountOrZero, ...] = ()
+    """If given: batch normalisation of these hidden layers only (the first is 0)."""
+    input_dropout: ShareBelowOne = 0.0
+    """Share of the genes dropped in training, the same for all members."""
+
+    rules = (
+        Rule(
+            ("hidden", "dropout"),
+            lambda s: len(s.dropout) in (0, len(s.hidden)),
+            "no dropout, or one for each hidden layer",
+        ),
+        Rule(
+            ("hidden", "normed"),
+            lambda s: list(s.normed) == sorted({*s.normed} & {*range(len(s.hidden))}),
+            "normed: numbers of hidden layers from 0, ascending",
+        ),
+        Rule(("norm", "normed"), lambda s: not s.normed or s.norm == "none", "norm=none where normed is given"),
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Train:
+class Train(Settings):
     """The training loop: Adam on batches, validation on held-out donors."""
 
-    steps: int = 2000
-    batch: int = 128
-    lr: float = 1e-3
+    steps: Count = 2000
+    """Batches to train on, at most."""
+    batch: Count = 128
+    """Pseudobulk samples of a batch."""
+    lr: LearningRate = 1e-3
+    """Learning rate of Adam."""
     schedule: Literal["constant", "cosine", "decay"] = "constant"
-    """``decay``: times 0.9 after every validation, down to a tenth."""
-    eps: float = 1e-7
+    """Course of the learning rate; ``decay``: times 0.9 after every validation, down to a tenth."""
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-7
     """Adam's epsilon; 1e-7 is the Keras default that the originals ran with."""
-    weight_decay: float = 0.0
+    weight_decay: Share = 0.0
+    """Share of the weights added to their gradient (L2 penalty)."""
     centered: bool = False
-    """The network sees inputs minus their means over training pseudobulk, which the biases of its first layer could as well
-    hold: the same functions, found in fewer steps where inputs are far from zero (minmax)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products; bfloat16 pays on CPUs with AMX and on GPUs."""
-    validate_every: int = 250
-    patience: int = 0
+    """Inputs minus their means over training pseudobulk; the first biases could hold these as well."""
+    validate_every: Count = 250
+    """Steps between validations; the last step is always validated."""
+    patience: CountOrZero = 0
     """Validations without improvement before stopping; 0 trains all steps and keeps the last weights."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deep:
+#: The rules of methods that have one network, or that make every batch anew.
+ONE_NET = Rule(("nets",), lambda s: len(s.nets) == 1, "one network: this method trains no ensemble")
+STORED = Rule(("simulation.samples",), lambda s: s.simulation.samples > 0, "1 or more, to choose from")
+NEW_BATCHES = Rule(
+    ("simulation.samples",), lambda s: s.simulation.samples == 0, "0: this method makes every training batch anew"
+)
+
+
+class Expression(Settings):
+    """A conditional variational autoencoder for the profile of every type in every sample (DISSECT)."""
+
+    steps: CountOrZero = 0
+    """Training steps, at most a quarter of those for fractions; 0: the reference's profiles fitted to the sample."""
+    start: Literal["zero", "attributed"] = "zero"
+    """What the network adds to: nothing (code), or the reference's profiles fitted to the sample."""
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (200, 200)
+    """Code: widths of the hidden layers."""
+    latent: Count = 128
+    """Code: width of the latent layer."""
+    lr: LearningRate = 1e-3
+    """Code: learning rate."""
+    batch: Count = 128
+    """Code: samples of a batch."""
+    divergence: NonNegative = 0.01
+    """Code: weight of the divergence of the latent variables from a normal distribution."""
+
+
+class Deep(Settings):
     """Recipe of a deep method."""
 
-    prep: Prep = field(default_factory=Prep)
-    simulation: Simulation = field(default_factory=Simulation)
-    nets: tuple[Net, ...] = ()
-    train: Train = field(default_factory=Train)
+    prep: Prep = Prep()
+    """How expression becomes the input of the network."""
+    simulation: Simulation = Simulation()
+    """How training pseudobulk is made."""
+    nets: Annotated[tuple[Net, ...], Field(min_length=1)]
+    """The networks of the ensemble."""
+    train: Train = Train()
+    """How the networks are trained."""
+
+    rules = (
+        Rule(
+            ("nets",),
+            lambda s: len({net.input_dropout for net in s.nets}) == 1,
+            "the same input_dropout in all networks, which share their input",
+        ),
+    )
 
 
-#: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file says by which figures): few,
-#: well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet; half of
-#: the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.
+#: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file says by which figures):
+# few, well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet;
+# half of the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.
 PREP = Prep(genes="markers", per_type=60, pseudocount=500, sample="z")
 SIMULATION = Simulation(sparse=0.5, cells=200, platform=0.5)
 TRAIN = Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3)

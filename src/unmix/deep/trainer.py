@@ -5,8 +5,7 @@ A method declares a recipe and may override `batch` (how a training batch is mad
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 PROBE = 1000
 #: Held-out pseudobulk of each validation.
 VALIDATION = 256
-#: Seconds between lines of progress.
-PROGRESS = 10.0
 
 
 @dataclass
@@ -139,6 +136,8 @@ class DeepMethod(Method):
             net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
         facts = self._train(net, session, validation)
         arrays = {f"net.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
+        if self.expresses:  # the mean cell of each type, from which expression starts
+            arrays["cells"] = cells.profiles("counts_per_cell").astype(np.float32)
         target = recipe.simulation.target if self.quantity in ("cell", "mrna") else ""
         seen = task.bulk is not None and recipe.prep.genes != "markers"  # genes chosen by the bulk's values
         return Fit(genes, {**arrays, **transform.arrays()}, facts, target, bulk_values=seen)
@@ -156,7 +155,6 @@ class DeepMethod(Method):
         best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
         training = checkpoint.identity(task) if task.checkpoint else ""
         step = checkpoint.resume(task.checkpoint, training, net, optimiser, task.rng, best, task.say)
-        started, told, first = time.monotonic(), time.monotonic(), step
         error = float("nan")
         while step < plan.steps:
             for group in optimiser.param_groups:
@@ -174,10 +172,8 @@ class DeepMethod(Method):
                 if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
                     break
                 checkpoint.write(task.checkpoint, training, step, net, optimiser, task.rng, best)
-            if time.monotonic() - told > PROGRESS:
-                told = time.monotonic()
-                left = (told - started) / (step - first) * (plan.steps - step)
-                task.progress(f"step {step} of {plan.steps}, held-out error {error:.4f}, {left:.0f} s left")
+            known = "" if np.isnan(error) else f", held-out error {error:.4f}"
+            task.progress(step, plan.steps, f"training steps{known}")
         if best["weights"] is not None:
             net.load_state_dict(best["weights"])
         checkpoint.remove(task.checkpoint)
@@ -194,8 +190,7 @@ class DeepMethod(Method):
             optimiser.zero_grad(set_to_none=True)
             try:
                 for piece in zip(*(part.chunk(pieces) for part in batch), strict=True):
-                    with _precision(session):
-                        loss = self.loss(net, piece, session)
+                    loss = self.loss(net, piece, session)
                     (loss * (len(piece[0]) / len(batch[0]))).backward()
                 break
             except torch.cuda.OutOfMemoryError:
@@ -265,7 +260,7 @@ def _validation_simulator(task: Task, recipe: Any, genes: np.ndarray) -> Simulat
     present = np.zeros((len(held_out.donors), len(held_out.cell_types)), bool)
     present[held_out.donor_of, held_out.type_of] = True
     if simulation.donors == "same" and not present.all(1).any():  # no held-out donor has all types: mixed over donors
-        simulation = replace(simulation, donors="pooled")
+        simulation = simulation.changed(donors="pooled")
     return Simulator(held_out.select(genes=genes), simulation, task.rng)
 
 
@@ -275,11 +270,3 @@ def _learning_rate(plan: Train, step: int) -> float:
     if plan.schedule == "decay":
         return plan.lr * max(0.1, 0.9 ** (step // plan.validate_every))
     return plan.lr
-
-
-def _precision(session: Session) -> Any:
-    """Return the context of the recipe's precision: bfloat16 products where the recipe says so."""
-    import torch
-
-    kind = "cuda" if session.device.startswith("cuda") else "cpu"
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=session.recipe.train.precision == "bfloat16")

@@ -47,8 +47,8 @@ def read_table(path: Path) -> pd.Series:
 def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     """Return the mRNA per cell, by type, on which a trained method's fractions of cells rest.
 
-    The mean count of the reference's cells, as the recipe's simulation pseudobulk them. Empty where nothing of the quantity is
-    known: controls, levels learned from calibration samples, published weights and signatures.
+    The mean count of the reference's cells, as the recipe's simulation pseudobulk them. Empty where nothing of the
+    quantity is known: controls, levels learned from calibration samples, published weights and signatures.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
     if method.info.family == "control" or method.needs.calibration or task.weights or own != types:

@@ -71,8 +71,8 @@ def predict(
             or other.quantity == "score"
         ):
             raise DataError(
-                f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one of "
-                f"{first.quantity} with {', '.join(sorted(first.cell_types))}",
+                f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one "
+                f"of {first.quantity} with {', '.join(sorted(first.cell_types))}",
                 "models of the same cell types and the same quantity of fractions",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )

@@ -1,8 +1,8 @@
 """Which genes drove which fraction: attributions, gene by cell type, of every sample and over all samples.
 
 Three ways, each exact in its own sense: networks by integrated gradients (Captum), from the mean input of the training
-pseudobulk to the sample's; least squares by the summand of every gene; other solvers by the expression of every gene that
-the estimated fractions explain. In each the attributions of a type sum to its estimate less that of the baseline.
+pseudobulk to the sample's; least squares by the summand of every gene; other solvers by the expression of every gene
+that the estimated fractions explain. In each the attributions of a type sum to its estimate less that of the baseline.
 """
 
 from __future__ import annotations

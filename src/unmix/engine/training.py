@@ -60,12 +60,9 @@ def resolve(
     else:
         chosen = fromdict(type(method.recipes["default"]), recipe)
     if quick and isinstance(getattr(chosen, "train", None), Train):
-        train = dataclasses.replace(
-            chosen.train, steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS
-        )
+        train = chosen.train.changed(steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS)
         samples = min(chosen.simulation.samples, QUICK_SAMPLES)
-        simulation = dataclasses.replace(chosen.simulation, samples=samples)
-        chosen = dataclasses.replace(chosen, train=train, simulation=simulation)
+        chosen = chosen.changed(train=train, simulation=chosen.simulation.changed(samples=samples))
     return override(chosen, settings)
 
 
@@ -85,7 +82,7 @@ def train(
     device: str = "auto",
     checkpoint: Path | None = None,
     say: Callable[[str], None] = silent,
-    progress: Callable[[str], None] = silent,
+    progress: Callable[[int, int, str], None] = silent,
 ) -> Model:
     """Train a method on a prepared reference.
 
@@ -112,7 +109,7 @@ def train(
     checkpoint
         File from which an interrupted training goes on, and which it keeps.
     say, progress
-        Take sentences for the record, and lines that only matter while waiting.
+        Take sentences for the record; take what is done, the total and what these are, while waiting.
 
     Returns
     -------
@@ -126,7 +123,7 @@ def train(
     NotApplicable
         If the reference lacks what the method needs.
     """
-    method = methods.get(name)
+    method, settings = methods.get(name), tuple(settings)
     chosen = resolve(method, recipe, settings, quick=quick)
     cells = Reference.from_anndata(reference)
     malignant, weights = tuple(malignant), tuple(weights)
@@ -181,6 +178,8 @@ def train(
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
     model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, held_out, rng)
     model.facts |= {
+        "recipe_name": recipe if isinstance(recipe, str) else "own",
+        "settings": list(settings),
         "quick": quick,
         "reference_genes": cells.genes.tolist(),
         "intervals": {

@@ -91,6 +91,12 @@ def symbols(of: str) -> dict[str, str]:
     return dict(zip(table["gene_id"], table["symbol"], strict=True))
 
 
+@functools.cache
+def known_symbols() -> frozenset[str]:
+    """Return the symbols of human and mouse."""
+    return frozenset([*symbols("human").values(), *symbols("mouse").values()])
+
+
 def translate(names: Sequence[str], wanted: set[str] | None = None) -> np.ndarray:
     """Return symbols for Ensembl identifiers, or identifiers for symbols; unknown names stay.
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, tables
+from unmix.io import columns, gene_ids, matrices, tables
 from unmix.io.text import show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Columns beside the samples that quantification tools write.
+    from anndata import AnnData
+
+#: Columns of names of genes beside the samples.
 GENE_NAMES = (
     "gene_name",
     "gene_symbol",
@@ -26,14 +29,6 @@ GENE_NAMES = (
     "ensembl",
     "hgnc_symbol",
 )
-ANNOTATION = {
-    *GENE_NAMES,
-    *("chr", "chrom", "chromosome", "start", "end", "strand", "length", "gene_length", "width", "effective_length"),
-    *("entrez", "entrezid", "entrez_id", "entrezgene", "biotype", "gene_biotype", "gene_type", "reference"),
-    *("transcript_id(s)", "tx_id", "source"),
-}
-#: Columns of the per-sample files of RSEM, salmon, kallisto, StringTie.
-QUANTITIES = {"tpm", "fpkm", "expected_count", "numreads", "est_counts", "coverage", "isopct", "eff_length"}
 #: Rows that htseq-count and STAR add below the genes.
 SUMMARY_ROW = r"__.*|N_(unmapped|multimapping|noFeature|ambiguous)"
 NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
@@ -53,43 +48,80 @@ def load(
     """Return (samples x genes, annotation of the genes, facts of an earlier check)."""
     if tables.is_h5ad(path):
         data = tables.read_h5ad(path)
-        X = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-        table = pd.DataFrame(X.astype(np.float64), index=data.obs_names, columns=data.var_names)
         facts = data.uns.get("unmix", {})
-        if facts.get("kind") == "bulk":
-            return table, data.var, dict(facts)
+        if facts.get("kind") == "bulk" and data.X is not None:
+            return pd.DataFrame(_dense(data.X), index=data.obs_names, columns=data.var_names), data.var, dict(facts)
+        X, var = _fullest(data, path, findings)
+        table = pd.DataFrame(X, index=data.obs_names, columns=var.index)
         if _genes_in_rows(table.index, table.columns, wanted):
             findings.append(Finding("mended", "orientation", "The matrix holds genes in rows; it was transposed."))
             return table.T, data.obs, None
-        return table, data.var, None
+        return table, var, None
     table = tables.read_table(path)
     findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
     return *_orient(table, path, wanted, findings), None
+
+
+def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the fullest matrix of counts of a file, else X, and the annotation of its genes; say which if not X."""
+    held = {} if data.X is None else {"X": (data.X, data.var)}
+    held |= {f"layers[{key!r}]": (layer, data.var) for key, layer in data.layers.items()}
+    if data.raw is not None:
+        held["raw.X"] = data.raw.X, data.raw.var
+    usable = {}
+    for name, (matrix, var) in held.items():
+        X = _dense(matrix)
+        if X.size and not matrices.is_mask(X) and not np.nanmin(X) < 0 and not matrices.partial(name):
+            usable[name] = X, var
+    if not usable and data.X is None:
+        raise DataError(
+            f"{path.name} has no X and no layer that holds expression ({show(held)}).",
+            tables.H5AD,
+            "write the counts to X",
+        )
+    if not usable:  # what is wrong with X is said by the check of its values
+        return _dense(data.X), data.var
+    counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}
+    chosen = max(counts, key=counts.get) if counts else next(iter(usable))
+    if chosen != "X":
+        findings.append(Finding("ok", "matrix", f"Expression was taken from {chosen}, not from X."))
+    return usable[chosen]
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    return (matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)).astype(np.float64)
 
 
 def _orient(
     table: pd.DataFrame, path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the samples from the columns that describe genes; return samples x genes."""
-    lower = [str(name).strip().lower() for name in table.columns]
-    _refuse_one_sample(lower, path)
-    if gene_ids.likeness([table.columns[0]]) == 1 and pd.to_numeric(table.columns[1:], errors="coerce").notna().all():
-        raise DataError(f"{path.name} has no header.", NEED, "add a first line: gene, then the sample names")
-    beside = np.array([name in ANNOTATION for name in lower])
+    table = _with_first_row(table, path, findings)
     text = np.array([pd.api.types.is_object_dtype(dtype) for dtype in table.dtypes])
-    extra = [str(name) for name in table.columns[text & ~beside]]
+    names = [str(name) for name in table.columns]
+    columns.refuse_quantities([name for name, words in zip(names, text, strict=True) if not words], path)
+    lower = [name.strip().lower().replace(" ", "_") for name in names]
+    beside = np.array([name in GENE_NAMES or columns.plain(name) in columns.OF_GENES for name in lower])
+    extra = [name for name, out in zip(names, text & ~beside, strict=True) if out]
     if not (~(beside | text)).any():
         raise DataError(f"{path.name} holds no column of numbers.", NEED, "check the file and its separator")
     numbers = table.loc[:, ~(beside | text)]
-    if _genes_in_rows(numbers.index, numbers.columns, wanted):
+    in_rows = _genes_in_rows(numbers.index, numbers.columns, wanted)
+    strange = columns.foreign(numbers, columns.OF_GENES if in_rows else set())
+    if strange:
+        listed = "; ".join(f"{name} ({why})" for name, why in strange.items())
+        findings.append(Finding("warning", "columns", f"Columns of numbers left out, because they are no samples: {listed}."))
+        numbers = numbers.loc[:, [name not in strange for name in numbers.columns.astype(str)]]
+    if in_rows:
         rows = table.loc[:, beside | text]
-        rows.columns = [lower[i] if beside[i] else name for i, name in enumerate(table.columns) if (beside | text)[i]]
+        rows.columns = [lower[i] if beside[i] else name for i, name in enumerate(names) if (beside | text)[i]]
         if beside.any():
             kept = f"Columns beside the samples: {show(table.columns[beside])}."
             findings.append(Finding("ok", "columns", kept))
         numbers, rows = _without_summary(numbers, rows, findings)
         table = numbers.T
     else:
+        numbers = _without_descriptions(numbers, wanted, findings)
         table, rows = numbers, pd.DataFrame(index=numbers.columns)
         said = "The table holds samples in rows and genes in columns; it was read that way."
         findings.append(Finding("ok", "orientation", said))
@@ -127,10 +159,47 @@ def _without_summary(
     return numbers[~summary], rows[~summary]
 
 
-def _refuse_one_sample(lower: list[str], path: Path) -> None:
-    if set(lower) & QUANTITIES and set(lower) <= QUANTITIES | ANNOTATION:
+def _without_descriptions(
+    numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]
+) -> pd.DataFrame:
+    """Leave out columns that describe samples in rows, such as their age; a gene of the reference stays."""
+    known = set() if wanted is None else set(wanted.index.astype(str))
+    describing = columns.OF_SAMPLES | {"index", "unnamed:0", "level"}
+    out = np.array([columns.plain(name) in describing and str(name) not in known for name in numbers.columns])
+    if out.any():
+        said = f"Columns that describe samples left out: {show(numbers.columns[out])}."
+        findings.append(Finding("mended", "columns", said))
+    return numbers.loc[:, ~out]
+
+
+def _with_first_row(table: pd.DataFrame, path: Path, findings: list[Finding]) -> pd.DataFrame:
+    """Give a table without a header its first gene back, which was read as names of columns."""
+    values = pd.to_numeric(pd.Series(table.columns), errors="coerce")
+    first = str(table.index.name or "")
+    if values.isna().any() or not _is_gene(first, table.index):
+        return table
+    if re.fullmatch(SUMMARY_ROW, first) and len(values) == 3:
         raise DataError(
-            f"{path.name} is the quantification of one sample (columns {show(lower)}).",
-            "one table with a column per sample",
-            "merge the samples first, for example with tximport, or take nf-core/rnaseq's salmon.merged.gene_tpm.tsv",
+            f"{path.name} is STAR's ReadsPerGene table of one sample: its columns count reads unstranded, of the first "
+            "and of the second strand.",
+            "one column per sample",
+            "take the column of your protocol from every sample, and join these columns with a header",
         )
+    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes):
+        raise DataError(f"{path.name} has no header.", NEED, "add a first line: gene, then the sample names")
+    stem = path.name.split(".")[0]
+    names = [stem] if len(values) == 1 else [f"{stem}_{number}" for number in range(1, len(values) + 1)]
+    row = pd.DataFrame([values.to_numpy(float)], index=[first], columns=names)
+    said = f"The table has no header: its first line is the gene {first!r}; the samples were named {show(names)}."
+    findings.append(Finding("mended", "header", said))
+    return pd.concat([row, table.set_axis(names, axis=1).rename_axis(None)])
+
+
+def _is_gene(name: str, others: pd.Index) -> bool:
+    """Say whether a name is one of a gene, as the names below it are."""
+    if re.fullmatch(SUMMARY_ROW, name):
+        return True
+    kind = gene_ids.identifier(others)
+    if kind == "symbol":
+        return name in gene_ids.known_symbols()
+    return kind != "unknown" and bool(gene_ids.KINDS[kind].fullmatch(name))

@@ -55,9 +55,11 @@ def read_table(path: Path | str) -> pd.DataFrame:
     lines = text.lines(path, messages)
     separator = text.separator(lines)
     header, lines = text.header(lines, separator, path)
-    comma = separator != "," and text.decimal_comma(lines[:50], separator)
-    if comma:
+    marks = text.marks(lines, separator, path)
+    if marks.decimal == "," and not marks.thousands:
         messages.append(f"{path.name} uses decimal commas; they were read as points.")
+    if marks.thousands:
+        messages.append(f"{path.name} separates thousands by {marks.thousands!r}; the separators were removed.")
     cells = pd.read_csv(
         io.StringIO("\n".join(lines)),
         sep=separator,
@@ -67,7 +69,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
         dtype={0: str},
         na_values=dict.fromkeys(range(1, len(header)), MISSING),
         keep_default_na=False,
-        decimal="," if comma else ".",
+        decimal=marks.decimal,
+        thousands=marks.thousands,
         skipinitialspace=True,
         low_memory=False,
         float_precision="round_trip",

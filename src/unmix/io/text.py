@@ -7,7 +7,7 @@ import gzip
 import itertools
 import re
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 SEPARATORS = ("\t", ",", ";", " ")
 TABLE = "a table of text (TSV or CSV, plain or .gz): names in the first column and the first line"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_COMMA_NUMBER = re.compile(r"-?\d+,\d+(?:[eE][+-]?\d+)?")
+#: So many numbers tell thousands from three decimals: those would end in 0, and be written shorter, now and then.
+MANY = 100
+#: What stands above the names of rows.
+_CORNER = re.compile(
+    r"gene|id$|^id|symbol|name|probe|ensembl|transcript|feature|sample|cell|type|row|^$|^#", re.IGNORECASE
+)
+#: A chromosome among numbers of chromosomes.
+_CHROMOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|Un|\w+_(random|alt|fix)|[GK][IL]\d+(\.\d)?)", re.IGNORECASE)
 
 
 def open_binary(path: Path) -> io.BufferedReader:
@@ -62,9 +69,12 @@ def lines(path: Path, messages: list[str]) -> list[str]:
     blank = "\t ,;"
     lines = [line for line in lines if line.strip(blank)]
     comments = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
-    lines = [line for line in lines if not line.startswith("#")]
+    lines = lines[len(comments) :]
     if comments and lines and _is_header(comments[-1], lines[0]):
         lines.insert(0, comments[-1].lstrip("# "))
+    if any(line.startswith("#") for line in lines):  # a name may begin with #; a comment has no cells
+        cut = separator(lines)
+        lines = [line for line in lines if not line.startswith("#") or cut in line]
     if not lines:
         raise DataError(f"{path.name} is empty.", TABLE, "check how the file was made; export it again")
     return lines
@@ -97,12 +107,15 @@ def separator(lines: list[str]) -> str:
     head = lines[:20]
     best, most = "\t", 0.0
     for separator in SEPARATORS:
+        if separator == " " and most:  # blanks in names are more common than tables cut by blanks
+            break
         counts = [_width(line, separator) for line in head]
         # a header may lack the name of the first column (as R writes it)
         body = counts[1:] or counts
         steady = sum(count == body[-1] for count in body) / len(body)
         score = (body[-1] - 1) * steady**4
-        if score > most and abs(counts[0] - body[-1]) <= 1:
+        filled = max(_size(line, separator)[1] for line in head[1:] or head)
+        if score > most and min(abs(counts[0] - width) for width in (body[-1], filled)) <= 1:
             best, most = separator, score
             if separator == "\t":
                 break
@@ -110,28 +123,75 @@ def separator(lines: list[str]) -> str:
 
 
 def header(lines: list[str], separator: str, path: Path) -> tuple[list[str], list[str]]:
-    """Return the column names and the lines below them, all of one width."""
-    widths = [_width(line, separator) for line in lines]
-    header = [cell.strip() for cell in next(csv.reader(lines[:1], delimiter=separator))]
-    lines, widths = lines[1:], widths[1:]
+    """Return the column names and the lines below them, all of one width.
+
+    Empty cells at the ends of lines are cut before anything is counted, because programs write a separator too many
+    in the header, in the body or in some lines. Names shift by one where that is taken for R's missing first name.
+    """
+    names = [cell.strip() for cell in next(csv.reader(lines[:1], delimiter=separator))]
+    lines = lines[1:]
     if not lines:
         raise DataError(f"{path.name} has a header but no rows.", TABLE, "export the table again")
-    if len(header) == widths[0] - 1:  # R's write.table names no column above the row names
-        header = ["", *header]
-    for number, (line, width) in enumerate(zip(lines, widths, strict=True), start=2):
-        if width != len(header):
+    sizes = [_size(line, separator) for line in lines]
+    written, named = len(names), len(_without_end(names))
+    widest = max(filled for _, filled in sizes)
+    narrowest = min(width for width, _ in sizes)
+    unnamed_first = False  # R's write.table names no column above the row names
+    if widest > named:
+        unnamed_first = widest == named + 1
+        if unnamed_first and written > named:
+            raise _shifted(path, f"the last cell of its header is empty, but column {written} holds values")
+    elif narrowest == named + 1 and not _CORNER.search(names[0]):  # the last sample is empty, or a separator too many
+        raise _shifted(path, f"its rows end in an empty cell and its header does not; {names[0]!r} may be a sample")
+    header = ["", *names[:named]] if unnamed_first else names[: max(named, min(written, widest))]
+    for number, (line, (width, filled)) in enumerate(zip(lines, sizes, strict=True), start=2):
+        if width < len(header) or filled > len(header):
             raise DataError(
                 f"{path.name}: row {number} ({line[:20]!r}) has {width} cells, the header has {len(header)}.",
                 TABLE,
                 "look at that line: the file is cut off there, or a name holds an unquoted separator",
             )
-    while len(header) > 2 and not header[-1] and all(line.endswith(separator) for line in lines):
-        header, lines = header[:-1], [line[: -len(separator)] for line in lines]
     if len(header) < 2:
         raise DataError(
             f"{path.name} has one column only ({header[0]!r}).", TABLE, "check the separator: tab, comma or ;"
         )
-    return header, lines
+    if blank := [number for number, name in enumerate(header) if number and not name]:
+        raise _shifted(path, f"column {blank[0] + 1} has no name")
+    over = [width - len(header) for width, _ in sizes]
+    return header, [_cut(line, n, separator) if n else line for line, n in zip(lines, over, strict=True)]
+
+
+def _shifted(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path.name}: names and columns do not match ({why}).",
+        TABLE,
+        "name every column in the first line, the first one 'gene', and end no line with a separator",
+    )
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """Return cells without the empty ones at the end; the first one stays."""
+    while len(cells) > 1 and not cells[-1].strip():
+        cells = cells[:-1]
+    return cells
+
+
+def _size(line: str, separator: str) -> tuple[int, int]:
+    """Return how many cells a line has, and how many up to the last one that is not empty."""
+    if '"' in line:
+        cells = next(csv.reader([line], delimiter=separator))
+        return len(cells), len(_without_end(cells))
+    width = line.count(separator) + 1
+    if line[-1] != separator and line[-1] != " ":
+        return width, width
+    return width, max(1, width - line[len(line.rstrip(separator + " ")) :].count(separator))
+
+
+def _cut(line: str, cells: int, separator: str) -> str:
+    """Return a line without its last cells, which are empty."""
+    for _ in range(cells):
+        line = line[: line.rindex(separator)]
+    return line
 
 
 def _width(line: str, separator: str) -> int:
@@ -140,9 +200,76 @@ def _width(line: str, separator: str) -> int:
     return line.count(separator) + 1
 
 
-def decimal_comma(lines: list[str], separator: str) -> bool:
-    """Say whether numbers are written with a comma."""
-    return any(_COMMA_NUMBER.fullmatch(cell.strip()) for line in lines for cell in line.split(separator)[1:])
+class Marks(NamedTuple):
+    """The characters of numbers: ``decimal`` before decimals, ``thousands`` between groups of digits or None."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+
+def marks(lines: list[str], separator: str, path: Path) -> Marks:
+    """Tell decimal marks from thousands separators by all numbers of the file.
+
+    Raises
+    ------
+    DataError
+        Both readings fit, or some numbers need the one and some the other.
+    """
+    text = "".join(f"{separator}{line.partition(separator)[2]}\n" for line in lines)  # without the names of the rows
+    comma, point = (_use(text, separator, mark, path) if mark in text else None for mark in ",.")
+    if comma == point == "thousands":
+        raise _two_ways(path, ", and .")
+    if comma == "thousands":
+        return Marks(".", ",")
+    if point == "thousands":
+        return Marks(",", ".")
+    return Marks("," if comma and not point else ".")  # beside decimals with a point, commas belong to texts
+
+
+def _use(text: str, separator: str, mark: str, path: Path) -> str | None:
+    """Return what a mark is among numbers: ``decimal``, ``thousands``, or None where no number has it."""
+    before, after = f'(?<=[{separator}]) ?"?', f'"? ?(?=[{separator}\\n])'
+    alone = before, after
+    if separator == mark:  # numbers that hold the separator stand in quotes
+        before, after = '(?<=")', '(?=")'
+    m = re.escape(mark)
+    exponent = r"(?:[eE][+-]?\d+)?"
+    grouped = rf"-?[1-9]\d{{0,2}}(?:{m}\d{{3}})+"
+    other = "," if mark == "." else r"\."
+    both = rf"{grouped}{other}\d+"  # 1,234.5
+    plain = rf"-?\d+{m}\d+{exponent}"
+    first = re.search(f"{before}(?!{grouped}{after}){plain}{after}", text)
+    if first and mark == ".":
+        return "decimal"
+    certain = re.search(f"{before}(?:-?[1-9]\\d{{0,2}}(?:{m}\\d{{3}}){{2,}}|{both}){after}", text)
+    if first and certain:
+        raise DataError(
+            f"{path.name}: {certain[0].strip(chr(34))} and {first[0].strip(chr(34))} use {mark!r} in two ways.",
+            "one decimal mark, no thousands separators",
+            "export the table again with plain numbers (1234.5)",
+        )
+    if certain:
+        return "thousands"
+    if first:
+        return "decimal"
+    groups = len(re.findall(f"{before}{grouped}{after}", text))
+    if not groups:
+        return None
+    small = len(re.findall(rf"{alone[0]}[1-9]\d{{0,2}}{alone[1]}", text))
+    large = re.search(rf"{alone[0]}[1-9]\d{{3,}}{alone[1]}", text)
+    if not large and small >= groups / 100 and groups + small >= MANY:
+        return "thousands"  # whole numbers up to 999 stand without the mark, and none above
+    if large or mark == ".":
+        return "decimal"
+    raise _two_ways(path, mark)
+
+
+def _two_ways(path: Path, mark: str) -> DataError:
+    return DataError(
+        f"{path.name}: the {mark!r} in its numbers may be a decimal mark or a thousands separator; both readings fit.",
+        "plain numbers: 1234.5",
+        "export the table again without thousands separators and with the decimal mark .",
+    )
 
 
 def column(cells: pd.Series, name: str, rows: pd.Series, path: Path) -> np.ndarray:
@@ -150,7 +277,9 @@ def column(cells: pd.Series, name: str, rows: pd.Series, path: Path) -> np.ndarr
     if cells.dtype == bool or cells.dtype == object:
         numbers = pd.to_numeric(cells, errors="coerce")
         bad = (numbers.isna() & cells.notna()).to_numpy()
-        if cells.dtype == bool or bad.sum() > cells.notna().sum() / 2:
+        strange = set(cells[bad]) if 0 < bad.sum() <= cells.notna().sum() / 2 else set()
+        chromosomes = strange and all(_CHROMOSOME.fullmatch(str(cell).strip()) for cell in strange)
+        if cells.dtype == bool or chromosomes or bad.sum() > cells.notna().sum() / 2:
             return cells.astype(object).where(cells.notna(), "").astype(str).to_numpy(dtype=object)
         if bad.any():
             row = int(np.argmax(bad))

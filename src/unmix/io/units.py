@@ -1,4 +1,8 @@
-"""Units of expression: which one a matrix is in, whether it is a logarithm, and how to undo it."""
+"""Units of expression: which one a matrix is in, whether it is a logarithm, and how to undo it.
+
+A logarithm is undone only by evidence. Under the true base and offset, normalised samples have equal or round sums
+(see :mod:`unmix.io.logarithms`); where no reading stands out, the user is asked to declare the unit.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from unmix.errors import DataError, UsageError
+from unmix.io import logarithms
+from unmix.io.logarithms import BASES, PREFIX
+from unmix.io.text import show
 
 LINEAR = ("counts", "tpm", "fpkm", "cpm", "microarray")
-BASES = {"2": 2.0, "e": np.e, "10": 10.0}
-PREFIX = {"log2": "2", "ln": "e", "log10": "10"}
-#: What a user may declare.
-UNITS = ("auto", *LINEAR, *(prefix + unit for prefix in PREFIX for unit in LINEAR if unit != "counts"))
-#: No linear RNA-seq matrix has so small a maximum, no logarithm so large a one (2^40 > 1e12).
-LOG_MAX, LOG_LIMIT = 30.0, 40.0
+#: Other names of units: what is divided by a total or a size factor of the sample needs no more than this.
+SAME = {"cp10k": "cpm"}
+#: What a user may declare. Every logarithm is of x plus an offset, which is read from the values.
+UNITS = ("auto", *LINEAR, *(prefix + unit for prefix in PREFIX for unit in (*LINEAR, *SAME)))
+#: No linear RNA-seq matrix has so small a maximum.
+LOG_MAX = 30.0
+#: No expression is so large: twice the reads of the deepest libraries.
+LARGEST = 1e11
 
 
 def per_million(values: np.ndarray) -> np.ndarray:
@@ -23,37 +32,46 @@ def per_million(values: np.ndarray) -> np.ndarray:
 
 
 class Unit(NamedTuple):
-    """Unit of a matrix: ``log`` is the base to undo or ``none``; x = base**value - offset."""
+    """Unit of a matrix: ``log`` is the base to undo or ``none``; x = base**value - offset.
+
+    ``offset`` is a number or one per sample (samples x 1). ``doubt`` says where the numbers disagree with what was
+    declared, or is empty.
+    """
 
     name: str
     log: str
-    offset: float
+    offset: float | np.ndarray
     sentence: str
+    doubt: str = ""
 
 
 def parse(declared: str) -> tuple[str, str]:
-    """Return (unit, base or ``none``) of what the user declared.
+    """Return (unit, base or ``none``) of what the user declared; upper and lower case are the same.
 
     Raises
     ------
     UsageError
         Not one of :data:`UNITS`.
     """
-    if declared not in UNITS:
+    spelt = declared.strip().lower()
+    if spelt not in UNITS:
         raise UsageError(f"Unknown unit {declared!r}.", ", ".join(UNITS), "use --unit auto if in doubt")
     for prefix, base in PREFIX.items():
-        if declared.startswith(prefix):
-            return declared.removeprefix(prefix), base
-    return declared, "none"
+        if spelt.startswith(prefix):
+            name = spelt.removeprefix(prefix)
+            return SAME.get(name, name), base
+    return spelt, "none"
 
 
-def detect(values: np.ndarray) -> Unit:
+def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
     """Recognise the unit of a matrix from its numbers.
 
     Parameters
     ----------
     values
         samples x genes; NaN where missing.
+    samples
+        Their names, for messages.
 
     Returns
     -------
@@ -62,16 +80,43 @@ def detect(values: np.ndarray) -> Unit:
     Raises
     ------
     DataError
-        Standardised or 0-to-1 scaled values, from which expression cannot be recovered.
+        Standardised or 0-to-1 scaled values, from which expression cannot be recovered; samples in different units;
+        or numbers that several units would explain.
     """
     known = values[np.isfinite(values)]
     if not known.size or not known.any():
         raise DataError("The matrix holds zeros or nothing at all.", "expression values", "check the export")
+    _refuse_scaled(values)
+    small = _may_be_logarithms(values)
+    used = np.nan_to_num(values).any(axis=1)
+    if (small & used).any():
+        if not small[used].all():
+            raise _mixed(small & used, used, samples)
+        return _detect_small(values)
+    return _detect_linear(values, known)
+
+
+def _may_be_logarithms(values: np.ndarray) -> np.ndarray:
+    """Say of every sample whether it is so small that it may hold logarithms."""
+    with np.errstate(invalid="ignore"):
+        whole = np.nansum((values == np.round(values)) & (values != 0), axis=1)
+        filled = np.nansum(np.isfinite(values) & (values != 0), axis=1)
+    return (whole < 0.99 * filled) & (np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=1) <= LOG_MAX)
+
+
+def _mixed(small: np.ndarray, used: np.ndarray, samples: list[str] | None) -> DataError:
+    names = np.array(samples if samples is not None else [f"number {i + 1}" for i in range(len(small))], dtype=object)
+    return DataError(
+        f"The samples are not all in one unit: {small.sum()} have values of at most {LOG_MAX:.0f}, as logarithms have "
+        f"({show(names[small])}); the others have larger ones ({show(names[used & ~small])}).",
+        "all samples in one unit",
+        "undo the logarithm of the first ones, or give the samples in two files",
+    )
+
+
+def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
     filled = known[known != 0]
-    whole = np.mean(filled == np.round(filled))
-    low, high = known.min(), known.max()
-    if whole < 0.99 and high <= LOG_MAX:
-        return _detect_log(values, low, high)
+    whole, high = np.mean(filled == np.round(filled)), known.max()
     sums = np.nansum(values, axis=1)
     sums = sums[sums > 0]
     level, spread = np.median(sums), np.ptp(sums) / np.median(sums)
@@ -79,13 +124,16 @@ def detect(values: np.ndarray) -> Unit:
     facts = f"(sample sums around {level:,.0f})"
     if whole >= 0.99 and not (million and spread < 0.001):
         return Unit("counts", "none", 0, f"The values are whole numbers {facts}: counts.")
+    low = known.min()
+    no_floor = low > 0 and np.mean(np.isclose(known, low, rtol=1e-6)) < 0.001
+    scanner = low > 0 and high < 2**16 * low  # 16 bits
+    if scanner if million else no_floor:
+        return Unit(
+            "microarray", "none", 0, f"No value is zero, the largest is {high:,.0f}: linear microarray intensities."
+        )
     if million:
         return Unit(
             "tpm", "none", 0, f"Every sample sums to about a million {facts}: TPM assumed (CPM is treated alike)."
-        )
-    if np.mean(known == 0) < 0.001 and low > 0:
-        return Unit(
-            "microarray", "none", 0, f"No value is zero, the largest is {high:,.0f}: linear microarray intensities."
         )
     if whole > 0.3 or level > 1.5e6:
         return Unit("counts", "none", 0, f"The values look like estimated counts {facts}.")
@@ -94,56 +142,65 @@ def detect(values: np.ndarray) -> Unit:
     )
 
 
-def _detect_log(values: np.ndarray, low: float, high: float) -> Unit:
-    """Recognise what was logged, and the base, by undoing each base."""
-    known = values[np.isfinite(values)]
-    _refuse_scaled(values, known, low, high)
-    bottom = np.mean(np.isclose(known, low, atol=1e-6))
-    if low > 0 and bottom < 0.01:
+def _detect_small(values: np.ndarray) -> Unit:
+    """Recognise what was logged, if anything was, by undoing every base."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low >= 0 and high <= 1:
+        raise DataError(
+            f"All values lie between {low:g} and {high:g}: fractions or scaled values.",
+            "expression",
+            "give counts, TPM or their logarithm, as they were before scaling",
+        )
+    tried = [logarithms.read(values, base) for base in ("none", *BASES)]
+    fits = [reading for reading in tried if reading.fits]
+    best = max(fits, key=lambda reading: reading.evidence, default=None)
+    if best is not None and all(best.evidence > other.evidence + 2 for other in fits if other is not best):
+        return _named(best, low, high)
+    if not fits and logarithms.like_array(values):
         return Unit(
             "microarray", "2", 0.0, f"Values from {low:.2f} to {high:.2f} and no zeros: log2 microarray intensities."
         )
-    tried = []
-    for label, base in BASES.items():
-        # the most frequent smallest value is the logarithm of no expression: log(0 + offset)
-        offset = base**low if bottom >= 0.01 else float(low >= 0)
-        linear = base ** np.where(np.isnan(values), low, values) - offset
-        sums = linear.sum(axis=1)
-        level, spread = np.median(sums), np.ptp(sums) / max(np.median(sums), 1e-9)
-        small = linear[(linear > 0.5) & (linear < 50)]
-        whole = np.mean(np.abs(small - np.round(small)) < 0.02) if small.size else 0.0
-        million = 0.8e6 <= level <= 1.05e6 and spread < 0.2
-        tried.append((whole > 0.9, million, -abs(np.log10(max(level, 1e-9)) - 6), label, offset, level))
-    counts, million, _, label, offset, level = max(tried)
-    prefix = next(name for name, base in PREFIX.items() if base == label)
-    plus = f"x + {offset:.3g}" if offset else "x"
-    facts = f"Values from {low:.2f} to {high:.2f}: logarithms, {prefix}({plus})"
-    if counts:
-        return Unit("counts", label, offset, f"{facts} of counts (undone, they are whole numbers).")
-    if million:
-        return Unit("tpm", label, offset, f"{facts} of TPM or CPM (undone, samples sum to {level:,.0f}).")
-    return Unit(
-        "fpkm", label, offset, f"{facts}; the base is assumed (undone, samples sum to {level:,.0f}): say --unit if not."
+    possible = fits or [reading for reading in tried if reading.possible]
+    described = "; ".join(f"{reading.says} (sample sums {reading.sums})" for reading in possible)
+    declare = "fpkm" if low >= 0 else ""
+    options = [f"--unit {reading.prefix}{'tpm' if reading.prefix else declare}" for reading in possible]
+    raise DataError(
+        f"The values (from {low:.2f} to {high:.2f}) may be logarithms, and more than one reading fits: {described}.",
+        "a unit that the numbers show, or a declared one",
+        f"{', '.join(options[:-1])} or {options[-1]}, whichever it is"
+        if len(options) > 1
+        else f"--unit with what the values are, such as {options[0] if options else '--unit log2tpm'}",
     )
 
 
-def _refuse_scaled(values: np.ndarray, known: np.ndarray, low: float, high: float) -> None:
+def _named(reading: logarithms.Reading, low: float, high: float) -> Unit:
+    facts = f"Values from {low:.2f} to {high:.2f}: {reading.says}"
+    why = f"{reading.why}; undone, samples sum to {reading.sums}"
+    name = {"counts": "counts", "million": "tpm"}.get(reading.what, "cpm")
+    if reading.base == "none":
+        return Unit(name, "none", 0.0, f"Values from {low:.2f} to {high:.2f}, not logarithms ({reading.why}).")
+    return Unit(name, reading.base, reading.offset, f"{facts} ({why}).")
+
+
+def _refuse_scaled(values: np.ndarray) -> None:
+    known = values[np.isfinite(values)]
+    if known.min() >= 0:
+        return
     do = "give counts, TPM or their logarithm, as they were before scaling"
-    if low >= 0 and high <= 1:
-        raise DataError(f"All values lie between {low:g} and {high:g}: fractions or scaled values.", "expression", do)
-    if low < 0 and len(values) > 2:
+    if len(values) > 2:
         with np.errstate(invalid="ignore"):
-            centred = np.abs(np.nanmean(values, axis=0)) < 0.01
+            centred = np.abs(np.nanmean(values[:, np.isfinite(values).any(axis=0)], axis=0)) < 0.01
         if centred.mean() > 0.9:
             raise DataError("Every gene has a mean of zero: standardised (z-scored) values.", "expression", do)
-    if low < 0 and known.size > 100:
-        means = np.abs(np.nanmean(values, axis=1)) < 0.001
-        if means.all() and np.allclose(np.nanstd(values, axis=1), 1, atol=0.01):
+    if known.size > 100:
+        some = values[np.isfinite(values).any(axis=1)]
+        means = np.abs(np.nanmean(some, axis=1)) < 0.001
+        if means.all() and np.allclose(np.nanstd(some, axis=1), 1, atol=0.01):
             raise DataError("Every sample is standardised (mean 0, sd 1).", "expression", do)
 
 
-def decide(values: np.ndarray, declared: str) -> Unit:
-    """Return the unit, detected or declared; a declaration that the numbers contradict is an error.
+def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) -> Unit:
+    """Return the unit, detected or declared; a declaration overrides what the numbers suggest.
 
     Parameters
     ----------
@@ -151,40 +208,51 @@ def decide(values: np.ndarray, declared: str) -> Unit:
         samples x genes; NaN where missing.
     declared
         One of :data:`UNITS`.
+    samples
+        Their names, for messages.
 
     Raises
     ------
     DataError
-        The numbers contradict the declaration.
+        Nothing was declared and the unit cannot be recognised, or the numbers make the declaration impossible.
     """
     name, log = parse(declared)
-    found = detect(values)
-    if declared == "auto":
-        return found
-    if log == "none" and found.log != "none" and name == "microarray":
+    if name == "auto":
+        return detect(values, samples)
+    _refuse_scaled(values)
+    spelt, high = declared.strip().lower(), np.nanmax(values)
+    if name == "microarray" and log == "none" and high <= LOG_MAX:
         return Unit(name, "2", 0.0, "The microarray values are logarithms: log2 was undone.")
-    as_found = found.name if found.log == "none" else {v: k for k, v in PREFIX.items()}[found.log] + found.name
-    clash = DataError(
-        f"The values were declared {declared}, but: {found.sentence}",
-        f"values in {declared}",
-        f"--unit auto or --unit {as_found}" if as_found in UNITS else "--unit auto",
+    if log != "none" and high * np.log(BASES[log]) > np.log(LARGEST):
+        raise DataError(
+            f"The values were declared {spelt}, but reach {high:,.5g}: no expression has so large a logarithm.",
+            f"values in {spelt}",
+            "--unit auto, or declare the unit without the logarithm",
+        )
+    undone = "" if log == "none" else "; the logarithm was undone"
+    offset = 0.0 if log == "none" or name == "microarray" else logarithms.offset(values, log)
+    unit = Unit(name, log, offset, f"The values are {spelt}, as declared{undone}.")
+    return unit._replace(doubt=_doubt(values, unit, spelt))
+
+
+def _doubt(values: np.ndarray, unit: Unit, spelt: str) -> str:
+    """Return a sentence where the numbers look like something else than was declared."""
+    try:
+        found = detect(values)
+    except DataError as error:
+        found, why = None, error.found
+    if found is None:
+        return "" if unit.log != "none" else f"Declared {spelt}, although: {why}"
+    sums = np.nansum(values, axis=1)
+    whole_as_tpm = found.name == "counts" and unit.name in ("tpm", "cpm", "fpkm") and sums.max() > 1.1e6
+    other = found.log != unit.log or (
+        unit.log == "none" and (whole_as_tpm or (unit.name, found.name) == ("counts", "tpm"))
     )
-    if (log == "none") != (found.log == "none"):
-        raise clash
-    if log != "none":
-        offset = 0.0 if name == "microarray" else found.offset
-        if found.log != log and offset:
-            offset = float(BASES[log] ** np.log(found.offset) / np.log(BASES[found.log]))
-        return Unit(name, log, offset, f"The values are {declared}, as declared; the logarithm was undone.")
-    if name == "counts" and found.name == "tpm":
-        raise clash
-    if name in ("tpm", "cpm", "fpkm") and found.name == "counts" and np.nansum(values, axis=1).max() > 1.1e6:
-        raise clash
-    return Unit(name, "none", 0.0, f"The values are {declared}, as declared.")
+    return f"Declared {spelt} and used so, although the numbers look different: {found.sentence}" if other else ""
 
 
 def linear(values: np.ndarray, unit: Unit) -> np.ndarray:
     """Return values with the logarithm undone; what falls below zero by rounding is zero."""
     if unit.log == "none":
         return values
-    return np.maximum(BASES[unit.log] ** values - unit.offset, 0.0)
+    return np.maximum(np.exp(values * np.log(BASES[unit.log])) - unit.offset, 0.0)

@@ -51,10 +51,11 @@ def get(name: str) -> Method:
 
 
 def describe(method: type[Method]) -> dict[str, Any]:
-    """Return what the registry knows of a method as JSON-ready data."""
+    """Return what the registry knows of a method as JSON-ready data; `settings` is the JSON schema of its recipes."""
     import dataclasses
 
     from unmix.settings import asdict
+    from unmix.settings.words import schema
 
     return {
         "name": method.name,
@@ -65,4 +66,5 @@ def describe(method: type[Method]) -> dict[str, Any]:
         "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
         "expresses": method.expresses,
         "recipes": {name: asdict(recipe) for name, recipe in method.recipes.items()},
+        "settings": schema(type(method.recipes["default"])),
     }

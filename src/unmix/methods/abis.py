@@ -8,27 +8,26 @@ count of a cell. Negative coefficients become 0, and the rest sum to 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
 from unmix.methods import register
+from unmix.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of ABIS."""
 
-    k: float = 1.345
+    k: Positive = 1.345
     """Huber (MASS): residuals beyond so many deviations weigh less."""
-    iterations: int = 100
+    iterations: Count = 100
     """Code: most rounds."""
-    change: float = 1e-4
+    change: NonNegative = 1e-4
     """MASS: relative change of the residuals at which to stop."""
 
 

@@ -1,33 +1,34 @@
 """Autoptcr: a one-dimensional convolutional network over the genes (Liu et al. 2022).
 
-Four convolutions of 32, 16, 8 and 4 filters, each with maximum pooling, then a hidden dense layer and a softmax; squared
-error. A convolution sees neighbouring genes, so their order is declared and stored in the model (`prep.order`).
+Four convolutions of 32, 16, 8 and 4 filters, each with maximum pooling, then a hidden dense layer and a softmax;
+squared error. A convolution sees neighbouring genes, so their order is declared and stored in the model (`prep.order`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import Count
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of Autoptcr."""
 
-    filters: tuple[int, ...] = (32, 16, 8, 4)
+    filters: Annotated[tuple[Count, ...], Field(min_length=1)] = (32, 16, 8, 4)
     """Paper, Algorithm 1: four convolutions, each with half the filters of the one before."""
-    kernel: int = 3
-    """Our choice; the paper does not say."""
-    pool: int = 2
-    """Our choice; the paper does not say."""
+    kernel: Count = 3
+    """Genes that a filter sees (our choice; the paper does not say)."""
+    pool: Count = 2
+    """Neighbours of which pooling keeps the largest (our choice; the paper does not say)."""
 
 
 @register
@@ -37,10 +38,10 @@ class Autoptcr(DeepMethod):
     name = "autoptcr"
     recipes = {
         "default": Recipe(
-            prep=replace(PREP, order="correlation"),
+            prep=PREP.changed(order="correlation"),
             simulation=SIMULATION,
             nets=(Net(hidden=(128,)),),
-            train=replace(TRAIN, lr=3e-3),
+            train=TRAIN.changed(lr=3e-3),
         ),
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, order="name", depth=0, sample="minmax"),

@@ -9,7 +9,6 @@ Malignant types (`--malignant`) get a profile of their own in every sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from unmix.contract.method import Fit, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, Positive, Rule, Share, ShareBelowOne
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
@@ -33,34 +33,41 @@ if TYPE_CHECKING:
 UNINFORMATIVE = r"(?i)(RP[LS]P?\d+[A-Z]?L?\d*$|RPSA$|MRP[LS]\d+|MT-|MALAT1$)"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of BayesPrism."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="expressed", exclude=UNINFORMATIVE))
+    genes: Genes = Genes(rule="expressed", exclude=UNINFORMATIVE)
+    """Genes of the model."""
     reads: Literal["fitted", "all"] = "fitted"
     """Fractions of the reads of the model's genes (code), or of all: divided by what these genes have of the mRNA of
     each type, which differs from type to type where they are markers."""
     sampler: Literal["em", "gibbs"] = "em"
-    iterations: int = 200
+    """Expectation maximisation (InstaPrism), or Gibbs sampling (code)."""
+    iterations: Count = 200
     """Of expectation maximisation (InstaPrism: at least 100)."""
-    chain: int = 1000
-    burn: int = 500
-    thin: int = 2
-    seed: int = 123
-    """Code: length of the Gibbs chain, rounds left out at its start, every how-manieth is kept, seed of a sample."""
-    alpha: float = 1.0
+    chain: Count = 1000
+    """Code: length of the Gibbs chain."""
+    burn: CountOrZero = 500
+    """Code: rounds at the start of the Gibbs chain that are not used."""
+    thin: Count = 2
+    """Code: one of so many rounds of the Gibbs chain is kept."""
+    seed: CountOrZero = 123
+    """Code: seed of the Gibbs chain of every sample."""
+    alpha: Positive = 1.0
     """Code (2.2.3): of the Dirichlet prior of the fractions."""
-    pseudo: float = 1e-8
+    pseudo: ShareBelowOne = 1e-8
     """Code: least share of a gene in a profile."""
-    outlier: float = 0.01
-    outlier_samples: float = 0.1
-    """Code: a gene that takes more than this share of more than this share of the samples is left out. Where no bulk
-    is given at training, the types' profiles stand for the samples (our choice)."""
+    outlier: Share = 0.01
+    """Code: share of a sample's reads above which a gene is an outlier there. Where no bulk is given at training, the
+    types' profiles stand for the samples (our choice)."""
+    outlier_samples: Share = 0.1
+    """Code: a gene that is an outlier in more than this share of the samples is not used."""
     update: bool = False
     """Whether the profiles adapt to the bulk given at training."""
-    sigma: float = 2.0
+    sigma: Positive = 2.0
     """Code: deviation (natural log) that the prior allows an updated profile."""
+
+    rules = (Rule(("burn", "chain"), lambda s: s.burn < s.chain, "burn below chain, so that rounds are left to use"),)
 
 
 @register

@@ -8,7 +8,6 @@ estimates of the cohort by non-negative least squares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from unmix.contract.method import Fit, Method, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
+from unmix.settings import CountOrZero, Settings
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
@@ -31,15 +31,16 @@ FIRST = Classical(gene_weights="mean", max_ratio=3)
 """Of first estimates, and the weights of all (as in nnls)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """Recipe of Bisque."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="all"))
+    genes: Genes = Genes(rule="all")
+    """Genes of the model."""
     composition: Literal["donors", "bulk"] = "bulk"
     """Of which pseudobulk a gene's mean and deviation are expected: the reference's donors, or the bulk's own first
     estimates (`rounds` times)."""
-    rounds: int = 1
+    rounds: CountOrZero = 1
+    """Rounds of mapping and estimation with ``composition=bulk``; 0 keeps the first estimates."""
     profile: Literal["cells", "pooled"] = "pooled"
     """Mean over cells of their counts per million (code), or pooled counts per million: what a bulk of these cells
     would show."""

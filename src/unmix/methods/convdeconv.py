@@ -6,30 +6,31 @@ a perceptron reads all of them. Genes that vary together are neighbours (`prep.o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import Count, Rule
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of CONVdeconv; all numbers are ours."""
 
-    filters: int = 32
+    filters: Count = 32
     """Width of a token."""
-    kernel: int = 7
+    kernel: Count = 7
     """Genes a token sees."""
-    stride: int = 4
+    stride: Count = 4
     """Genes from one token to the next."""
-    heads: int = 4
+    heads: Count = 4
     """Of the self-attention."""
+
+    rules = (Rule(("filters", "heads"), lambda s: s.filters % s.heads == 0, "filters that are a multiple of heads"),)
 
 
 @register
@@ -39,7 +40,7 @@ class Convdeconv(DeepMethod):
     name = "convdeconv"
     recipes = {
         "default": Recipe(
-            prep=replace(PREP, order="correlation"),
+            prep=PREP.changed(order="correlation"),
             simulation=SIMULATION,
             nets=(Net(hidden=(128,), norm="hidden"),),
             train=TRAIN,

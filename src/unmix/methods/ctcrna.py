@@ -6,25 +6,26 @@ one to five tissues. In every batch a random share of the genes is missing, as i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from unmix.contract.method import Needs
-from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import NEW_BATCHES, PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod, Session
 from unmix.methods import register
+from unmix.settings import ShareBelowOne
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of ctcrna."""
 
-    masked: float = 0.5
+    masked: ShareBelowOne = 0.5
     """Of every batch, a random share of genes from 0 to this is missing (our choice)."""
+
+    rules = (NEW_BATCHES,)
 
 
 NET = Net(hidden=(512,), dropout=(0.2,))  # paper: one hidden layer; width and dropout are our choice
@@ -41,7 +42,7 @@ class Ctcrna(DeepMethod):
     recipes = {
         "default": Recipe(
             prep=PREP,
-            simulation=replace(SIMULATION_OF_PAPER, platform=0.5),
+            simulation=SIMULATION_OF_PAPER.changed(platform=0.5),
             nets=(NET,),
             train=TRAIN,
         ),

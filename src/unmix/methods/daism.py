@@ -8,7 +8,7 @@ leave out a quarter of the calibration samples; their errors on these set the in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,12 +17,12 @@ from unmix.contract.method import Fit, Needs, Task
 from unmix.contract.model import Model
 from unmix.deep import blending
 from unmix.deep.preprocessing import Transform
-from unmix.deep.recipe import PREP, Deep, Net, Prep, Train
+from unmix.deep.recipe import NEW_BATCHES, PREP, Deep, Net, Prep, Train
 from unmix.deep.trainer import PROBE, DeepMethod, Session
 from unmix.errors import UsageError
 from unmix.io.fractions import normalised
 from unmix.methods import register
-from unmix.settings import asdict
+from unmix.settings import Rule, Share, asdict
 from unmix.simulate.recipe import Simulation
 from unmix.uncertainty import conformal
 
@@ -34,17 +34,18 @@ if TYPE_CHECKING:
 NET = Net(hidden=(1024, 512, 256), normed=(1,))  # original code
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of DAISM-DNN."""
 
-    blend: tuple[float, float] = (0.01, 0.99)
-    """Range of the calibration sample's share of a pseudobulk sample (original code); with 0, 0 and `untouched` 0 none is trained
-    on, the original's generic mode."""
-    untouched: float = 0.00125
+    blend: tuple[Share, Share] = (0.01, 0.99)
+    """Range of the calibration sample's share of a pseudobulk sample (original code); with 0, 0 and `untouched` 0 none
+    is trained on, the original's generic mode."""
+    untouched: Share = 0.00125
     """Share of pseudobulk that are calibration samples as they are (original code: each of 20 once in 16,000)."""
     head: Literal["linear", "softmax"] = "linear"
     """Outputs are cut off at 0, or sum to 1 (the code's -sum2one)."""
+
+    rules = (NEW_BATCHES, Rule(("blend",), lambda s: s.blend[0] <= s.blend[1], "the lower end first"))
 
 
 PUBLISHED = Recipe(
@@ -71,7 +72,7 @@ class Daism(DeepMethod):
             head="softmax",
         ),
         "published": PUBLISHED,
-        "sorted": replace(PUBLISHED, simulation=Simulation(single=True, aggregate="mean")),
+        "sorted": PUBLISHED.changed(simulation=Simulation(single=True, aggregate="mean")),
     }
 
     def network(self, recipe: Recipe, inputs: int, outputs: int, generator: torch.Generator) -> Any:

@@ -1,22 +1,24 @@
 """DeepDecon: networks for 55 ranges of the malignant share, used one after the other (Huang et al. 2024).
 
-One network learns the share from 0 to 100 %, the others every range between two tenths. The errors of the first on
-held-out pseudobulk give the tenths between which the share lies (5th to 95th percentile). The network of that range
-answers next, until the range no longer shrinks. refinement.tsv holds the path of every sample.
+One network learns the share from 0 to 100 %, the others every range between two tenths. Its errors on held-out
+pseudobulk give the tenths between which the share lies, and the network of that range answers next.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
+from unmix.contract.attributions import stacked
 from unmix.contract.method import Needs
-from unmix.deep import ranges
-from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.ranges import RANGES, asked, errors, paths, told
+from unmix.deep.recipe import ONE_NET, STORED, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import CountOrZero, NonNegative
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -24,27 +26,27 @@ if TYPE_CHECKING:
 
     from unmix.contract.attributions import Attributions
     from unmix.contract.model import Model
-    from unmix.deep.preprocessing import Transform
     from unmix.deep.trainer import Session
 
 #: Held-out pseudobulk by which errors are measured.
 MEASURED = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of DeepDecon."""
 
-    penalty: float = 1e-3
+    penalty: NonNegative = 1e-3
     """Of the squared weights of the hidden layers (code: L2 of 1e-3)."""
-    percentile: float = 5.0
+    percentile: Annotated[float, Field(ge=0, lt=50)] = 5.0
     """Of a network's errors below and above, which say where the share may lie (code: alpha = 10)."""
-    ranges: int = len(ranges.RANGES)
+    ranges: Annotated[int, Field(ge=1, le=len(RANGES))] = len(RANGES)
     """Networks of so many ranges (1: that of the whole range alone)."""
-    whole: int = 0
+    whole: CountOrZero = 0
     """Steps in which the network of the whole range learns alone, before all others start from it."""
     floor: bool = False
     """Whether the upper end is cut down to a tenth, too (code); the range is then too low by half a tenth."""
+
+    rules = (ONE_NET, STORED)
 
 
 @register
@@ -89,7 +91,7 @@ class DeepDecon(DeepMethod):
     def batch(self, session: Session) -> tuple[torch.Tensor, ...]:
         """Draw for every range from the pseudobulk of that range (batch x ranges x genes, or types)."""
         inputs, truth = session.pool
-        ends = np.array(ranges.RANGES[: session.recipe.ranges])
+        ends = np.array(RANGES[: session.recipe.ranges])
         start, end = np.searchsorted(truth[:, 0], ends.T / 10)
         draw = session.task.rng.random((session.recipe.train.batch, len(ends)))
         rows = np.minimum((start + draw * (end - start)).astype(int), len(truth) - 1)
@@ -104,7 +106,7 @@ class DeepDecon(DeepMethod):
     def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Return malignant and normal shares by the last network asked."""
         answers = net(inputs).softmax(-1)
-        last = [path[-1] for path in ranges.paths(net, answers)]
+        last = [path[-1] for path in paths(net, answers)]
         return answers[last, range(len(last))]
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
@@ -113,7 +115,7 @@ class DeepDecon(DeepMethod):
 
         recipe = session.recipe
         if recipe.whole:
-            alone = replace(recipe, ranges=1, whole=0, train=replace(recipe.train, steps=recipe.whole))
+            alone = recipe.changed(ranges=1, whole=0, train=recipe.train.changed(steps=recipe.whole))
             task = replace(session.task, checkpoint=None)  # seconds: a resumed training repeats them, draw by draw
             generator = torch.Generator().manual_seed(net.generator.initial_seed())
             one = self.build(alone, session.transform, net.outputs, generator, session.device)
@@ -124,7 +126,7 @@ class DeepDecon(DeepMethod):
         inputs, truth = session.new_pseudobulk(session.held_out, MEASURED)
         with torch.no_grad():
             answers = net.eval()(session.tensor(inputs)).softmax(-1)[..., 0].cpu().numpy()
-        net.errors[:] = torch.from_numpy(ranges.errors(truth[:, 0], answers, recipe.percentile))
+        net.errors[:] = torch.from_numpy(errors(truth[:, 0], answers, recipe.percentile))
         rmse = self._error(net, session, validation)
         whole = float(np.sqrt(((truth[:, 0] - answers[0]) ** 2).mean()))
         return facts | {"held_out_rmse": round(rmse, 5), "held_out_rmse_of_one_network": round(whole, 5)}
@@ -133,35 +135,16 @@ class DeepDecon(DeepMethod):
         self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
     ) -> dict[str, list[list[dict[str, Any]]]]:
         """Return the path of every sample: which ranges' networks were asked, and their answers."""
-        _, _, answers, paths = self._asked(model, expression, present, device)
-        return {"refinement": ranges.told(answers[..., 0], paths)}
+        return {"refinement": told(*asked(*self.restore(model, device), expression, present, device))}
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Attribute the answer of the network that was asked last, from its answer to the mean input."""
-        from unmix.contract.attributions import Attributions
         from unmix.deep.attribution import integrated
 
-        net, transform, _, paths = self._asked(model, expression, present, device)
-        found = [
-            integrated(
-                lambda values, k=path[-1]: net(values).softmax(-1)[k],
-                transform(row[None], present),
-                transform.neutral,
-                device,
-            )
-            for row, path in zip(expression, paths, strict=True)
-        ]
-        parts = [[getattr(one, part) for one in found] for part in ("values", "estimate", "baseline")]
-        return Attributions(np.concatenate(parts[0]), np.concatenate(parts[1]), np.stack(parts[2]))
-
-    def _asked(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str
-    ) -> tuple[Any, Transform, np.ndarray, list[list[int]]]:
-        """Return the networks, their preprocessing, all answers (ranges x samples x types) and every sample's path."""
-        import torch
+        def of_sample(row: np.ndarray, last: int) -> Attributions:
+            inputs = transform(row[None], present)
+            return integrated(lambda values: net(values).softmax(-1)[last], inputs, transform.neutral, device)
 
         net, transform = self.restore(model, device)
-        with torch.no_grad():
-            rows = [torch.from_numpy(transform(row[None], present)).to(device) for row in expression]
-            answers = torch.cat([net(row).softmax(-1) for row in rows], 1)
-        return net, transform, answers.cpu().numpy(), ranges.paths(net, answers)
+        _, ways = asked(net, transform, expression, present, device)
+        return stacked([of_sample(row, way[-1]) for row, way in zip(expression, ways, strict=True)])

@@ -7,7 +7,6 @@ samples. `published` keeps the code of 2019, `published_r` that of its successor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import Rule, ShareBelowOne
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -40,12 +40,19 @@ SETS_R = {"prior_ranges": 10, "permuted_ranges": 5, "fill": 20, "dirichlet": 15 
 SMALLEST = 1e-7
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of Digitaldlsorter."""
 
-    cells: float = 0.0
+    cells: ShareBelowOne = 0.0
     """Share of every batch that are single cells of one type, the rest are pseudobulk."""
+
+    rules = (
+        Rule(
+            ("cells", "train.batch"),
+            lambda s: round(s.cells * s.train.batch) < s.train.batch,
+            "cells so low that a batch has pseudobulk too",
+        ),
+    )
 
 
 @register

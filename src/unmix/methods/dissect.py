@@ -2,23 +2,25 @@
 
     loss = KL(truth, simulated) + weight x (share x f(real) + (1 - share) x f(simulated) - f(blend))^2
 
-The model learns from the bulk, so the result of a sample depends on the samples given at training. Expression comes
-from a conditional variational autoencoder, added to the reference's profiles fitted to the sample (`start`).
+The result of a sample depends on the samples given at training. Expression comes from a variational autoencoder.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from unmix.contract.method import Needs
 from unmix.deep.losses import kullback_leibler
 from unmix.deep.profiles import attributed
-from unmix.deep.recipe import PREP, SIMULATION, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, Deep, Expression, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
+from unmix.io.units import per_million
 from unmix.methods import register
+from unmix.settings import NonNegative, Rule, Share
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -31,29 +33,30 @@ if TYPE_CHECKING:
 NETS = (Net(hidden=(512, 256, 128, 64), activation="relu6"),) * 5  # code: members differ in their seed only
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of DISSECT."""
 
-    consistency: tuple[float, ...] = (0.0, 15.0, 10.0)
-    until: tuple[float, ...] = (0.4, 0.8)
+    consistency: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0, 15.0, 10.0)
     """Code: weight of the consistency before 2000 of 5000 steps, before 4000, and after."""
-    low: float = 0.1
-    high: float = 0.9
-    """Code: range of the real sample's share of a mixture, the same for a whole batch."""
+    until: tuple[Share, ...] = (0.4, 0.8)
+    """Code: shares of the steps at which the weight of the consistency changes."""
+    low: Share = 0.1
+    """Code: least share of the real sample in a mixture, which is the same for a whole batch."""
+    high: Share = 0.9
+    """Code: largest share of the real sample in a mixture."""
     real: Literal["all", "first"] = "all"
     """Samples of the bulk that take part (code as shipped: the first one only; its help: all)."""
-    expression: int = 0
-    """Steps of the expression network, at most a quarter of those for fractions; 0 trains none, and the reference's
-    profiles fitted to the sample stand for it."""
-    hidden: tuple[int, ...] = (200, 200)
-    latent: int = 128
-    expression_lr: float = 1e-3
-    expression_batch: int = 128
-    divergence: float = 0.01
-    """Code: of the expression network; the weight of its latent's divergence from a normal."""
-    start: Literal["zero", "attributed"] = "zero"
-    """What the expression network adds to: nothing (code), or the reference's profiles fitted to the sample."""
+    expression: Expression = Expression()
+    """The network for expression."""
+
+    rules = (
+        Rule(("low", "high"), lambda s: s.low <= s.high, "low at most high"),
+        Rule(
+            ("consistency", "until"),
+            lambda s: len(s.consistency) == len(s.until) + 1 and list(s.until) == sorted(s.until),
+            "ascending ends in until, and one weight more in consistency",
+        ),
+    )
 
 
 @register
@@ -71,8 +74,7 @@ class DISSECT(DeepMethod):
             nets=NETS,
             train=Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100),
             consistency=(0.0, 0.15, 0.1),
-            expression=200,
-            start="attributed",
+            expression=Expression(steps=200, start="attributed"),
         ),
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, sample="minmax"),
@@ -91,18 +93,17 @@ class DISSECT(DeepMethod):
     def fit(self, task: Task) -> Fit:
         """Train the networks for fractions, then, where the recipe asks, the one for expression."""
         fit = super().fit(task)
-        cells = task.train.select(genes=fit.genes)
-        arrays = {**fit.arrays, "cells": cells.profiles("counts_per_cell").astype(np.float32)}
-        if task.recipe.expression:
-            from unmix.deep.nets import expression
+        if not task.recipe.expression.steps:
+            return fit
+        from unmix.deep.nets import expression
 
-            arrays |= expression.learn(task, cells, arrays["cells"])
-        return replace(fit, arrays=arrays)
+        learned = expression.learn(task, task.train.select(genes=fit.genes), fit.arrays["cells"])
+        return replace(fit, arrays=fit.arrays | learned)
 
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the profiles of every sample, by the fractions of all five networks."""
         recipe, fractions = self.recipe_of(model), self.estimate(model, expression, present, device)
-        if not recipe.expression:
+        if not recipe.expression.steps:
             return attributed(fractions, model.arrays["cells"], expression, present)
         from unmix.deep.nets import expression as network
 
@@ -122,7 +123,7 @@ class DISSECT(DeepMethod):
         chosen = rng.integers(0, len(bulk), number) if recipe.real == "all" else np.zeros(number, int)
         real = bulk[chosen][:, session.genes]
         share = rng.uniform(recipe.low, recipe.high)
-        mixed = share * shares(real) + (1 - share) * shares(simulated)
+        mixed = share * per_million(real) + (1 - share) * per_million(simulated)
         parts = [session.transform(simulated), truth, session.transform(mixed), session.transform(real)]
         return *map(session.tensor, parts), session.tensor(np.full((number, 1), share, np.float32))
 
@@ -146,8 +147,3 @@ def weight(session: Session) -> float:
     """Return the weight of the consistency at this step."""
     recipe, done = session.recipe, session.step / session.recipe.train.steps
     return recipe.consistency[sum(done >= end for end in recipe.until)]
-
-
-def shares(expression: np.ndarray) -> np.ndarray:
-    """Return samples x genes that sum to 1."""
-    return (expression / np.maximum(expression.sum(1, keepdims=True), 1e-12)).astype(np.float32)

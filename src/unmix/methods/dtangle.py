@@ -7,7 +7,6 @@ The reference of a type is the logarithm of its pooled counts per million, becau
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,22 +16,22 @@ from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.methods import register
 from unmix.reference.markers import find_markers
+from unmix.settings import CountOrZero, Positive
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of dtangle."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="all"))
+    genes: Genes = Genes(rule="all")
     """All genes give the scale of a sample; the markers among them are dtangle's own."""
-    slope: float = 0.9433902
+    slope: Positive = 0.9433902
     """Paper: of log expression on log abundance, for RNA-seq (0.6999978 and 0.4522564 for microarrays)."""
-    markers: int = 0
+    markers: CountOrZero = 0
     """Markers of each type; 0 is the best tenth of the genes that are highest in it (code's default)."""
-    pseudocount: float = 1.0
+    pseudocount: Positive = 1.0
     """Added to counts per million before the logarithm."""
 
 

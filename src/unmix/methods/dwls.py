@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, NonNegative
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 GENES = Genes(rule="differential", least=50, per_type=200, q=0.01, fold=0.5, exclude="MIR")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of DWLS."""
 
     solver: Literal["dwls", "ols", "svr"] = "dwls"
-    change: float = 1e-4
+    """Damped weighted least squares, or one of the two other solvers of the package."""
+    change: NonNegative = 1e-4
     """Sum of absolute changes of the weights below which to stop, where sample and signature have the same mean.
     Code: 0.01, which leaves fractions up to 0.005 short of the end."""
-    iterations: int = 1000
-    """Code."""
-    keep: int = 4
+    iterations: Count = 1000
+    """Code: most rounds."""
+    keep: CountOrZero = 4
     """Code: a new solution is averaged with so many copies of the last one."""
-    subsets: int = 100
+    subsets: Count = 100
     """Code: random halves of the genes by which the damping is chosen."""
 
 
 def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the weights of the types: reweigh by 1 / (signature x)^2, dampened, until nothing changes.
+    """Return the weights of the types: reweigh by 1 / (signature x)^2, damped, until nothing changes.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
     """Return the cap on the weights (a power of 2) under which solutions of random halves of the genes vary least.
 
     All caps and halves are solved at once: the normal equations of a half are sums over its genes. Where a half has
-    fewer genes than types nothing can be learned, and no weight is dampened (as the original then does).
+    fewer genes than types nothing can be learned, and no weight is damped (as the original then does).
     """
     genes, types = signature.shape
     if genes // 2 < types:
@@ -88,8 +88,8 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
     halves = (rng.random((subsets, genes)).argsort(1) < genes // 2).astype(float)
     upper = np.triu_indices(types)
     products = np.hstack([signature[:, upper[0]] * signature[:, upper[1]], signature * sample[:, None]])
-    dampened = np.minimum(weights[:, None], caps)  # genes x caps
-    sums = halves @ (dampened[:, :, None] * products[:, None, :]).reshape(genes, -1)
+    damped = np.minimum(weights[:, None], caps)  # genes x caps
+    sums = halves @ (damped[:, :, None] * products[:, None, :]).reshape(genes, -1)
     sums = sums.reshape(subsets, len(caps), -1)
     normal = np.empty((subsets, len(caps), types, types))
     normal[..., upper[0], upper[1]] = normal[..., upper[1], upper[0]] = sums[..., : len(upper[0])]

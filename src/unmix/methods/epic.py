@@ -8,7 +8,7 @@ variances, signature genes, mRNA per cell).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,19 +20,19 @@ from unmix.classical.solvers import sum_constrained, sum_divided
 from unmix.contract.method import Fit, Task
 from unmix.io.signatures import signature_of
 from unmix.methods import register
+from unmix.settings import NonNegative, Positive
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of EPIC."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="all"))
+    genes: Genes = Genes(rule="all")
     """All genes give the scale of a sample."""
-    signature: Genes = field(default_factory=Genes)
+    signature: Genes = Genes()
     """The genes that are fitted."""
     others: bool = True
     """Whether cells of unknown types may take a share, the column Other; else the known types sum to 1."""
@@ -40,14 +40,14 @@ class Recipe(Base):
     """Where a sample has more of the signature than the reference: fractions held to a sum of 1 in the fit (code),
     which moves them against each other; or fitted freely and divided by their sum, because platforms raise all markers
     together (by droplet references, the sums of real PBMC samples are about 2)."""
-    max_weight: float = 100.0
+    max_weight: Positive = 100.0
     """Code: the largest weight of a gene, in medians."""
     gene_weights: Literal["ratio", "inverse"] = "ratio"
     """``ratio`` (code): mean over variance, summed over types; ``inverse``: 1 over the summed variance, without the
     weight that ``ratio`` gives to a gene for being all but absent from one type."""
-    max_ratio: float = 0.0
+    max_ratio: NonNegative = 0.0
     """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.base.capped`)."""
-    platform: float = 0.0
+    platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition)."""
 
@@ -128,7 +128,7 @@ class EPIC(ClassicalMethod):
         return np.column_stack([known, rest / mrna[mrna > 0].mean()])
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return fractions of cells; sample and profiles are scaled to a million over the genes present, as in the code.
+        """Return fractions of cells; sample and profiles are scaled to a million over the genes present (code).
 
         Those are fractions of the mRNA of these genes, so they are divided by what the genes are of each type's mRNA.
         """

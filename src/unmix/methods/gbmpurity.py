@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.contract.method import Fit, Needs, Task
-from unmix.deep.recipe import Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.io.pretrained import READABLE, ensemble, read_weights
@@ -31,8 +31,15 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.deep.trainer import Session
 
+
+class Recipe(Deep):
+    """Recipe of GBMPurity."""
+
+    rules = (ONE_NET,)
+
+
 NETS = (Net(hidden=(32, 16), input_dropout=0.4),)  # original code: MLP2h
-PUBLISHED = Deep(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
+PUBLISHED = Recipe(  # original code: src/GBMPurity.py, src/trainGBMPurity.py
     prep=Prep(genes="all", depth=1e4, missing="zero"),
     simulation=Simulation(composition="range", donors="same", cells=200, cells_max=4000),
     nets=NETS,
@@ -49,7 +56,7 @@ class GBMPurity(DeepMethod):
     needs = Needs(malignant=True, donors=2)
     weights = "network"
     recipes = {
-        "default": Deep(
+        "default": Recipe(
             prep=Prep(genes="markers", per_type=60, depth=1e4, pseudocount=5, sample="z"),
             simulation=Simulation(
                 composition="range", donors="same", cells=200, cells_max=1000, platform=0.5, subtypes="dirichlet"
@@ -143,7 +150,7 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
 def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
     """Put the authors' tensors into the places of ours."""
     hidden = tuple(len(tensors[f"{layer}.bias"]) for layer in ("fc1", "fc2"))
-    nets = (replace(NETS[0], hidden=hidden),)
+    nets = (NETS[0].changed(hidden=hidden),)
     genes = len(lengths)
     arrays = {
         **ensemble([[(tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in ("fc1", "fc2", "out")]]),
@@ -152,4 +159,4 @@ def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
         "prep.share": np.full(genes, 1 / genes, np.float32),
         "lengths": np.array(list(lengths.values())),
     }
-    return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=replace(PUBLISHED, nets=nets))
+    return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=PUBLISHED.changed(nets=nets))

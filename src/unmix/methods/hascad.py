@@ -1,13 +1,12 @@
 """HASCAD: the mean of three dense networks on logarithms, with an optional correction of platform and donor.
 
-`--set correction=harmony` corrects the input by Harmony and Symphony (:mod:`unmix.deep.harmony`), fitted on pseudobulk of
-single donors and stored in the model. `--pretrained checkpoint1.pt ... --pretrained Example.csv` takes the authors'
+`--set correction=harmony` corrects the input by Harmony and Symphony (:mod:`unmix.deep.harmony`), fitted on pseudobulk
+of single donors and stored in the model. `--pretrained checkpoint1.pt ... --pretrained Example.csv` takes the authors'
 networks, whose genes and cell types are then those of the model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,12 +28,13 @@ NAMES = "bnaive mono14 cd4mem cd4naive cd8eff cd8naive cd8mem bmem adc mono16 nk
 OFFICIAL_TYPES = tuple(NAMES.split())
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of HASCAD."""
 
     correction: Literal["none", "harmony"] = "none"
-    harmony: Harmony = field(default_factory=Harmony)
+    """Whether Harmony aligns the donors before the network."""
+    harmony: Harmony = Harmony()
+    """Settings of Harmony."""
 
 
 @register
@@ -109,8 +109,8 @@ def official(task: Task) -> Fit:
     names = gene_names(tables[0], networks[0][0][0].shape[1])
     published = Hascad.recipes["published"]
     nets = tuple(Net(hidden=tuple(len(bias) for _, bias in network[:-1])) for network in networks)
-    prep = replace(published.prep, depth=0)  # the authors' values as they are
-    recipe = replace(task.recipe, prep=prep, nets=nets, correction="none")
+    prep = published.prep.changed(depth=0.0)  # the authors' values as they are
+    recipe = task.recipe.changed(prep=prep, nets=nets, correction="none")
     arrays = ensemble(networks)
     place = {gene: i for i, gene in enumerate(task.train.genes)}
     drawn = Simulator(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression

@@ -7,20 +7,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod
 from unmix.methods import register
+from unmix.settings import Positive
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of MCP-counter."""
 
-    pseudocount: float = 1.0
+    pseudocount: Positive = 1.0
     """Added to counts per million before the logarithm (our choice)."""
 
 

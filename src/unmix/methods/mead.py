@@ -8,7 +8,6 @@ between donors. Intervals start from the sandwich estimator (HC3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import moderated
 from unmix.contract.method import Needs
 from unmix.methods import register
+from unmix.settings import NonNegative
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 ERRORS = 1.645
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of MEAD."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="expressed"))
-    platform: float = 0.0
+    genes: Genes = Genes(rule="expressed")
+    """Genes of the model."""
+    platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition, as in our MuSiC)."""
 

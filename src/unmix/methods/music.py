@@ -7,7 +7,6 @@ theta and Sigma are mean and variance over donors of a type's profile, S the mea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,27 +17,28 @@ from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import weighted_nonnegative
 from unmix.contract.method import Needs
 from unmix.methods import register
+from unmix.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of MuSiC."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="expressed"))
-    nu: float = 1e-4
+    genes: Genes = Genes(rule="expressed")
+    """Genes of the model."""
+    nu: Positive = 1e-4
     """Code: least variance of a gene, where a sample sums to 100 over all genes."""
-    eps: float = 0.01
+    eps: NonNegative = 0.01
     """Code: change of the fractions below which to stop."""
-    iterations: int = 1000
-    """Code."""
-    platform: float = 0.0
+    iterations: Count = 1000
+    """Code: most rounds."""
+    platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition, chosen on simulated pseudobulk)."""
     drop_zeros: bool = True
-    """Code: genes that a sample does not express are left out of its fit."""
+    """Code: the fit of a sample uses only genes that the sample expresses."""
 
 
 @register

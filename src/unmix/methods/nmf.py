@@ -2,13 +2,11 @@
 
     cohort (samples x genes) ~ weights (samples x components) x profiles (components x genes)
 
-`published` starts from chance, improves its genes in rounds as TOAST does (Li and Wu 2019), and matches components to
-types by the correlation of their profiles. `default` starts from the reference's profiles.
+`published` starts from chance, as TOAST does, and matches components to types; `default` starts from the reference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,25 +17,35 @@ from unmix.contract.method import Fit, Method, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, Rule, Settings
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """Recipe of the factorisation."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="expressed"))
+    genes: Genes = Genes(rule="expressed")
+    """Genes of the model."""
     start: Literal["reference", "chance"] = "reference"
-    iterations: int = 200
-    """Multiplicative updates for the generalised Kullback-Leibler divergence (Lee and Seung 1999)."""
-    rounds: int = 0
+    """Whether the factorisation starts from the reference's profiles or from random numbers."""
+    iterations: CountOrZero = 200
+    """Multiplicative updates for the Kullback-Leibler divergence (Lee and Seung 1999); 0 keeps the start."""
+    rounds: CountOrZero = 0
     """TOAST: how often the genes are chosen anew, as those that differ most between the components."""
-    informative: int = 1000
+    informative: Count = 1000
     """TOAST: genes of a round."""
-    seed: int = 0
+    seed: CountOrZero = 0
     """Of the start from chance."""
+
+    rules = (
+        Rule(
+            ("start", "iterations"),
+            lambda s: s.start == "reference" or s.iterations > 0,
+            "at least one iteration from a random start",
+        ),
+    )
 
 
 def factorise(

@@ -7,14 +7,15 @@ bounds, which held-out pseudobulk corrects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
+from unmix.settings import NonNegative, Rule
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from unmix.deep.trainer import Session
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of NNICE; `nets` holds one network, of which every cell type (and quantile) gets a copy."""
 
-    quantiles: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
     """Code and paper; ascending, an odd number around the median."""
     apart: bool = True
     """Paper: a network for every type and quantile; False: for every type, whose quantiles share hidden layers."""
@@ -36,8 +36,19 @@ class Recipe(Deep):
     """Our choice: outputs pass a logistic function; False: linear outputs, cut at 0 (code)."""
     nonnegative: bool = False
     """Code: biases of the (one) layer stay at 0 or above."""
-    penalty: float = 0.0
+    penalty: NonNegative = 0.0
     """Times the sum of squared weights, added to the loss of every network (L2 of Keras)."""
+
+    rules = (
+        ONE_NET,
+        Rule(
+            ("quantiles",),
+            lambda s: (
+                list(s.quantiles) == sorted({*s.quantiles}) and s.quantiles[len(s.quantiles) // 2 :][:1] == (0.5,)
+            ),
+            "ascending numbers with the median, 0.5, in their middle",
+        ),
+    )
 
 
 @register

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class NNLS(LeastSquares):
     """min ||signature f - sample||, f >= 0 (Lawson & Hanson 1974; for expression Abbas et al. 2009).
 
-    `default` weighs genes alike: on simulated pseudobulk with platform noise its error is a fifth of `published`'s. And it
-    caps a gene at three times its highest type: pseudobulk of another laboratory's cells have an RMSE of .120 instead of
-    .141 (benchmarks/laboratories.py), held-out ones .063 instead of .062.
+    `default` weighs genes alike: on simulated pseudobulk with platform noise its error is a fifth of `published`'s.
+    And it caps a gene at three times its highest type: pseudobulk of another laboratory's cells have an RMSE of .120
+    instead of .141 (benchmarks/laboratories.py), held-out ones .063 instead of .062.
     """
 
     name = "nnls"

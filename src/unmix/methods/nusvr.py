@@ -8,10 +8,11 @@ The signature is built from the reference or is the user's own (`--signature`). 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from unmix.classical.base import Classical, SignatureMethod, weighed
 from unmix.classical.batch import SAMPLES, adapted, combat
@@ -20,24 +21,24 @@ from unmix.classical.svr import cibersort, goodness
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
 from unmix.methods import register
+from unmix.settings import Count, CountOrZero, Positive, PositiveShare
 
 if TYPE_CHECKING:
     from unmix.contract.method import Fit, Task
     from unmix.contract.model import Model
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of nu-support-vector regression."""
 
-    nu: tuple[float, ...] = (0.25, 0.5, 0.75)
+    nu: Annotated[tuple[PositiveShare, ...], Field(min_length=1)] = (0.25, 0.5, 0.75)
     """Paper: the one of the three whose fractions reconstruct the sample best is kept. On simulated pseudobulk the one
     kept was seldom the best, and 0.75 alone did better."""
-    cost: float = 1.0
+    cost: Positive = 1.0
     """Paper: e1071's default."""
     solver: Literal["interior", "libsvm"] = "interior"
     """``interior``: to optimality; ``libsvm``: as the original."""
-    permutations: int = 0
+    permutations: CountOrZero = 0
     """Paper: 100 to 1,000 random samples give a p-value, told beside correlation and error in ``goodness.tsv``. Here
     they permute the sample's own genes, not values of all samples, so that samples do not depend on each other."""
     absolute: bool = False
@@ -45,9 +46,9 @@ class Recipe(Classical):
     that the sample expresses (the median of all is 0 in a sparse sample)."""
     batch: Literal["none", "bulk", "cells"] = "none"
     """CIBERSORTx: ``bulk`` (B-mode) estimates, remixes the signature by the estimates, corrects the bulk towards these
-    pseudobulk by ComBat and estimates again, so that samples then depend on each other; ``cells`` (S-mode) corrects pseudobulk of
-    the cells towards the bulk given at training and learns the signature from those."""
-    pseudobulk: int = 100
+    pseudobulk by ComBat and estimates again, so that samples then depend on each other; ``cells`` (S-mode) corrects
+    pseudobulk of the cells towards the bulk given at training and learns the signature from those."""
+    pseudobulk: Count = 100
     """S-mode: pseudobulk of cells."""
 
 
@@ -77,7 +78,7 @@ class NuSVRegression(SignatureMethod):
         if recipe.batch == "cells":
             if task.bulk is None or task.weights:
                 raise NotApplicable(
-                    "nusvr with batch=cells learns from pseudobulk of cells and from the bulk, and one of them is not given",
+                    "nusvr with batch=cells learns from pseudobulk of cells and from the bulk; one of them is missing",
                     "a signature built from the reference, and the bulk to be estimated",
                     "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --weights",
                 )
@@ -99,7 +100,7 @@ class NuSVRegression(SignatureMethod):
         if len(expression) < SAMPLES:
             raise NotApplicable(
                 f"nusvr with batch=bulk was given {len(expression)} bulk sample{'s' * (len(expression) > 1)}",
-                f"at least {SAMPLES} samples of one cohort, because ComBat compares them with pseudobulk of the signature",
+                f"at least {SAMPLES} samples of one cohort, because ComBat compares them with pseudobulk",
                 "add samples of the same cohort, or train with batch=none or batch=cells",
             )
         used = present & model.arrays["signature"].any(0)

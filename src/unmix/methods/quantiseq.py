@@ -8,7 +8,6 @@ Other: the share of cells that no type of the signature explains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,19 +28,20 @@ if TYPE_CHECKING:
 FEW = 0.02
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of quanTIseq."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="all"))
+    genes: Genes = Genes(rule="all")
     """All genes give the scale of a sample."""
-    signature: Genes = field(default_factory=Genes)
+    signature: Genes = Genes()
     """The genes of a signature that is built from the reference."""
     other: bool = True
+    """Whether cells of types not in the reference may take a share."""
     tregs: str = "Tregs"
+    """Code: name of the regulatory T cells; where few are found, the sample is fitted again without the `helpers`, and
+    the mean of the two estimates is taken from these. Names as in TIL10, no effect on signatures without them."""
     helpers: str = "T.cells.CD4"
-    """Code: where few cells of the first are found, the sample is fitted again without the second, and the mean of
-    the two estimates is taken from the second; names as in TIL10, no effect on signatures without them."""
+    """Code: name of the helper T cells."""
 
 
 @register

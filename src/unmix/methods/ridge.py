@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from unmix.classical.base import Classical, LeastSquares
 from unmix.classical.solvers import nonnegative
 from unmix.methods import register
+from unmix.settings import NonNegative
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Classical):
     """Recipe of ridge regression."""
 
-    penalty: float = 0.01
+    penalty: NonNegative = 0.01
     """Of the squared weights, as a share of the mean squared length of a type's profile (our choice)."""
 
 

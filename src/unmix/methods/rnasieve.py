@@ -6,7 +6,6 @@ profiles are themselves means over the reference's cells. Fractions f, true prof
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
 from unmix.methods import register
+from unmix.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
 ERRORS = 1.645
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of RNA-Sieve."""
 
-    genes: Genes = field(default_factory=lambda: Genes(rule="expressed"))
-    cells: float = 500.0
+    genes: Genes = Genes(rule="expressed")
+    """Genes of the model."""
+    cells: Positive = 500.0
     """Number of cells to begin with: a sample is scaled to what so many hold, since its depth does not tell."""
-    rounds: int = 50
-    change: float = 1e-5
-    """Most rounds, and the change of the fractions (sum of absolute values) at which to stop."""
-    platform: float = 0.0
+    rounds: Count = 50
+    """Most rounds."""
+    change: NonNegative = 1e-5
+    """Change of the fractions (sum of absolute values) at which to stop."""
+    platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance of a bulk
     (our addition, as in our MuSiC)."""
 

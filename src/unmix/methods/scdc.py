@@ -6,7 +6,6 @@ predict with `unmix_predict.py MODEL BULK --also MODEL`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,22 +14,25 @@ from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.methods import register
 from unmix.methods.music import MuSiC
 from unmix.methods.music import Recipe as MuSiCRecipe
+from unmix.settings import Rule, Share
 
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(MuSiCRecipe):
     """Recipe of SCDC; `eps` 0.01 is that of omnideconv, the package's own 0.001 moves fractions by up to 0.08."""
 
-    low: float = 0.15
-    high: float = 0.85
-    """Code: quantiles of the genes' variance at which it is clipped."""
+    low: Share = 0.15
+    """Code: quantile of the genes' variance below which it is raised to that quantile."""
+    high: Share = 0.85
+    """Code: quantile of the genes' variance above which it is lowered to that quantile."""
     original: bool = False
     """Code: the profiles are scaled but the sample is not, and a donor without a type counts as a size of 0."""
     drop_zeros: bool = False
     """Code: genes that a sample does not express stay."""
+
+    rules = (Rule(("low", "high"), lambda s: s.low <= s.high, "low at most high"),)
 
 
 def gene_scale(cells: Reference, low: float, high: float) -> np.ndarray:

@@ -1,50 +1,50 @@
 """TAPE: an autoencoder whose latent space is the fractions and whose decoder is a signature (Chen et al. 2022).
 
-    loss = |fractions - truth| + weight x |decoder(fractions) - input|
-
-`adaptive=overall` adapts the trained network to all samples at once, `high_resolution` a copy of it to each sample.
+loss = |fractions - truth| + weight x |decoder(fractions) - input|
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from unmix.deep.preprocessing import Transform
 from unmix.deep.profiles import attributed
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.io.units import per_million
 from unmix.methods import register
+from unmix.settings import Count, LearningRate, NonNegative
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
     import torch
 
-    from unmix.contract.method import Fit, Task
     from unmix.contract.model import Model
     from unmix.deep.trainer import Session
 
 HIDDEN = (512, 256, 128, 64)  # code
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of TAPE."""
 
-    weight: float = 1.0
+    weight: NonNegative = 1.0
     """Of the error of the rebuilt expression beside that of the fractions (code: 1)."""
     adaptive: Literal["none", "overall", "high_resolution"] = "none"
     """Whether the trained network adapts to the bulk: not, to all samples at once, or to each sample on its own."""
-    rounds: int = 3
-    steps: int = 300
-    lr: float = 1e-4
-    """Code: of the adaptive stage, in each round so many steps of the decoder and as many of the encoder."""
+    rounds: Count = 3
+    """Code: rounds of the adaptive stage."""
+    steps: Count = 300
+    """Code: steps of the decoder, and as many of the encoder, in each round of the adaptive stage."""
+    lr: LearningRate = 1e-4
+    """Code: learning rate of the adaptive stage."""
     expression: Literal["adapted", "attributed"] = "adapted"
     """From the decoder adapted to each sample (code), or from the reference's profiles and the fractions."""
+
+    rules = (ONE_NET,)
 
 
 @register
@@ -55,7 +55,7 @@ class TAPE(DeepMethod):
     expresses = True
     recipes = {
         "default": Recipe(
-            prep=dataclasses.replace(PREP, sample="minmax"),
+            prep=PREP.changed(sample="minmax"),
             simulation=SIMULATION,
             nets=(Net(hidden=HIDDEN, activation="celu"),),
             train=TRAIN,
@@ -71,7 +71,7 @@ class TAPE(DeepMethod):
                 train=Train(steps=1900, batch=128, lr=1e-3, schedule="cosine", eps=1e-8, centered=True),
             )
         ),
-        "published_adaptive": dataclasses.replace(published, adaptive="overall"),
+        "published_adaptive": published.changed(adaptive="overall"),
     }
 
     @classmethod
@@ -107,12 +107,6 @@ class TAPE(DeepMethod):
 
         return fractions(net(inputs))
 
-    def fit(self, task: Task) -> Fit:
-        """Train; keep the mean cell of each type for `express`."""
-        fit = super().fit(task)
-        cells = task.train.select(genes=fit.genes).profiles("counts_per_cell").astype(np.float32)
-        return dataclasses.replace(fit, arrays=fit.arrays | {"cells": cells})
-
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Run the network as trained, or adapted to the samples as the recipe says."""
         adaptive = self.recipe_of(model).adaptive
@@ -128,7 +122,7 @@ class TAPE(DeepMethod):
             fractions = self.estimate(model, expression, present, device)
             return attributed(fractions, model.arrays["cells"], expression, present)
         scaled = Transform.from_arrays(recipe.prep, model.arrays)
-        logs = dataclasses.replace(scaled, prep=dataclasses.replace(recipe.prep, sample="none"))
+        logs = dataclasses.replace(scaled, prep=recipe.prep.changed(sample="none"))
         base, profiles = 2.0 if recipe.prep.log == "log2" else np.e, []
         for row in np.split(expression, len(expression)):  # the scaling of a sample is a shift and a width of its logs
             plain, inside = (transform(row, present)[0, present] for transform in (logs, scaled))

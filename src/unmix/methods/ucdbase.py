@@ -2,14 +2,15 @@
 
 Pseudobulk of 1 to 32 types with integer weights, four hidden layers, softmax, and belief propagation: every term of the
 ontology has its own fraction and those of the terms below it (Charytonowicz et al. 2023). `--ontology cl.obo` writes
-hierarchy.tsv; `--set 'nodes.CD4T=CL:0000624'` names a type's term; `--set 'splits.Tumour=cancer'` splits types whose names
-begin with Tumour.
+hierarchy.tsv; `--set 'nodes.CD4T=CL:0000624'` names a type's term; `--set 'splits.Tumour=cancer'` splits types whose
+names begin with Tumour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
@@ -18,20 +19,19 @@ from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
-    from unmix.contract.method import Fit, Task
     import numpy as np
 
+    from unmix.contract.method import Fit, Task
     from unmix.contract.model import Model
     from unmix.io.ontology import Levels, Ontology
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Deep):
     """Recipe of UCDBase."""
 
-    nodes: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, str] = Field(default_factory=dict)
     """Cell types whose term of the ontology is called otherwise, and its name or identifier."""
-    splits: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = Field(default_factory=dict)
     """Beginnings of the names of cell types, and the split they are of (code: cancer, lines); others are primary."""
 
 

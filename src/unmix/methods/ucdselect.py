@@ -1,13 +1,11 @@
 """UCDSelect: cell types described by a network that was trained on an atlas (Charytonowicz et al. 2023).
 
-The last hidden layer of UCDBase embeds each of your types and each sample. A sample is regressed on the types'
-embeddings with non-negative weights, which are divided by their sum. The embedding is that of a model of ucdbase
-(`--pretrained ucdbase.safetensors`) or is trained on the reference.
+The last hidden layer of UCDBase embeds types and samples. A sample is regressed on the embeddings of the types.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +17,7 @@ from unmix.deep.embedding import softmax_layer, softmax_of, without_output
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.methods import register, ucdbase
-from unmix.settings import asdict
+from unmix.settings import Rule, Share, asdict
 from unmix.simulate.pseudobulk import Simulator
 
 if TYPE_CHECKING:
@@ -29,19 +27,22 @@ if TYPE_CHECKING:
 PSEUDOBULK = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(ucdbase.Recipe):
     """Recipe of UCDSelect."""
 
     use: Literal["both", "embeddings", "features"] = "both"
     """What describes a sample (code: ``method``): the last hidden layer, log expression of genes, or both."""
-    quantile: float = 0.8
+    quantile: Share = 0.8
     """Features are genes whose mean over the types is above this quantile (code: and in the mixture; ours leaves that
     out, so that no sample depends on others)."""
     types: Literal["means", "pseudobulk"] = "pseudobulk"
     """What describes a type: its mean profile (code), or the least squares fit to pseudobulk of known fractions."""
     head: bool = False
     """Instead of the regression: a new softmax layer over the frozen embedding, trained on pseudobulk."""
+
+    rules = (
+        Rule(("nets",), lambda s: s.nets[0].hidden, "a first network with hidden layers, the last of which embeds"),
+    )
 
 
 @register
@@ -64,7 +65,7 @@ class UCDSelect(ucdbase.UCDBase):
         import pandas as pd
 
         base = _base(task)
-        recipe = replace(task.recipe, prep=base.recipe.prep, nets=base.recipe.nets)
+        recipe = task.recipe.changed(prep=base.recipe.prep, nets=base.recipe.nets)
         places = pd.Index(task.train.genes).get_indexer(base.genes)
         present = places >= 0
         profiles = np.where(present, 1e6 * task.train.profiles()[:, places], 0)

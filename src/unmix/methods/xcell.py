@@ -6,7 +6,6 @@ without its table is skipped; without sets, markers of the reference are scored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from unmix.classical.scores import ScoreMethod, ssgsea
 from unmix.classical.solvers import nonnegative
 from unmix.errors import NotApplicable
 from unmix.methods import register
+from unmix.settings import Count, Positive, Share
 
 if TYPE_CHECKING:
     from unmix.contract.model import Model
@@ -32,14 +32,14 @@ SUMS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class Recipe(Base):
     """Recipe of xCell."""
 
-    markers: int = 30
-    scale: float = 5000.0
+    markers: Count = 30
+    """Genes of each type taken from the reference, where no file of gene sets is given."""
+    scale: Positive = 5000.0
     """Code: raw scores are divided by it before the curve."""
-    spillover: float = 0.5
+    spillover: Share = 0.5
     """Code: share of the spillover that is taken away."""
 
 

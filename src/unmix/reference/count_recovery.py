@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from unmix.io.units import BASES, LOG_MAX, PREFIX
+from unmix.io import matrices
+from unmix.io.logarithms import BASES, PREFIX
+from unmix.io.units import LOG_MAX
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -16,57 +18,84 @@ NEAR_SHARE = 0.9
 #: How near: values stored with three decimals of a logarithm are off by up to 0.2 %.
 NEAR, NEAR_UP_TO = 0.05, 20
 
+#: What cannot be used, as text, and what to do.
+UNUSABLE = {
+    "scaled": "scaled values only, negative ones",
+    "mask": "zeros and ones only, which tell what was seen but not how much",
+    "unclear": "small values with decimals that may be logarithms or corrected counts; neither reading fits",
+}
+REMEDY = {
+    "mask": "take the file with the counts",
+    "unclear": "write the counts to layers['counts']; or, for natural logarithms, note adata.uns['log1p'] = "
+    "{'base': None} as scanpy does",
+}
+
 
 class Scale(NamedTuple):
     """What a matrix of cells holds.
 
     ``kind``: ``raw`` (counts), ``recovered`` (counts can be recovered), ``normalised`` (linear
-    values with an unknown scale per cell) or ``scaled`` (expression is lost). ``log``: the base to
-    undo, or ``none``.
+    values with an unknown scale per cell), ``unclear`` (logarithms or small linear values), ``mask`` (zeros and ones)
+    or ``scaled`` (expression is lost). ``log``: the base to undo, or ``none``. ``total``: the sum of the values seen.
     """
 
     kind: str
     log: str
+    total: float = 0.0
 
     @property
     def rank(self) -> int:
         """Order of preference, best first."""
-        return ("raw", "recovered", "normalised", "scaled").index(self.kind)
+        return ("raw", "recovered", "normalised", "unclear", "mask", "scaled").index(self.kind)
 
 
-def recognise(some: sparse.csr_matrix) -> Scale:
+def recognise(some: sparse.csr_matrix, noted: str | None = None) -> Scale:
     """Recognise what a matrix holds from some of its rows.
 
     Parameters
     ----------
     some
         cells x genes.
+    noted
+        The base of the logarithm that the file states, see :func:`unmix.io.matrices.logged`.
 
     Returns
     -------
     Scale
         For logarithms, the base under which every cell's values are multiples of its smallest
         one (a single molecule); failing that, the base under which cells have equal sums; failing
-        that the natural logarithm, which single-cell tools use.
+        that the base that the file states. Without any of these the kind is ``unclear``.
     """
     values = some.data[some.data != 0]
     if not values.size or values.min() < 0:
         return Scale("scaled", "none")
-    if np.mean(values == np.round(values)) > 0.999:
-        return Scale("raw", "none")
+    if matrices.is_mask(values):
+        return Scale("mask", "none")
+    if matrices.whole(values):
+        return Scale("raw", "none", float(values.sum()))
     bases = ["none"] if values.max() > LOG_MAX else ["e", "2", "10", "none"]
     shares = [_near_share(some, base) for base in bases]
     best = int(np.argmax(shares))
     if shares[best] >= NEAR_SHARE:
+        if bases[best] == "none" and _rounded(some):
+            return Scale("normalised", "none")
         return Scale("recovered", bases[best])
     if bases == ["none"]:
         return Scale("normalised", "none")
     spreads = []
-    for base in bases[:-1]:
+    for base in bases:
         sums = np.asarray(undo(some, base).sum(axis=1)).ravel()
         spreads.append(np.std(sums) / max(np.mean(sums), 1e-9))
     steady = int(np.argmin(spreads))
-    return Scale("normalised", bases[steady] if spreads[steady] < 0.05 else "e")
+    if len(sums) > 2 and spreads[steady] < 0.05:
+        return Scale("normalised", bases[steady])
+    return Scale("normalised", noted) if noted else Scale("unclear", "none")
+
+
+def _rounded(some: sparse.csr_matrix) -> bool:
+    """Say whether cells share a smallest value of 0.1, 0.01, ...: the last digit written, not a molecule."""
+    smallest = np.log10(_smallest(some)[np.diff(some.indptr) > 0])
+    return bool(np.mean(np.abs(smallest - np.round(np.median(smallest))) < 1e-3) > 0.5)
 
 
 def undo(matrix: sparse.csr_matrix, base: str) -> sparse.csr_matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 
 FEW_CELLS = 10
-#: Seconds between lines of progress.
-PROGRESS = 10.0
 
 
 def read_reference(path: Path | str) -> AnnData:
@@ -64,7 +61,7 @@ def prepare_reference(
     cells: Path | str | None = None,
     kind: Literal["cells", "tissue"] = "cells",
     unit: str = "auto",
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets.
 
@@ -91,7 +88,7 @@ def prepare_reference(
         ``tissue``: the files hold bulk samples of pure tissues in that unit, one or more of each, and their tissues
         are the cell types; no quality control of cells.
     progress
-        Called with a line every 10 s.
+        Called with the cells read, the cells to read, and the word for them.
 
     Returns
     -------
@@ -119,16 +116,14 @@ def prepare_reference(
     linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
     picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]
     var, projections = join([matrix for matrix, _ in picked], [found.name for found in files])
-    blocks, done, told = [], 0, time.monotonic()
+    blocks, done = [], 0
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):
         wanted = chosen[(chosen >= start) & (chosen < end)] - start
         for block in matrix.rows(wanted):
             blocks.append((count_recovery.recover(block, scale) @ projection).astype(np.float32))
             done += block.shape[0]
-            if time.monotonic() - told > PROGRESS:
-                told = time.monotonic()
-                progress(f"read {done:,} of {chosen.size:,} cells")
+            progress(done, chosen.size, "cells")
     X = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, len(var)), dtype=np.float32)
     blocks.clear()
     X.sort_indices()
@@ -147,13 +142,14 @@ def prepare_reference(
 
 def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recovery.Scale]:
     """Choose the matrix nearest to counts."""
-    looked = [(matrix, count_recovery.recognise(matrix.look(len(found.obs_names)))) for matrix in found.matrices]
-    matrix, scale = min(looked, key=lambda pair: pair[1].rank)
-    if scale.kind == "scaled":
+    rows = len(found.obs_names)
+    looked = [(matrix, count_recovery.recognise(matrix.look(rows), found.logged)) for matrix in found.matrices]
+    matrix, scale = min(looked, key=lambda pair: (pair[1].rank, -pair[1].total))
+    if why := count_recovery.UNUSABLE.get(scale.kind):
         raise DataError(
-            f"{found.name} holds scaled values only (negative ones, in {', '.join(m.name for m, _ in looked)}).",
+            f"{found.name} holds {why} (in {', '.join(m.name for m, _ in looked)}).",
             "counts (or log-normalised values) in X, .raw or a layer",
-            "take the file as it was before scaling",
+            count_recovery.REMEDY.get(scale.kind, "take the file as it was before scaling"),
         )
     messages.append(count_recovery.say(scale, f"{found.name}: {matrix.name}"))
     return matrix, scale

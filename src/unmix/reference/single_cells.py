@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, tables
+from unmix.io import gene_ids, matrices, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,11 +41,19 @@ class Matrix:
         """Yield the `wanted` rows (sorted indices) as CSR, in order, reading the file once."""
         try:
             if not hasattr(self.data, "keys"):
-                yield from self._dense_or_memory(wanted)
+                blocks = self._dense_or_memory(wanted)
             elif self.columns_first:
-                yield self._columns(wanted)
+                blocks = iter([self._columns(wanted)])
             else:
-                yield from self._sparse(wanted)
+                blocks = self._sparse(wanted)
+            for block in blocks:
+                if not np.isfinite(block.data).all():
+                    raise DataError(
+                        f"{self.name} holds missing or infinite values.",
+                        "a count for every gene and cell",
+                        "write 0 where no molecule was seen, and look where the others come from",
+                    )
+                yield block
         except OSError as error:
             raise DataError(f"{self.name} is damaged on disk ({error}).", tables.H5AD, "copy the file again") from error
 
@@ -55,7 +63,11 @@ class Matrix:
             first, last = chunk[0], chunk[-1] + 1
             start, end = indptr[first], indptr[last]
             block = sparse.csr_matrix(
-                (self.data["data"][start:end], self.data["indices"][start:end], indptr[first : last + 1] - start),
+                (
+                    _plain(self.data["data"][start:end]),
+                    self.data["indices"][start:end],
+                    indptr[first : last + 1] - start,
+                ),
                 shape=(last - first, len(self.var)),
             )
             yield block[chunk - first]
@@ -69,7 +81,7 @@ class Matrix:
             start, end = indptr[chunk[0]], indptr[chunk[-1] + 1]
             pointers = indptr[chunk[0] : chunk[-1] + 2] - start
             block = sparse.csc_matrix(
-                (self.data["data"][start:end], self.data["indices"][start:end], pointers),
+                (_plain(self.data["data"][start:end]), self.data["indices"][start:end], pointers),
                 shape=(n_rows, len(chunk)),
             )
             kept.append(block.tocsr()[wanted])
@@ -79,12 +91,12 @@ class Matrix:
         step = max(1, CHUNK_VALUES // max(1, len(self.var)))
         if isinstance(self.data, np.ndarray) or sparse.issparse(self.data):
             for at in range(0, len(wanted), step):
-                yield sparse.csr_matrix(self.data[wanted[at : at + step]])
+                yield sparse.csr_matrix(_plain(self.data[wanted[at : at + step]]))
             return
         for start in range(0, self.data.shape[0], step):
             chunk = wanted[(wanted >= start) & (wanted < start + step)]
             if chunk.size:
-                yield sparse.csr_matrix(self.data[start : start + step][chunk - start])
+                yield sparse.csr_matrix(_plain(self.data[start : start + step][chunk - start]))
 
     def look(self, n_cells: int) -> sparse.csr_matrix:
         """Return some rows from all over the matrix."""
@@ -94,13 +106,17 @@ class Matrix:
 
 @dataclass
 class SingleCells:
-    """The cells of one file: their annotation (column by column) and the matrices it holds."""
+    """The cells of one file: their annotation (column by column) and the matrices it holds.
+
+    ``logged`` is the base of the logarithm that the file states, if it does.
+    """
 
     name: str
     obs_names: pd.Index
     keys: list[str]
     annotation: Any
     matrices: list[Matrix]
+    logged: str | None = None
 
     def column(self, key: str) -> pd.Series:
         """Return one annotation of the cells as str; missing values are ``""``."""
@@ -151,32 +167,39 @@ def _open_h5ad(path: Path) -> SingleCells:
             return _in_memory(tables.read_h5ad(path), path.name)
         nodes = [("X", file.get("X"), "var"), ("raw.X", file.get("raw/X"), "raw/var")]
         nodes[:0] = [(f"layers[{name!r}]", node, "var") for name, node in file.get("layers", {}).items()]
-        matrices = [
+        held = [
             Matrix(name, node, read_elem(file[var]), "csc" in str(node.attrs.get("encoding-type", "")))
             for name, node, var in nodes
             if node is not None and _shape(node) is not None
         ]
         index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
         keys = [str(key) for key in obs.attrs["column-order"]]
-        return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(matrices, path.name))
+        noted = matrices.logged({"log1p": read_elem(file["uns/log1p"])}) if "uns/log1p" in file else None
+        return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(held, path.name), noted)
 
 
 def _in_memory(data: AnnData, name: str) -> SingleCells:
-    matrices = [Matrix(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
+    held = [Matrix(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
     if data.X is not None:
-        matrices.append(Matrix("X", data.X, data.var))
+        held.append(Matrix("X", data.X, data.var))
     if data.raw is not None:
-        matrices.append(Matrix("raw.X", data.raw.X, data.raw.var))
+        held.append(Matrix("raw.X", data.raw.X, data.raw.var))
     obs_names = pd.Index(data.obs_names.astype(str))
-    return SingleCells(
-        name, obs_names, [str(key) for key in data.obs], lambda key: data.obs[key], _need(matrices, name)
-    )
+    keys = [str(key) for key in data.obs]
+    return SingleCells(name, obs_names, keys, lambda key: data.obs[key], _need(held, name), matrices.logged(data.uns))
 
 
-def _need(matrices: list[Matrix], name: str) -> list[Matrix]:
-    if not matrices or not any(min(_shape(matrix.data)) for matrix in matrices):
+def _need(held: list[Matrix], name: str) -> list[Matrix]:
+    """Return the matrices that may hold the expression: parts of it only where there is nothing else."""
+    if not held or not any(min(_shape(matrix.data)) for matrix in held):
         raise DataError(f"{name} holds no matrix of cells x genes.", "counts in X", "write the counts to X")
-    return matrices
+    return [matrix for matrix in held if not matrices.partial(matrix.name)] or held
+
+
+def _plain(values: Any) -> Any:
+    """Return values in a type that sparse matrices can compute with: not half precision, not bool."""
+    small = values.dtype == bool or (values.dtype.kind == "f" and values.dtype.itemsize < 4)
+    return values.astype(np.float32) if small else values
 
 
 def _shape(node: Any) -> tuple[int, ...] | None:
@@ -240,4 +263,6 @@ def annotate(found: SingleCells, table: pd.DataFrame, name: str) -> SingleCells:
             "check that both come from the same data set",
         )
     table = table[~table.index.duplicated()].reindex(found.obs_names)
-    return SingleCells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices)
+    return SingleCells(
+        found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices, found.logged
+    )

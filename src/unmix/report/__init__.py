@@ -1,7 +1,7 @@
-"""One page from a folder of results: it needs no script and nothing from outside.
+"""One page from a folder of results, without scripts and without anything from outside.
 
-What stands in it is decided by the functions of :data:`SECTIONS`, each from results to the data of its template (or
-None where there is nothing to show); how it looks is decided in ``templates/``.
+The functions of :data:`SECTIONS` turn results into the data of a template, or None where there is nothing to show. The
+layout is in ``templates/``, the figures are in :mod:`unmix.report.figures`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import jinja2
 
 from unmix import __version__
-from unmix.report import accuracy, estimates, sections
+from unmix.report import accuracy, estimates, methods_text, sections
 from unmix.report.results import Results, read_results
 
 __all__ = ["Results", "read_results", "render"]
@@ -19,15 +19,15 @@ SECTIONS = (
     ("summary", "Summary", sections.summary),
     ("checks", "Input check", sections.checks),
     ("fractions", "Estimates per sample", estimates.fractions),
-    ("trust", "Can these samples be trusted?", estimates.trust),
+    ("samples_to_check", "Samples to check", estimates.samples_to_check),
     ("cell_types", "Cell types", estimates.cell_types),
-    ("accuracy", "Accuracy against the truth", accuracy.accuracy),
-    ("scatter", "Estimate and truth, sample by sample", accuracy.scatter),
-    ("agreement", "Do the methods agree?", estimates.agreement),
+    ("accuracy", "Accuracy against known fractions", accuracy.accuracy),
+    ("scatter", "Estimates and known fractions, by sample", accuracy.scatter),
+    ("agreement", "Agreement between methods", estimates.agreement),
     ("left_out", "Methods left out", sections.left_out),
-    ("limits", "What these numbers cannot tell", sections.limits),
-    ("provenance", "How it was made", sections.provenance),
-    ("citing", "Methods text", sections.citing),
+    ("limits", "Limitations", sections.limits),
+    ("provenance", "Provenance", sections.provenance),
+    ("citing", "Methods text", methods_text.citing),
 )
 #: What remains where no method could be applied.
 NO_ESTIMATE = (

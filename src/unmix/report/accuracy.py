@@ -1,4 +1,4 @@
-"""Sections that compare estimates with the truth, always with the controls beside them."""
+"""Sections that compare estimates with known fractions, always beside the controls."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.report.estimates import LABELLED, by_abundance
-from unmix.report.words import MINUS, between, ceiling, count, estimate, listed, number, percent, ticks
+from unmix.report import figures
+from unmix.report.estimates import by_abundance
+from unmix.report.words import MINUS, axis, between, ceiling, count, listed, number, percent, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from markupsafe import Markup
 
     from unmix.report.results import Result, Results
 
@@ -28,7 +31,7 @@ METHODS: tuple[Column, ...] = (
     ("median r", "mean_type", "pearson", "median", number),
     ("mean CCC", "mean_type", "ccc", "value", number),
     ("mean abs. error, points", "mean_type", "mae", "value", percent),
-    ("truth in interval, %", "mean_type", "coverage", "value", percent),
+    ("coverage, %", "mean_type", "coverage", "value", percent),
     ("r within samples", "sample", "pearson", "value", number),
     ("JSD", "sample", "jsd", "value", _three),
     ("pooled r", "all", "pearson", "value", number),
@@ -42,12 +45,12 @@ TYPES: tuple[Column, ...] = (
     ("abs. error, points", "type", "mae", "value", percent),
     ("bias, points", "type", "bias", "value", percent),
     ("slope", "type", "slope", "value", number),
-    ("truth in interval, %", "type", "coverage", "value", percent),
+    ("coverage, %", "type", "coverage", "value", percent),
 )
 
 
 def accuracy(results: Results) -> dict[str, Any] | None:
-    """Lay all methods and controls side by side, per-type correlation first."""
+    """Compare all methods and controls, by correlation per cell type first."""
     scored = [result for result in results.methods if result.metrics is not None]
     if not scored:
         return None
@@ -60,8 +63,10 @@ def accuracy(results: Results) -> dict[str, Any] | None:
     return {
         "lead": lead,
         "samples": max(_samples(result) for result in scored),
-        "dots": [
-            plot for plot in (_dots(scored, "pearson", number), _dots(scored, "mae", percent)) if plot is not None
+        "plots": [
+            (metric, plot)
+            for metric, write in (("pearson", number), ("mae", percent))
+            if (plot := _plot(scored, metric, write)) is not None
         ],
         "columns": [column[0] for column in columns],
         "rows": [(result, [_cell(result, column) for column in columns]) for result in scored],
@@ -76,12 +81,12 @@ def accuracy(results: Results) -> dict[str, Any] | None:
 
 
 def scatter(results: Results) -> dict[str, Any] | None:
-    """Draw estimate against truth, one panel per cell type."""
+    """Draw estimate against known fraction, one panel per cell type."""
     lead = results.headline
     if lead.pairs is None:
         return None
     score = lead.quantity == "score"
-    panels = []
+    captions, panels = [], []
     for name in _types([lead], results):
         pairs = lead.pairs[lead.pairs["cell_type"] == name]
         right = ceiling(pairs["truth"].max())
@@ -90,57 +95,50 @@ def scatter(results: Results) -> dict[str, Any] | None:
             low, high = pairs["estimate"].min(), pairs["estimate"].max()
         else:
             right = high
-        y, *ends = ((pairs[c].clip(low, high) - low) / ((high - low) or 1) for c in ("estimate", "lower", "upper"))
-        digits = 0 if right >= 0.1 else 1
-        panels.append(
-            {
-                "name": name,
-                "r": number(lead.metric("type", "pearson", name)["value"]),
-                "ccc": number(lead.metric("type", "ccc", name)["value"]),
-                "x": [percent(share * right, digits) for share in (0, 0.5, 1)],
-                "y": [estimate(lead, low + share * (high - low), digits) for share in (0, 0.5, 1)],
-                "points": list(zip(pairs["sample"], pairs["truth"] / right, y, *ends, strict=True)),
-                "intervals": len(pairs) <= LABELLED and bool(ends[0].notna().any()),
-            }
-        )
-    return {"title": lead.title, "panels": panels, "score": score}
+        if len(pairs) > figures.LABELLED:  # so many intervals would cover each other
+            pairs = pairs.assign(lower=math.nan, upper=math.nan)
+        r, ccc = (number(lead.metric("type", metric, name)["value"]) for metric in ("pearson", "ccc"))
+        captions.append((name, f"r {r}" if score else f"r {r}, CCC {ccc}"))
+        title = f"{name}: estimate against known fraction, r {r}"
+        across = [(tick, f"{round(100 * tick, 1):g}") for tick in (0, right / 2, right)]
+        panels.append((title, pairs, across, axis(lead, low, high) if score else across, not score))
+    return {"title": lead.title, "panels": list(zip(captions, figures.scatter(panels), strict=True)), "score": score}
 
 
 def paragraphs(results: Results) -> list[str]:
-    """Say how accurate the headline method is, and what that is worth beside the controls."""
+    """Say how accurate the headline method is, and how it compares with the controls."""
     lead = results.headline
     r, mae, inside = (lead.metric("mean_type", metric) for metric in ("pearson", "mae", "coverage"))
-    where = f"the truth of {count(_samples(lead), 'sample')} and {count(len(_types([lead], results)), 'cell type')}"
-    said = []
+    where = f"{count(_samples(lead), 'sample')} and {count(len(_types([lead], results)), 'cell type')}"
+    said = [f"The estimates were compared with the known fractions of {where}."]
     if math.isnan(r["value"]):
-        said.append(f"Compared with {where}, no correlation across samples is defined, as the truth does not vary.")
+        said.append("No correlation across samples is defined, because the known fractions do not vary.")
     else:
         interval = between(number(r["lower"]), number(r["upper"]))
         said.append(
-            f"Compared with {where}, the estimates follow the differences between samples with a mean r of "
-            f"{number(r['value'])} per cell type ({f'95% interval {interval}; ' if interval else ''}median "
-            f"{number(r['median'])}); 1 is perfect, 0 is none."
+            f"The mean r per cell type is {number(r['value'])} "
+            f"({f'95% interval {interval}; ' if interval else ''}median {number(r['median'])})."
         )
     if not math.isnan(mae["value"]):
-        said.append(f"On average an estimate is off by {percent(mae['value'])} percentage points.")
+        said.append(f"The mean absolute error is {percent(mae['value'])} percentage points.")
     if not math.isnan(inside["value"]):
-        meant = f" of the intervals that were meant to hold {lead.level}%" if lead.level else " of the intervals"
-        said.append(f"{percent(inside['value'], 0)}%{meant} hold the truth.")
-    told, verdict = ([], "") if lead.control else _verdict(lead, results)
-    return [" ".join(said + told), *([verdict] if verdict else [])]
+        level = f"{lead.level}% " if lead.level else ""
+        said.append(f"Empirical coverage of the {level}intervals: {percent(inside['value'], 0)}%.")
+    beside, verdict = ([], "") if lead.control else _verdict(lead, results)
+    return [" ".join(said + beside), *([verdict] if verdict else [])]
 
 
 def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
     """Say what the controls reach, and whether the method is clearly better."""
     controls = [result for result in results.methods if result.control and result.metrics is not None]
     if not controls:
-        return [], "No control was run beside it, so there is nothing to hold these figures against."
+        return [], "No control was run for comparison, so these figures have no baseline."
     r, mae = lead.metric("mean_type", "pearson"), lead.metric("mean_type", "mae")
     best_r, best_mae = _best(controls)
-    told = f"The controls, which look at no sample ({listed([c.title for c in controls])}), reach"
     marks = [f"a mean r of {number(best_r)}"] if not math.isnan(best_r) else []
-    marks += [f"an error of {percent(best_mae)} points"] if not math.isnan(best_mae) else []
-    said = [f"{told} {' and '.join(marks)} at best."] if marks else []
+    marks += [f"a mean absolute error of {percent(best_mae)} points"] if not math.isnan(best_mae) else []
+    names = listed([control.title for control in controls])
+    said = [f"The best of the input-independent controls ({names}) reach {' and '.join(marks)}."] if marks else []
     if math.isnan(r["lower"]) or math.isnan(best_r):
         return said, ""
     follows, closer = r["lower"] > best_r, mae["upper"] < best_mae
@@ -148,20 +146,20 @@ def _verdict(lead: Result, results: Results) -> tuple[list[str], str]:
         closer = follows
     verdicts = {
         (True, True): "is clearly better than every control.",
-        (True, False): "follows the differences between samples clearly better than every control, but its error is "
-        "not clearly smaller: read it as more or less, not as exact percentages.",
-        (False, True): "has a clearly smaller error than every control, but does not follow the differences between "
-        "samples clearly better.",
-        (False, False): "is not clearly better than the controls: build nothing on these numbers alone.",
+        (True, False): "has a clearly higher mean r than every control, but its error is not clearly smaller. Use the "
+        "estimates to compare samples, not as absolute percentages.",
+        (False, True): "has a clearly smaller error than every control, but its mean r is not clearly higher. It does "
+        "not show the differences between samples.",
+        (False, False): "is not clearly better than the controls. Draw no conclusions from these estimates alone.",
     }
     return said, f"{lead.title} {verdicts[follows, closer]}"
 
 
 def _asides(scored: list[Result]) -> list[str]:
-    """Name the methods that the controls match, and those that measure something else."""
+    """Name the methods that are no better than the controls, and those that estimate something else."""
     mrna = [result.title for result in scored if result.quantity == "mrna"]
-    kinds = f"Fractions of mRNA, which a truth of cell counts does not quite measure: {listed(mrna)}."
-    return _matched(scored) + ([kinds] if mrna and len(mrna) < len(scored) else [])
+    other = f"These methods estimate fractions of mRNA, which differ from fractions of cells: {listed(mrna)}."
+    return _matched(scored) + ([other] if mrna and len(mrna) < len(scored) else [])
 
 
 def _matched(scored: list[Result]) -> list[str]:
@@ -172,17 +170,15 @@ def _matched(scored: list[Result]) -> list[str]:
     best_r, best_mae = _best(controls)
     weak = [m.title for m in others if m.metric("mean_type", "pearson")["lower"] <= best_r]
     far = [m.title for m in others if m.metric("mean_type", "mae")["value"] >= best_mae]
-    said = (
-        [f"No better than a control in mean r, as far as this many samples can tell: {listed(weak)}."] if weak else []
-    )
-    return said + ([f"Further from the truth on average than the best control: {listed(far)}."] if far else [])
+    said = [f"Mean r not clearly above that of the best control: {listed(weak)}."] if weak else []
+    return said + ([f"Mean absolute error not below that of the best control: {listed(far)}."] if far else [])
 
 
 def _best(controls: list[Result]) -> tuple[float, float]:
-    """Return the highest mean r and the lowest error of the controls; an oracle is no control to beat."""
-    blind = [control for control in controls if control.name != "oracle"]
-    r = [control.metric("mean_type", "pearson")["value"] for control in blind]
-    mae = [control.metric("mean_type", "mae")["value"] for control in blind]
+    """Return the highest mean r and the lowest error of the controls; the oracle knows the fractions: no baseline."""
+    independent = [control for control in controls if control.name != "oracle"]
+    r = [control.metric("mean_type", "pearson")["value"] for control in independent]
+    mae = [control.metric("mean_type", "mae")["value"] for control in independent]
     defined = [[value for value in values if not math.isnan(value)] for values in (r, mae)]
     return max(defined[0], default=math.nan), min(defined[1], default=math.nan)
 
@@ -212,41 +208,29 @@ def _cell(result: Result, column: Column, name: str = "") -> tuple[str, str]:
 
 def _heat(row: dict[str, Any]) -> dict[str, Any]:
     value = row["value"]
+    colour = figures.DIFFERENCE if value < 0 else figures.ESTIMATE  # with an opacity, to show on any background
     return {
         "text": number(value),
         "interval": between(number(row["lower"]), number(row["upper"])) if row["flag"] == "" else "",
-        "shade": 0 if math.isnan(value) else round(100 * abs(value)),
-        "negative": value < 0,
+        "colour": "" if math.isnan(value) or value == 0 else f"{colour}{round(140 * abs(value)):02x}",
         "constant": row["flag"] == "constant_estimate",
     }
 
 
-def _dots(scored: list[Result], metric: str, write: Callable[[float], str]) -> dict[str, Any] | None:
-    """Return one row per method: its value and interval on a common axis."""
+def _plot(scored: list[Result], metric: str, write: Callable[[float], str]) -> Markup | None:
+    """Draw the mean over cell types of every method with its interval."""
     rows = [(result, result.metric("mean_type", metric)) for result in scored]
-    known = [v for _, row in rows for v in (row["value"], row["lower"], row["upper"]) if not math.isnan(v)]
+    drawn = [
+        (result.title, result.control, [row[key] for key in ("value", "lower", "upper")], write(row["value"]))
+        for result, row in rows
+    ]
+    known = [value for _, _, values, _ in drawn for value in values if not math.isnan(value)]
     if not known:
         return None
-    scale = 1 if metric == "pearson" else 100
-    low, high = 0.0, 1.0 if metric == "pearson" else ceiling(max(known))
+    correlation = metric == "pearson"
+    low, high = 0.0, 1.0 if correlation else ceiling(max(known))
     if min(known) < 0:
         low = -0.5 if min(known) >= -0.5 else -1.0
-    return {
-        "metric": metric,
-        "ticks": [
-            (100 * (tick - low) / (high - low), f"{scale * tick:g}".replace("-", MINUS)) for tick in ticks(low, high)
-        ],
-        "zero": 100 * -low / (high - low),
-        "rows": [
-            (
-                result,
-                [
-                    None if math.isnan(row[k]) else 100 * (row[k] - low) / (high - low)
-                    for k in ("value", "lower", "upper")
-                ],
-                write(row["value"]),
-                between(write(row["lower"]), write(row["upper"])),
-            )
-            for result, row in rows
-        ],
-    }
+    marks = [(tick, f"{tick if correlation else 100 * tick:.4g}".replace("-", MINUS)) for tick in ticks(low, high)]
+    title = "Mean r per cell type of every method" if correlation else "Mean absolute error of every method, in points"
+    return figures.intervals(f"accuracy {metric}", title, drawn, marks)

@@ -1,4 +1,4 @@
-"""Sections that show the estimates: every sample, every cell type, and how far methods agree."""
+"""Sections that show the estimates by sample and by cell type, and the agreement between methods."""
 
 from __future__ import annotations
 
@@ -8,56 +8,51 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.evaluate import metrics
-from unmix.report.words import between, ceiling, count, estimate, number, percent, quantity
+from unmix.report import figures
+from unmix.report.words import axis, between, ceiling, count, estimate, number, percent, quantity
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from unmix.report.results import Result, Results
 
-#: Types with a colour of their own; the rarer ones share grey, for more colours cannot be told apart.
-COLOURS = 9
-#: Samples that get a labelled bar each; more are drawn as columns, this many to a strip.
-LABELLED, PER_STRIP = 60, 100
-#: What the flags of fractions_long.tsv mean, and what to do.
+#: Meaning of the flags of fractions_long.tsv.
 FLAGS = {
-    "low_coverage": "Many genes that the model uses are missing from the bulk. Check the gene identifiers.",
-    "unlike_reference": "The sample expresses genes that no pseudobulk sample of the reference's cell types explains: another "
-    "cell type, tissue or state, or a technical problem. Its numbers may be wrong although they look sharp.",
-    "no_expression": "None of the genes that the model uses is expressed. The numbers say nothing.",
+    "low_coverage": "Many genes of the model are missing from the bulk. Check the gene identifiers.",
+    "unlike_reference": "The sample expresses genes that no pseudobulk of the reference's cell types explains. "
+    "Possible reasons are another cell type, tissue or state, or a technical problem. The estimates may be wrong even "
+    "where the intervals are narrow.",
+    "no_expression": "None of the genes of the model is expressed. The estimates carry no information.",
 }
 
 
 def by_abundance(result: Result) -> list[str]:
-    """Return the cell types, the largest on average first; scores keep their order."""
+    """Return the cell types, the most abundant on average first; scores keep their order."""
     if result.quantity == "score":
         return list(result.values)
     return list(result.values.mean().sort_values(ascending=False, kind="stable").index)
 
 
 def fractions(results: Results) -> dict[str, Any]:
-    """Show every estimate of the headline method, as bars and as a table with intervals."""
+    """Show the estimates of the headline method as stacked bars, and as a table with intervals."""
     lead = results.headline
     types = by_abundance(lead)
     values = lead.values[types]
     score = lead.quantity == "score"
-    bars = [] if score else [(sample, _segments(row)) for sample, row in values.iterrows()]
-    strips = []
-    if len(bars) > LABELLED:
-        order = np.argsort(-values[types[0]].to_numpy(), kind="stable")
-        strips = [[bars[i] for i in order[start : start + PER_STRIP]] for start in range(0, len(bars), PER_STRIP)]
+    columns = len(values) > figures.LABELLED
+    drawn = values.sort_values(types[0], ascending=False, kind="stable") if columns else values
     return {
         "words": quantity(lead),
         "title": lead.title,
         "score": score,
         "level": lead.level,
         "types": types,
-        "legend": [(f"c{i}", name) for i, name in enumerate(types[:COLOURS])],
-        "rest": count(len(types) - COLOURS, "rarer cell type") if len(types) > COLOURS else "",
-        "bars": [] if strips else bars,
-        "strips": strips,
-        "column": 100 / PER_STRIP,
-        "open": len(values) <= LABELLED,
+        "legend": list(zip(figures.COLOURS, types, strict=False)),
+        "rest": count(len(types) - len(figures.COLOURS), "rarer cell type")
+        if len(types) > len(figures.COLOURS)
+        else "",
+        "rest_colour": figures.REST,
+        "columns": columns,
+        "open": not columns,
+        "figures": [] if score else figures.stacked(drawn),
         "intervals": lead.lower is not None and bool(lead.lower.notna().any(axis=None)),
         "rows": [
             (
@@ -70,8 +65,8 @@ def fractions(results: Results) -> dict[str, Any]:
     }
 
 
-def trust(results: Results) -> dict[str, Any] | None:
-    """List the flagged samples and say what the flags mean."""
+def samples_to_check(results: Results) -> dict[str, Any] | None:
+    """List the flagged samples and explain the flags."""
     lead = results.headline
     if lead.flags is None:
         return None
@@ -92,31 +87,30 @@ def trust(results: Results) -> dict[str, Any] | None:
     }
 
 
-def _detection(calibration: dict[str, Any]) -> str:
-    """Say how much of a cell type that the reference lacks the flags notice, as measured when the model was trained."""
-    if "unknown_from" not in calibration:
+def _detection(intervals: dict[str, Any]) -> str:
+    """Say from which share on the flag notices a cell type that the reference lacks, as measured in training."""
+    if "unknown_from" not in intervals:
         return ""
-    limit = calibration["unknown_from"]
+    limit = intervals["unknown_from"]
     found = (
-        f"only from {percent(limit, 0)}% of a sample on does such a type raise the flag in most samples"
+        f"Such a type was flagged in most samples only where it made up {percent(limit, 0)}% or more."
         if limit is not None
-        else "such a type did not raise the flag in most samples, even where it made up 80% of them"
+        else "Such a type was not flagged in most samples, even where it made up 80% of them."
     )
-    return (
-        f"How much of a cell type that the reference lacks would be noticed was measured by leaving its own types out "
-        f"in turn: {found}. Below that, nothing here tells."
-    )
+    return f"The sensitivity to a missing cell type was measured by removing each type from the reference. {found}"
 
 
 def cell_types(results: Results) -> dict[str, Any] | None:
-    """Show how the estimates of each cell type spread over the samples."""
+    """Show the distribution of the estimates of each cell type over the samples."""
     lead = results.headline
     if len(lead.values) < 2:
         return None
-    low, high = min(0.0, lead.values.min(axis=None)), lead.values.max(axis=None)
-    high = high if lead.quantity == "score" else ceiling(high)
+    types = by_abundance(lead)
+    score = lead.quantity == "score"
+    low, high = min(0.0, lead.values.min(axis=None)), np.nan_to_num(lead.values.max(axis=None))
+    ticks = axis(lead, low, high if score else ceiling(high))
     rows = []
-    for name in by_abundance(lead):
+    for name in types:
         values = lead.values[name].dropna()
         width = math.nan if lead.lower is None else (lead.upper[name] - lead.lower[name]).mean()
         rows.append(
@@ -126,34 +120,37 @@ def cell_types(results: Results) -> dict[str, Any] | None:
                 "median": estimate(lead, values.median()),
                 "range": between(estimate(lead, values.min()), estimate(lead, values.max())),
                 "width": estimate(lead, width),
-                "middle": 100 * (values.median() - low) / ((high - low) or 1),
-                "points": [(sample, 100 * (v - low) / ((high - low) or 1)) for sample, v in values.items()],
             }
         )
-    axis = [estimate(lead, low + share * (high - low), 0) for share in (0, 0.5, 1)]
     return {
         "rows": rows,
-        "axis": axis,
-        "unit": "" if lead.quantity == "score" else "%",
+        "figures": figures.spread(lead.values[types], ticks),
+        "score": score,
         "title": lead.title,
         "widths": lead.lower is not None,
     }
 
 
 def agreement(results: Results) -> dict[str, Any] | None:
-    """Compare the methods with each other; controls are left out, as they follow no sample."""
+    """Compare the methods with each other, without the controls."""
     methods = [result for result in results.methods if not result.control]
     if len(methods) < 2:
         return None
-    pairs = [[_compare(a, b) for b in methods] for a in methods]
-    furthest = max((d for row in pairs for _, d in row if not math.isnan(d)), default=0.0) or 1.0
-    return {
-        "titles": [result.title for result in methods],
-        "r": [[(number(r), _shade(r)) for r, _ in row] for row in pairs],
-        "difference": [[(percent(d), _shade(d / furthest)) for _, d in row] for row in pairs],
-        "correlated": any(not math.isnan(r) for row in pairs for r, _ in row),
-        "mixed": len({result.quantity for result in methods}) > 1,
-    }
+    pairs = np.array([[_compare(a, b) for b in methods] for a in methods])
+    names = [result.title for result in methods]
+    r, difference = pairs[..., 0], pairs[..., 1]
+    plots = []
+    if not np.isnan(r).all():
+        shades = np.nan_to_num(r).clip(0, 1)
+        texts = [[number(value) for value in row] for row in r]
+        title = "Mean r per cell type between every two methods"
+        plots.append(("r", figures.matrix("agreement r", title, names, texts, shades, figures.ESTIMATE)))
+    if not np.isnan(difference).all():
+        shades = np.nan_to_num(difference / (np.nanmax(difference) or 1))
+        texts = [[percent(value) for value in row] for row in difference]
+        title = "Mean absolute difference between every two methods"
+        plots.append(("difference", figures.matrix("agreement", title, names, texts, shades, figures.DIFFERENCE)))
+    return {"plots": plots, "mixed": len({result.quantity for result in methods}) > 1}
 
 
 def _compare(one: Result, other: Result) -> tuple[float, float]:
@@ -167,27 +164,6 @@ def _compare(one: Result, other: Result) -> tuple[float, float]:
     r = metrics.agreement(x[:, varies], y[:, varies])["pearson"].mean() if varies.any() else math.nan
     same = one.quantity == other.quantity != "score"
     return float(r), float(np.abs(x - y).mean()) if same else math.nan
-
-
-def _shade(value: float) -> int:
-    """Return how strongly a cell is tinted, in percent."""
-    return 0 if math.isnan(value) else round(100 * min(max(value, 0.0), 1.0))
-
-
-def _segments(row: pd.Series) -> list[tuple[float, float, str, str]]:
-    """Return the parts of a stacked bar: start, length (in percent), colour, what it is."""
-    values = np.clip(np.nan_to_num(row.to_numpy(float)), 0, None)
-    lengths = 100 * values / max(1.0, values.sum())
-    starts = np.cumsum(lengths) - lengths
-    parts = [
-        (starts[i], lengths[i], f"c{i}", f"{name}: {percent(values[i])}%")
-        for i, name in enumerate(row.index[:COLOURS])
-        if lengths[i] > 0.005
-    ]
-    rest = lengths[COLOURS:].sum()
-    if rest > 0.005:
-        parts.append((starts[COLOURS], rest, "rest", f"rarer types: {percent(values[COLOURS:].sum())}%"))
-    return parts
 
 
 def _interval(result: Result, sample: str, name: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-#: Estimates that look at no sample, for results that do not say so themselves.
+#: Input-independent estimates, for results that do not say so themselves.
 CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
 #: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
 PARTS = {"evaluate": "accuracy", "explain": "genes", "express": "expression"}

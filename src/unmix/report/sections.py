@@ -1,4 +1,4 @@
-"""The sections in words: the summary, the checks, the limits, how it was made, what to cite."""
+"""The sections in words: summary, checks, limitations, provenance."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from unmix.evaluate import metrics
 from unmix.report import accuracy
 from unmix.report.estimates import by_abundance
+from unmix.report.methods_text import recipe_name
 from unmix.report.words import count, listed, number, percent, quantity
 
 if TYPE_CHECKING:
-    from unmix.report.results import Result, Results
+    from unmix.report.results import Results
 
-LIN = "Lin LI-K. A concordance correlation coefficient to evaluate reproducibility. Biometrics 45, 255-268 (1989)."
 #: What the quantity of a table means for its reader.
 QUANTITY_LIMITS = {
-    "cell": "These are fractions of cells. Methods that estimate fractions of mRNA, and truths that count mRNA, differ "
-    "from them: a large cell holds more mRNA than a small one.",
-    "mrna": "These are fractions of mRNA, not of cells: a type with large, active cells takes a larger share of the "
-    "mRNA than of the cells. Do not compare them with cell counts without a correction.",
-    "purity": "Purity is the share of malignant cells; it says nothing about what the rest consists of.",
-    "score": "These are scores, not fractions. Compare one cell type between samples; never compare two cell types "
-    "within a sample, and read no percentage into them.",
+    "cell": "These are fractions of cells. They differ from fractions of mRNA, because a large cell holds more mRNA "
+    "than a small one.",
+    "mrna": "These are fractions of mRNA, not of cells: a type of large, active cells has a larger share of the mRNA "
+    "than of the cells. Do not compare them with cell counts without a correction.",
+    "purity": "Purity is the share of malignant cells. It gives no information about the other cells.",
+    "score": "These are scores, not fractions. Compare one cell type between samples. Do not compare cell types within "
+    "a sample, and do not read them as percentages.",
 }
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Say what was estimated, how far to trust it, and how accurate it is."""
+    """Say what was estimated, which samples to check, and how accurate the estimates are."""
     lead = results.headline
     samples, types = lead.values.shape
     others = [result for result in results.methods if not result.control and result is not lead]
@@ -38,42 +37,43 @@ def summary(results: Results) -> dict[str, Any]:
     beside += [count(len(controls), "control")] if controls else []
     said = [
         f"The {quantity(lead)} of {count(types, 'cell type')} in {count(samples, 'sample')} were estimated with "
-        f"{lead.title}{', a control, which looks at no sample' if lead.control else ''}"
-        + (f"; {' and '.join(beside)} stand beside it for comparison." if beside else ".")
+        f"{lead.title}{', an input-independent control' if lead.control else ''}."
+        + (f" Results of {' and '.join(beside)} are shown for comparison." if beside else "")
     ]
     if lead.quantity in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
-        said[0] += f" Largest{' on average' if samples > 1 else ''}: {largest}."
+        said[0] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
     if missing := [one.title for one in results.left_out if not one.part]:
         said.append(
-            f"Asked for as well, but not applicable to these data: {listed(missing)}. Why, and what to do about it, "
-            "stands under Methods left out."
+            f"Also requested, but not applicable to these data: {listed(missing)}. The section on these methods gives "
+            "the reasons and possible remedies."
         )
     if lead.learned.get("quick"):
-        said.append("The model was trained with --quick, to try the way: do not use these numbers.")
+        said.append("The model was trained with --quick, which only tests a pipeline. Do not use these estimates.")
     if lead.flags is not None:
         flagged = lead.flags.index[lead.flags != "ok"]
         cards.append((f"{len(flagged):,}", "flagged sample" if len(flagged) == 1 else "flagged samples"))
         said.append(
-            f"{len(flagged):,} of {count(samples, 'sample')} should be read with care: {listed(flagged)}."
+            f"{len(flagged):,} of {count(samples, 'sample')} {'is' if len(flagged) == 1 else 'are'} flagged and should "
+            f"be checked: {listed(flagged)}."
             if len(flagged)
-            else "No sample is flagged: as far as can be seen, all are pseudobulk of the reference's cell types."
+            else "No sample is flagged: the cell types of the reference can explain the expression of every sample."
         )
     if lead.metrics is None:
-        said.append("No truth was given for it, so this page cannot say how accurate these estimates are.")
+        said.append("No known fractions were given, so the accuracy of these estimates is not known.")
         return {"cards": cards, "paragraphs": said}
     r, mae = (lead.metric("mean_type", metric)["value"] for metric in ("pearson", "mae"))
     cards += [] if math.isnan(r) else [(number(r), "mean r per cell type")]
-    cards += [] if math.isnan(mae) else [(percent(mae), "points of error on average")]
+    cards += [] if math.isnan(mae) else [(percent(mae), "mean absolute error, points")]
     return {"cards": cards, "paragraphs": said + accuracy.paragraphs(results)}
 
 
 def no_estimate(results: Results) -> dict[str, Any]:
     """Say that there is no estimate."""
-    tried = count(len(results.left_out), "method")
-    said = f"There are no estimates: {tried} {'was' if len(results.left_out) == 1 else 'were'} asked for, and none can "
-    said += "be applied to these data. Why, and what to do about it, stands under Methods left out."
+    asked = count(len(results.left_out), "method")
+    said = f"There are no estimates. {asked} {'was' if len(results.left_out) == 1 else 'were'} requested, and none is "
+    said += "applicable to these data. The next section gives the reasons and possible remedies."
     return {"cards": [], "paragraphs": [said]}
 
 
@@ -83,7 +83,7 @@ def left_out(results: Results) -> dict[str, Any] | None:
 
 
 def checks(results: Results) -> dict[str, Any] | None:
-    """Repeat what the input doctor, the reference step and the prediction said."""
+    """Repeat the messages of the input check, the reference step and the prediction."""
     bulk = [(row["level"], row["sentence"]) for row in results.checks]
     said = {sentence for _, sentence in bulk}
     groups = [("Bulk samples", bulk), ("Reference", [("note", text) for text in results.reference])]
@@ -95,36 +95,37 @@ def checks(results: Results) -> dict[str, Any] | None:
 
 
 def limits(results: Results) -> dict[str, Any]:
-    """Say what the numbers cannot tell."""
+    """Say what the numbers do not show."""
     lead = results.headline
     said = [QUANTITY_LIMITS[lead.quantity]]
     if lead.run.get("mrna_per_cell"):
-        said[0] += " The mRNA of a cell comes from a table that was given; an error there is in every sample alike."
+        said[0] += " The mRNA per cell comes from the table that was given; an error in it affects all samples alike."
     elif lead.quantity == "cell" and lead.learned.get("mrna_per_cell"):
         said[0] += (
-            " The counts of the reference's cells stand for their mRNA, which they understate in large cells such as "
-            "monocytes; a table of mRNA per cell corrects this (--mrna-per-cell)."
+            " The mRNA per cell was taken from the total counts of the reference cells. Counts underestimate it in "
+            "large cells such as monocytes. A table of mRNA per cell corrects this (--mrna-per-cell)."
         )
     if lead.quantity != "purity":
         said.append(
-            "Only the cell types of the reference can be found. What a sample holds beyond them is shared out among "
-            "the types most like it, and makes them too large."
+            "Only cell types of the reference can be found. Other cells in a sample are attributed to the most similar "
+            "types, which are then overestimated."
         )
     if lead.quantity in ("cell", "mrna"):
         said += [
-            "Fractions are relative: when one type grows the others shrink, even if their cells are as many as before.",
-            "A small fraction is no proof that a type is present, nor is 0 proof that it is absent. If the interval "
-            "reaches 0, treat the type as not shown.",
+            "Fractions are relative. When one type increases, the others decrease even if their cell numbers do not "
+            "change.",
+            "A small fraction does not prove that a type is present, and 0 does not prove that it is absent. If the "
+            "interval includes 0, the presence of the type is not shown.",
         ]
     if lead.lower is not None:
         said.append(
-            "The intervals were set on pseudobulk of cells of the reference, and are wider for samples further from it, by "
-            "what is usual between laboratories. A bulk of another tissue or disease has larger errors than they say."
+            "The intervals were calibrated on pseudobulk of reference cells and widened by our choice for samples that "
+            "are further from the reference. Errors in another tissue or disease can be larger than they suggest."
         )
         if lead.learned.get("intervals", {}).get("held_out") == "cells":
             said.append(
-                "The reference names fewer than three donors, so the intervals were set on other cells of the same "
-                "donors: they are too narrow for a new donor."
+                "The reference names fewer than three donors, so the intervals were calibrated on other cells of the "
+                "same donors. They are too narrow for a new donor."
             )
     if lead.metrics is not None:
         said += _limits_of_accuracy(results)
@@ -136,20 +137,20 @@ def _limits_of_accuracy(results: Results) -> list[str]:
     pooled = {c.title: c.metric("all", "pearson")["value"] for c in controls if c.name != "oracle"}
     pooled = {title: r for title, r in pooled.items() if not math.isnan(r)}
     best = max(pooled, key=pooled.__getitem__, default=None)
-    proof = (
-        f": here {best}, which looks at no sample, reaches {number(pooled[best])}"
+    example = (
+        f" The input-independent control {best} reaches {number(pooled[best])} here."
         if best and pooled[best] > 0.3
         else ""
     )
     samples = int(results.headline.metrics.query("level == 'type'")["n"].max())
     said = [
-        f"Pooled r (over all cell types at once) mostly reflects that some types are always common{proof}. That is why "
-        "r per cell type leads.",
-        "The truth is a measurement too: gates, dead cells and other tubes of the same blood add errors of their own.",
-        "Accuracy on these samples need not carry over to other tissues, protocols or diseases.",
+        f"Pooled r (over all cell types at once) mostly reflects that some types are always abundant.{example} "
+        "Use r per cell type instead.",
+        "Known fractions have errors too, for example from gating, dead cells or another aliquot of the sample.",
+        "Accuracy on these samples may not apply to other tissues, protocols or diseases.",
     ]
     if samples < 20:
-        said.append(f"{count(samples, 'sample')} tell little about a correlation: look at the intervals first.")
+        said.append(f"With {count(samples, 'sample')}, correlations are uncertain. Consider their intervals first.")
     return said
 
 
@@ -159,13 +160,14 @@ def provenance(results: Results) -> dict[str, Any]:
     for result in results.methods:
         run, learned = result.run, result.learned
         inputs = run.get("inputs", {})
-        told = {
+        facts = {
             "command": " ".join(str(word) for word in run.get("command", [])),
+            "settings": result.learned.get("settings", []),
             "recipe": run.get("recipe", {}),
             "mrna_per_cell": run.get("mrna_per_cell", {}),
             "model": {k: v for k, v in learned.items() if k != "reference_genes"},  # thousands of names
         }
-        told = {k: v for k, v in told.items() if v}
+        facts = {k: v for k, v in facts.items() if v}
         rows.append(
             {
                 "result": result,
@@ -175,61 +177,9 @@ def provenance(results: Results) -> dict[str, Any]:
                 "seconds": run.get("seconds", ""),
                 "memory": run.get("peak_memory_mb", ""),
                 "inputs": [(name, file.get("path", ""), file.get("sha256", "")) for name, file in inputs.items()],
+                "recipe": recipe_name(result),
                 "quick": learned.get("quick", False),
-                "facts": json.dumps(told, indent=2, ensure_ascii=False) if told else "",
+                "facts": json.dumps(facts, indent=2, ensure_ascii=False) if facts else "",
             }
         )
     return {"rows": rows, "versions": results.headline.run.get("versions", {})}
-
-
-def citing(results: Results) -> dict[str, Any]:
-    """Write a methods text to paste, with its references."""
-    lead = results.headline
-    references: list[tuple[str, str]] = []
-    reference = lead.learned.get("reference", {})
-    version = f" {lead.run['unmix']}" if lead.run.get("unmix") else ""
-    seed = lead.learned.get("seed", lead.run.get("seed"))
-    said = [
-        f"{quantity(lead).capitalize().replace('Mrna', 'mRNA')} of {count(lead.values.shape[1], 'cell type')} "
-        f"({listed(lead.values.columns, most=40)}) were estimated from the bulk expression of "
-        f"{count(len(lead.values), 'sample')} with {_cited(lead, references)} as implemented in unmix{version}"
-        + (f" (seed {seed})." if seed is not None else ".")
-    ]
-    if reference:
-        donors = reference.get("donors", 0)
-        said.append(
-            f"The single-cell reference held {count(reference.get('cells', 0), 'cell')} and "
-            f"{count(reference.get('genes', 0), 'gene')}" + (f" of {count(donors, 'donor')}." if donors else ".")
-        )
-    if lead.lower is not None:
-        level = f"{lead.level}% " if lead.level else ""
-        held = lead.learned.get("intervals", {}).get("held_out", "cells")
-        said.append(f"The {level}intervals are split-conformal, calibrated on simulated pseudobulk of held-out {held}.")
-    if sizes := lead.run.get("mrna_per_cell"):
-        told = listed([f"{name} {size:g}" for name, size in sizes.items() if name in lead.values.columns], most=40)
-        said.append(f"Fractions are of cells by these amounts of mRNA per cell: {told}.")
-    others = [result for result in results.methods if not result.control and result is not lead]
-    if others:
-        names = listed([_cited(result, references) for result in others], most=40)
-        said.append(f"For comparison the samples were also estimated with {names}.")
-    controls = [result.title for result in results.methods if result.control]
-    if controls:
-        said.append(f"Controls that look at no sample ({listed(controls)}) were run beside them.")
-    if lead.metrics is not None:
-        references.append((LIN, "10.2307/2532051"))
-        notes = " ".join(lead.evaluation.get("notes", []))
-        said.append(
-            "Accuracy was measured per cell type across samples (Pearson r, Lin's concordance coefficient "
-            f"[{len(references)}], mean absolute error), with 95% intervals of {metrics.RESAMPLES:,} bootstrap "
-            f"resamples of the samples. {notes}".strip()
-        )
-    return {"text": " ".join(said), "references": references}
-
-
-def _cited(result: Result, references: list[tuple[str, str]]) -> str:
-    """Return the name of a method with the number of its reference, if it has one."""
-    method = result.method
-    if not (method.get("citation") or method.get("doi")):
-        return result.title
-    references.append((method.get("citation") or result.title, method.get("doi", "")))
-    return f"{result.title} [{len(references)}]"

@@ -66,3 +66,11 @@ def ticks(low: float, high: float) -> list[float]:
 def ceiling(value: float) -> float:
     """Return the end of an axis of fractions that shows `value`."""
     return next((end for end in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if value <= end), 1.0)
+
+
+def axis(result: Result, low: float, high: float) -> list[tuple[float, str]]:
+    """Return positions and labels of an axis of estimates: round percentages, or the ends and the middle of scores."""
+    if result.quantity == "score":
+        return [(low + share * (high - low), estimate(result, low + share * (high - low), 0)) for share in (0, 0.5, 1)]
+    marks = [(tick, f"{round(100 * tick, 1):g}".replace("-", MINUS)) for tick in ticks(low, high)]
+    return [*marks[:-1], (marks[-1][0], f"{marks[-1][1]}%")]

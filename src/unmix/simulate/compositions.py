@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -15,17 +13,9 @@ if TYPE_CHECKING:
 
 
 def fractions(recipe: Simulation, rng: np.random.Generator, number: int, types: Sequence[str]) -> np.ndarray:
-    """Draw by the composition of the recipe, or every pseudobulk sample by one of its `compositions`.
-
-    Raises
-    ------
-    UsageError
-        If `compositions` names one that does not exist.
-    """
+    """Draw by the composition of the recipe, or every pseudobulk sample by one of its `compositions`."""
     if not recipe.compositions:
         return COMPOSITIONS[recipe.composition](recipe, rng, number, types)
-    if unknown := set(recipe.compositions) - set(COMPOSITIONS):
-        raise UsageError(f"no composition {min(unknown)!r} of fractions", f"one of {', '.join(COMPOSITIONS)}")
     shares = np.array(list(recipe.compositions.values()))
     chosen = rng.choice(len(shares), number, p=shares / shares.sum())
     drawn = np.empty((number, len(types)))
@@ -52,8 +42,8 @@ def rare(recipe: Simulation, rng: np.random.Generator, number: int, types: Seque
 
 
 def purity(recipe: Simulation, rng: np.random.Generator, number: int, types: Sequence[str]) -> np.ndarray:
-    """The first type uniform in [low, high] (purity), Dirichlet(1) for the others."""
-    return _one_type(rng, np.zeros(number, int), rng.uniform(recipe.low, recipe.high, number), len(types))
+    """The first type uniform from 0 to 1 (purity), Dirichlet(1) for the others."""
+    return _one_type(rng, np.zeros(number, int), rng.uniform(0, 1, number), len(types))
 
 
 def pure(recipe: Simulation, rng: np.random.Generator, number: int, types: Sequence[str]) -> np.ndarray:

@@ -190,13 +190,8 @@ class Simulator:
         if donors == 1:
             return numbers
         shared = np.zeros((len(numbers), donors, numbers.shape[1]), dtype=np.int64)
-        if self.recipe.donors == "same":
-            complete = np.flatnonzero((self.available > 0).all(1))
-            shared[np.arange(len(numbers)), rng.choice(complete, len(numbers))] = numbers
-        else:
-            has = self.available > 0
-            for k in np.flatnonzero(has.any(0)):
-                shared[:, :, k] = rng.multinomial(numbers[:, k], has[:, k] / has[:, k].sum())
+        complete = np.flatnonzero((self.available > 0).all(1))
+        shared[np.arange(len(numbers)), rng.choice(complete, len(numbers))] = numbers
         return shared.reshape(len(numbers), -1)
 
     def _draw_cells(self, numbers: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """How far a sample's expression lies from any mixture of the reference's cell types; what that says of trust.
 
 The distance of a sample is the standard deviation, over expressed genes, of the logarithm of its expression over that
-of the best non-negative mixture of the types. It depends on that sample and on the model alone. A sample is flagged when it
-is further away than 99 % of held-out pseudobulk whose every gene a platform has multiplied by exp(N(0, 1)).
+of the best non-negative mixture of the types. It depends on that sample and on the model alone. A sample is flagged
+when it is further away than 99 % of held-out pseudobulk whose every gene a platform has multiplied by exp(N(0, 1)).
 
 What it can tell, measured: PBMC bulk against PBMC references passes (0.74 and 0.88 of thresholds 0.87 and 0.96), bulk
 of islets or cell lines is flagged (0.98 to 1.24). A single type that is missing from the reference is hard to tell,
@@ -35,7 +35,8 @@ NUMBER, QUANTILE = 100, 0.99
 #: What another laboratory adds to the errors (standard deviation, in units of `uncertainty`'s scale), in full for
 #: samples so much further than the typical distance; by benchmarks/laboratories.py.
 BETWEEN_LABORATORY, CERTAIN = 0.18, 0.2
-#: Shares of cells of a type that the reference lacks at which the flag is tried, on so many pseudobulk of so many types.
+#: Shares of cells of a type that the reference lacks at which the flag is tried, on so many pseudobulk of so many
+# types.
 UNKNOWN, TRIED_SAMPLES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
 #: Share of samples in which the flag must be raised to say that it detects.
 DETECTED = 0.8
@@ -132,8 +133,9 @@ def between_laboratory_error(model: Model, values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of the scaled errors that samples of these distances have from another laboratory.
 
     The level of a type is off by what its cells or their markers yield there, whatever the distance (our choice: 90 %
-    intervals of nnls and dwls held .83 of such pseudobulk instead of .71, benchmarks/laboratories.py). Samples as near as
-    pseudobulk of the reference's own donors have none of it, nor have methods whose intervals were set on real samples.
+    intervals of nnls and dwls held .83 of such pseudobulk instead of .71, benchmarks/laboratories.py). Samples as near
+    as pseudobulk of the reference's own donors have none of it, nor have methods whose intervals were set on real
+    samples.
     """
     if model.facts["intervals"]["held_out"] == "calibration samples":
         return np.zeros(len(values))
@@ -141,5 +143,5 @@ def between_laboratory_error(model: Model, values: np.ndarray) -> np.ndarray:
 
 
 def _times_typical(model: Model, values: np.ndarray) -> np.ndarray:
-    """Return distances in units of that of the pseudobulk by which intervals are calibrated; infinite ones are large."""
+    """Return distances in units of that of the pseudobulk for the intervals; infinite ones are large."""
     return np.minimum(values, 1e6) / max(model.arrays["domain_shift.typical"][0], 1e-6)

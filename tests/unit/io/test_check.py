@@ -146,14 +146,15 @@ def test_microarray_duplicates_are_averaged(tmp_path):
     assert any("averaged" in said for said in bulk.uns["unmix"]["messages"])
 
 
-def test_missing_values_become_zero_and_bad_samples_go(tmp_path):
+def test_genes_with_missing_values_and_bad_samples_go(tmp_path):
     table = COUNTS.copy()
     table.iloc[5, 1] = np.nan
     table.iloc[:40, 2] = np.nan
     table["4"] = 0
     bulk, findings = check.examine(write(tmp_path / "t.tsv", table))
     assert list(bulk.obs_names) == ["s 1", "s-2"]
-    assert bulk["s-2", NAMES[5]].X.item() == 0
+    assert NAMES[5] not in bulk.var_names  # not measured there: 0 would be a wrong number
+    assert bulk.n_vars == 299
     said = [f.sentence for f in findings if f.level == "mended"]
     assert any("patient/3" in sentence and "dropped" in sentence for sentence in said)
     assert any(repr(NAMES[5]) in sentence and "'s-2'" in sentence for sentence in said)
@@ -244,3 +245,70 @@ def test_real_truth_is_not_taken_for_bulk(shared):
     for path in (shared / "data").glob("*/truth.tsv"):
         with pytest.raises(DataError):
             check.read_bulk(path)
+
+
+def test_a_bulk_h5ad_gives_its_fullest_counts(tmp_path):
+    counts = COUNTS.T.to_numpy()
+    obs, var = pd.DataFrame(index=SAMPLES), pd.DataFrame(index=NAMES)
+    only_layer = anndata.AnnData(obs=obs, var=var, layers={"counts": counts})
+    scaled = anndata.AnnData(counts - counts.mean(0), obs=obs, var=var, layers={"counts": counts})
+    velocity = anndata.AnnData(counts, obs=obs, var=var, layers={"spliced": np.floor(counts / 2), "seen": counts > 0})
+    half = anndata.AnnData(np.minimum(counts, 2000).astype(np.float16), obs=obs, var=var)
+    for data in (only_layer, scaled, velocity):
+        data.write_h5ad(tmp_path / "b.h5ad")
+        same(check.read_bulk(tmp_path / "b.h5ad"))
+    half.write_h5ad(tmp_path / "b.h5ad")
+    same(check.read_bulk(tmp_path / "b.h5ad"), COUNTS.clip(upper=2000))
+    anndata.AnnData(obs=obs, var=var, layers={"seen": counts > 0}).write_h5ad(tmp_path / "b.h5ad")
+    with pytest.raises(DataError, match="no layer that holds expression"):
+        check.read_bulk(tmp_path / "b.h5ad")
+
+
+def test_genes_without_any_value_are_unmeasured_not_zero(tmp_path):
+    table = COUNTS.copy()
+    table.iloc[10:90] = np.nan
+    bulk = check.read_bulk(write(tmp_path / "t.tsv", table))
+    same(bulk, table.drop(index=NAMES[10:90]))
+    assert any("80 genes without a value in any sample" in said for said in bulk.uns["unmix"]["messages"])
+
+
+def test_many_genes_with_holes_are_refused(tmp_path):
+    table = COUNTS.copy()
+    for sample in range(4):
+        table.iloc[sample * 25 : sample * 25 + 25, sample] = np.nan
+    with pytest.raises(DataError, match="100 of 300 genes have no value in some samples"):
+        check.read_bulk(write(tmp_path / "t.tsv", table))
+
+
+def test_totals_and_means_are_no_samples(tmp_path):
+    table = COUNTS.copy()
+    table["Total"], table["Mean"], table["SD"] = COUNTS.sum(axis=1), COUNTS.mean(axis=1), COUNTS.std(axis=1)
+    bulk = check.read_bulk(write(tmp_path / "t.tsv", table))
+    same(bulk)
+    assert any("Total, Mean, SD" in said for said in bulk.uns["unmix"]["messages"])
+    _, findings = check.examine(write(tmp_path / "t.tsv", COUNTS.rename(columns={"4": "Mean"})))
+    assert any(f.level == "warning" and "Mean" in f.sentence for f in findings)
+
+
+def test_constant_samples_and_impossible_values_are_seen(tmp_path):
+    table = COUNTS.copy()
+    table["4"] = 7
+    bulk, findings = check.examine(write(tmp_path / "t.tsv", table))
+    same(bulk, table.drop(columns="4"))
+    assert any("same value for every gene dropped: 4" in f.sentence for f in findings)
+    table.iloc[3, 0] = 1e30
+    with pytest.raises(DataError, match=f"{NAMES[3]!r} in sample 's 1' is 1e.30"):
+        check.read_bulk(write(tmp_path / "t.tsv", table))
+
+
+def test_a_checked_bulk_is_verified(tmp_path):
+    bulk = check.read_bulk(write(tmp_path / "t.tsv", COUNTS))
+    for change in ("unit", "value"):
+        changed = bulk.copy()
+        if change == "unit":
+            changed.uns["unmix"]["unit"] = "log2"
+        else:
+            changed.X[0, 0] = np.nan
+        changed.write_h5ad(tmp_path / "b.h5ad")
+        with pytest.raises(DataError, match="says that it was checked"):
+            check.read_bulk(tmp_path / "b.h5ad")

@@ -227,3 +227,101 @@ def test_every_real_table_is_read(shared):
     assert files
     for path in files:
         assert tables.read_table(path).size
+
+
+ROWS = [["ACTB", "1", "2"], ["B2M", "3", "4"], ["GAPDH", "5", "6"]]
+
+
+def joined(header, rows, separator="\t"):
+    return "\n".join(separator.join(cells) for cells in [header, *rows]) + "\n"
+
+
+@pytest.mark.parametrize("separator", "\t,;")
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (["gene", "s1", "s2"], [[*row, ""] for row in ROWS]),
+        (["gene", "s1", "s2"], [[*row, "", ""] for row in ROWS]),
+        (["gene", "s1", "s2", ""], ROWS),
+        (["gene", "s1", "s2", ""], [[*row, ""] for row in ROWS]),
+        (["gene", "s1", "s2"], [ROWS[0], [*ROWS[1], ""], ROWS[2]]),
+        (["gene", "s1", "s2"], [[*ROWS[0], ""], ROWS[1], [*ROWS[2], ""]]),
+        (["", "s1", "s2"], ROWS),
+        (["", "s1", "s2"], [[*row, ""] for row in ROWS]),
+        (["s1", "s2"], ROWS),
+        (["s1", "s2"], [[*row, ""] for row in ROWS]),
+        (['"gene"', '"s1"', '"s2"'], [[f'"{row[0]}"', *row[1:], '""'] for row in ROWS]),
+    ],
+)
+def test_a_separator_too_many_shifts_no_sample(tmp_path, header, rows, separator):
+    path = tmp_path / "t.txt"
+    path.write_text(joined(header, rows, separator))
+    read = tables.read_table(path)
+    assert list(read.columns) == ["s1", "s2"]
+    np.testing.assert_array_equal(read.to_numpy(), [[1, 2], [3, 4], [5, 6]])
+    assert list(read.index) == ["ACTB", "B2M", "GAPDH"]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (["s1", "s2", ""], ROWS),  # R's header with a separator too many, or a column without a name
+        (["gene", "", "s2"], ROWS),
+        (["s1", "s2", "s3"], [[*row, ""] for row in ROWS]),  # the third sample may be empty
+    ],
+)
+def test_names_that_may_belong_to_two_columns_are_refused(tmp_path, header, rows):
+    (tmp_path / "t.txt").write_text(joined(header, rows))
+    with pytest.raises(DataError, match="names and columns do not match"):
+        tables.read_table(tmp_path / "t.txt")
+
+
+def test_a_last_sample_without_values_keeps_its_place(tmp_path):
+    (tmp_path / "t.txt").write_text(joined(["gene", "s1", "s2"], [[row[0], row[1], ""] for row in ROWS]))
+    read = tables.read_table(tmp_path / "t.txt")
+    assert list(read["s1"]) == [1, 3, 5]
+    assert read["s2"].isna().all()
+
+
+def test_a_name_that_begins_with_a_hash_is_a_row(tmp_path):
+    (tmp_path / "t.txt").write_text("sample\tACTB\tB2M\n#1\t1\t2\ns2\t3\t4\n# made by hand\n")
+    assert list(tables.read_table(tmp_path / "t.txt").index) == ["#1", "s2"]
+
+
+LARGE = np.random.default_rng(0).integers(1, 30_000, (80, 3))
+
+
+@pytest.mark.parametrize(("mark", "separator"), [(",", "\t"), (",", ";"), (".", "\t"), (",", ",")])
+def test_thousands_are_told_from_decimals_by_the_whole_file(tmp_path, mark, separator):
+    quote = '"' if separator == mark else ""
+    cells = [[f"{quote}{value:,}{quote}".replace(",", mark) for value in row] for row in LARGE]
+    rows = [[f"G{i}.1", *row] for i, row in enumerate(cells)]
+    (tmp_path / "t.txt").write_text(joined(["gene", "a", "b", "c"], rows, separator))
+    read = tables.read_table(tmp_path / "t.txt")
+    np.testing.assert_array_equal(read.to_numpy(), LARGE)
+    assert "thousands" in " ".join(read.attrs["messages"])
+
+
+def test_a_decimal_comma_below_the_first_rows_is_seen(tmp_path):
+    rows = [[f"G{i}", "1,234" if i < 60 else "2,5"] for i in range(70)]
+    (tmp_path / "t.txt").write_text(joined(["gene", "a"], rows))
+    assert list(tables.read_table(tmp_path / "t.txt")["a"])[:1] == [1.234]
+
+
+@pytest.mark.parametrize("cells", [["1,234", "5,678"], ["1,234", "12"]])
+def test_a_comma_that_may_mean_both_is_refused(tmp_path, cells):
+    (tmp_path / "t.txt").write_text(joined(["gene", "a"], [["G1", cells[0]], ["G2", cells[1]]]))
+    with pytest.raises(DataError, match="both readings fit"):
+        tables.read_table(tmp_path / "t.txt")
+
+
+def test_three_decimals_are_decimals(tmp_path):
+    values = np.random.default_rng(0).uniform(1, 900, (99, 3))
+    rows = [[f"G{i}", *(f"{value:.3f}" for value in row)] for i, row in enumerate(values)]
+    (tmp_path / "t.txt").write_text(joined(["gene", "a", "b", "c"], rows))
+    np.testing.assert_allclose(tables.read_table(tmp_path / "t.txt"), values, atol=1e-3)
+
+
+def test_chromosomes_are_text(tmp_path):
+    (tmp_path / "t.txt").write_text("gene\tchromosome\ts1\nA\t1\t5\nB\t2\t6\nC\tX\t7\n")
+    assert list(tables.read_table(tmp_path / "t.txt")["chromosome"]) == ["1", "2", "X"]

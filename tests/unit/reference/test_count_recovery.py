@@ -62,3 +62,24 @@ def test_where_counts_are_lost_linear_values_are_kept(base):
 
 def test_scaled_values_are_told():
     assert count_recovery.recognise(sparse.csr_matrix(COUNTS - COUNTS.mean(0))).kind == "scaled"
+
+
+AMBIENT = np.clip(COUNTS * RNG.uniform(0.5, 1, COUNTS.shape) - RNG.uniform(0, 0.4, COUNTS.shape), 0, 25)
+
+
+def test_counts_corrected_for_ambient_rna_are_not_undone_as_logarithms():
+    assert count_recovery.recognise(sparse.csr_matrix(AMBIENT)).kind == "unclear"
+
+
+def test_the_base_that_a_file_states_decides_where_values_do_not():
+    tpm = COUNTS / RNG.uniform(0.3, 9, 400)
+    part = (tpm / tpm.sum(1, keepdims=True) * 1e6)[:, :120]  # a part of the genes: sums differ
+    part = part[part.any(1)]
+    assert count_recovery.recognise(logged(part, "e")).kind == "unclear"
+    scale = count_recovery.recognise(logged(part, "e"), "e")
+    assert scale == count_recovery.Scale("normalised", "e")
+    np.testing.assert_allclose(count_recovery.recover(logged(part, "e"), scale).toarray(), part, rtol=1e-5, atol=1e-4)
+
+
+def test_zeros_and_ones_are_no_counts():
+    assert count_recovery.recognise(sparse.csr_matrix((COUNTS > 0).astype(float))).kind == "mask"

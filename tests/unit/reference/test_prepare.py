@@ -275,3 +275,61 @@ def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path)
     assert prepare.read_reference(tmp_path / "r.h5ad").uns["unmix"]["kind"] == "tissue"
     with pytest.raises(DataError, match="no column 'tissue'"):
         prepare.prepare_reference([tmp_path / "tpm.h5ad"], "tissue", "none", kind="tissue")
+
+
+def written(path, X=None, raw=None, layers=None, uns=None):
+    data = anndata.AnnData(X, obs=pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, index=[f"c{i}" for i in range(200)]),
+                           var=pd.DataFrame(index=GENES))  # fmt: skip
+    for name, layer in (layers or {}).items():
+        data.layers[name] = layer
+    data.uns.update(uns or {})
+    if raw is not None:
+        data.raw = anndata.AnnData(raw, data.obs, data.var)
+    data.write_h5ad(path)
+    return path
+
+
+SPLICED = np.floor(COUNTS * 0.7)
+LOGGED = np.log1p(COUNTS / COUNTS.sum(1, keepdims=True) * 1e4)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"X": COUNTS, "layers": {"spliced": SPLICED, "unspliced": COUNTS - SPLICED}},
+        {"X": SPLICED, "layers": {"counts": COUNTS}},
+        {"X": LOGGED, "layers": {"seen": (COUNTS > 0).astype(np.float32), "counts": COUNTS}},
+        {"X": COUNTS, "layers": {"mask": COUNTS > 0}},
+        {"X": LOGGED, "raw": COUNTS, "layers": {"downsampled": np.floor(COUNTS / 2)}},
+        {"layers": {"counts": sparse.csr_matrix(COUNTS)}},
+        {"X": COUNTS.astype(np.float16)},
+        {"X": LOGGED, "uns": {"log1p": {"base": None}}},
+    ],
+    ids=["velocity", "fuller layer", "seen or not", "bool", "downsampled", "no X", "float16", "log1p"],
+)
+def test_the_fullest_counts_of_a_file_are_taken(tmp_path, held):
+    made = prepare.prepare_reference([written(tmp_path / "a.h5ad", **held)], "cell_type", preset="none")
+    np.testing.assert_array_equal(made[:, GENES].X.toarray(), COUNTS)
+
+
+def holed():
+    X = COUNTS.copy()
+    X[3, 4] = np.nan
+    return X
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ({"X": holed()}, "missing or infinite"),
+        ({"X": COUNTS > 0}, "zeros and ones"),
+        (
+            {"X": np.clip(COUNTS * RNG.uniform(0.2, 1, (200, 1)) - RNG.uniform(0, 0.3, COUNTS.shape), 0, 25)},
+            "corrected counts",
+        ),
+    ],
+)
+def test_matrices_without_counts_are_refused_by_name(tmp_path, held, why):
+    with pytest.raises(DataError, match=why) as error:
+        prepare.prepare_reference([written(tmp_path / "a.h5ad", **held)], "cell_type", preset="none")
+    assert error.value.do

@@ -88,16 +88,18 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
     """
     recipe, rng = task.recipe, task.rng
     simulator = Simulator(cells, recipe.simulation, rng)
-    net = Expression(*mean.shape, recipe.hidden, recipe.latent, _generator(int(rng.integers(0, 2**63))))
+    net = Expression(
+        *mean.shape, recipe.expression.hidden, recipe.expression.latent, _generator(int(rng.integers(0, 2**63)))
+    )
     net.to(task.device)
     if task.device != "cpu":
         net.generator = torch.Generator(task.device).manual_seed(net.generator.initial_seed())
     scale = float(np.quantile(np.log1p(per_million(simulator.layers(PROBE, rng)[0])), 0.99))
-    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.expression_lr, fused=True)
-    steps = min(recipe.expression, recipe.train.steps // 4)
+    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.expression.lr, fused=True)
+    steps = min(recipe.expression.steps, recipe.train.steps // 4)
     present = np.ones(mean.shape[1], bool)
     for step in range(steps):
-        layers, drawn = simulator.layers(recipe.expression_batch, rng)
+        layers, drawn = simulator.layers(recipe.expression.batch, rng)
         shares = drawn / drawn.sum(1, keepdims=True)
         target = np.log1p(per_million(layers)) / scale
         parts = (*_inputs(recipe, mean, layers.sum(1), shares, present, scale), target, shares)
@@ -105,9 +107,9 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
         found, divergence = net(sample, start)
         error = (((found - known) ** 2).sum(-1) * certain).sum(1).mean()
         for group in optimiser.param_groups:
-            group["lr"] = recipe.expression_lr * (1 - step / steps)
+            group["lr"] = recipe.expression.lr * (1 - step / steps)
         optimiser.zero_grad()
-        (error + recipe.divergence * divergence.mean()).backward()
+        (error + recipe.expression.divergence * divergence.mean()).backward()
         optimiser.step()
     arrays = {f"expression.{name}": value.cpu().numpy() for name, value in net.state_dict().items()}
     return arrays | {"scale": np.array([scale])}
@@ -123,7 +125,7 @@ def express(
 ) -> np.ndarray:
     """Return the profiles of samples with these fractions, samples x types x genes per million, one by one."""
     mean, scale = arrays["cells"], float(arrays["scale"][0])
-    net = Expression(*mean.shape, recipe.hidden, recipe.latent, _generator(0))
+    net = Expression(*mean.shape, recipe.expression.hidden, recipe.expression.latent, _generator(0))
     start = "expression."
     net.load_state_dict({n.removeprefix(start): torch.from_numpy(v) for n, v in arrays.items() if n.startswith(start)})
     net.to(device).eval()
@@ -144,7 +146,7 @@ def _inputs(
     expected = per_million(fractions @ mean)
     seen = per_million(np.where(present, expression, 0)) * (expected[:, present].sum(1, keepdims=True) / 1e6)
     sample = np.log1p(np.where(present, seen, expected)) / scale
-    return sample, np.log1p(profiles) / scale if recipe.start == "attributed" else np.zeros_like(profiles)
+    return sample, np.log1p(profiles) / scale if recipe.expression.start == "attributed" else np.zeros_like(profiles)
 
 
 def _tensor(values: np.ndarray, device: str) -> torch.Tensor:

@@ -1,0 +1,249 @@
+"""The figures of the report, each from tables to SVG that page and PDF share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.report.svg import INK, inline, label, panel, styled, text_width
+from unmix.report.words import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+#: Paul Tol's "muted" scheme, safe for colour-blind readers, its darkest three lighter so that they show on black too.
+COLOURS = ("#6558c8", "#44aa99", "#ddcc77", "#cc6677", "#88ccee", "#2f8f55", "#aa4499", "#999933", "#993366")
+#: Of the rarer types; more colours cannot be told apart.
+REST = "#a3adb5"
+ESTIMATE, DIFFERENCE, CONTROL, LINE = "#2a8c9e", "#c9713b", "#8a949c", "#7d8790"
+#: Width of a figure that takes the whole column, of one beside another, and of a small one; height of a row.
+WIDE, HALF, SMALL, ROW = 760, 460, 200, 20
+#: Samples that get a labelled bar each (more are drawn as columns), rows of a figure, and columns of a figure.
+LABELLED, ROWS, COLUMNS = 60, 30, 100
+
+#: Positions and labels of an axis, from its start to its end.
+Ticks = list[tuple[float, str]]
+#: Start and length of a part of a stacked bar, its colour, what it is.
+Segment = tuple[float, float, str, str]
+PERCENT: Ticks = [(0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1, "100%")]
+
+
+@styled
+def stacked(values: pd.DataFrame) -> list[Markup]:
+    """Draw fractions as stacked bars, or as stacked columns where the samples are many.
+
+    Parameters
+    ----------
+    values
+        Samples x types, in the order in which they shall be drawn; the first types have a colour each.
+    """
+    parts = [(str(sample), _segments(row)) for sample, row in values.iterrows()]
+    if len(parts) <= LABELLED:
+        return [_bars(parts[start : start + ROWS], start) for start in range(0, len(parts), ROWS)]
+    return [_columns(parts[start : start + COLUMNS], start) for start in range(0, len(parts), COLUMNS)]
+
+
+@styled
+def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
+    """Draw the estimates of every cell type: a dot per sample, a line at the median.
+
+    Parameters
+    ----------
+    values
+        Samples x types.
+    ticks
+        Positions and labels of the common axis, from its start to its end.
+    """
+    samples = [str(sample) for sample in values.index]
+    figures = []
+    for start in range(0, values.shape[1], ROWS):
+        types = values.columns[start : start + ROWS]
+        axes = _rows([label(name) for name in types], WIDE, ticks, right=30)
+        hover = {}
+        for at, name in enumerate(types):
+            column = values[name].to_numpy(float)
+            known = ~np.isnan(column)
+            axes.hlines(at, ticks[0][0], ticks[-1][0], color=LINE, alpha=0.4, linewidth=1)
+            axes.plot(
+                column[known], np.full(known.sum(), at), "o", color=ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}"
+            )
+            hover[f"t{at}"] = [sample for sample, shown in zip(samples, known, strict=True) if shown]
+            if known.any():
+                axes.vlines(np.median(column[known]), at - 0.4, at + 0.4, color=INK, linewidth=2)
+        title = f"Estimates of {len(samples)} samples by cell type"
+        figures.append(inline(axes, f"spread {start}", title, hover))
+    return figures
+
+
+@styled
+def intervals(name: str, title: str, rows: Sequence[tuple[str, bool, Sequence[float], str]], ticks: Ticks) -> Markup:
+    """Draw one figure of every method, with its interval.
+
+    Parameters
+    ----------
+    name
+        Of the figure.
+    title
+        What is shown, for readers who cannot see it.
+    rows
+        Name of a method, whether it is a control (hollow and grey), value with lower and upper end, value as text.
+    ticks
+        Positions and labels of the axis.
+    """
+    names = [f"{label(method)}{' (control)' if control else ''}" for method, control, _, _ in rows]
+    right = 20 + text_width(text for *_, text in rows)
+    axes = _rows(names, HALF, ticks, right)
+    for at, (_, control, (value, lower, upper), text) in enumerate(rows):
+        colour = CONTROL if control else ESTIMATE
+        if not math.isnan(lower):
+            axes.hlines(at, lower, upper, color=colour, linewidth=2.5)
+        if not math.isnan(value):
+            face = {"markerfacecolor": "none" if control else colour, "markeredgecolor": colour}
+            axes.plot([value], [at], "o", ms=8, mew=2 if control else 0, **face)
+        place = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset pixels"}
+        axes.annotate(text, (1, at), (right, 0), ha="right", va="center", **place)
+    return inline(axes, name, title)
+
+
+@styled
+def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]]) -> list[Markup]:
+    """Draw estimate against known fraction.
+
+    Parameters
+    ----------
+    panels
+        For each: what it shows; sample, truth, estimate, lower and upper end (NaN: no interval); ticks of both axes;
+        whether both axes have the same unit, so that a dashed line shows where they are equal.
+    """
+    figures = []
+    for number, (title, pairs, across, upwards, equal) in enumerate(panels):
+        left = 10 + text_width(text for _, text in upwards)
+        axes = panel(SMALL, 190, left=left, right=14, top=10, bottom=24)
+        _ticks(axes.xaxis, across)
+        _ticks(axes.yaxis, upwards)
+        (low, high), (bottom, top) = (_ends(ticks) for ticks in (across, upwards))
+        axes.set(xlim=(low, high), ylim=(bottom, top))
+        if equal:
+            axes.plot([low, high], [low, high], color=LINE, linewidth=1, dashes=(3, 3))
+        told = pairs.dropna(subset=["lower", "upper"])
+        ends = told[["lower", "upper"]].clip(bottom, top)
+        axes.vlines(told["truth"], ends["lower"], ends["upper"], color=ESTIMATE, alpha=0.4, linewidth=1)
+        shown = pairs.dropna(subset=["truth", "estimate"])
+        x, y = shown["truth"].clip(low, high), shown["estimate"].clip(bottom, top)
+        axes.plot(x, y, "o", color=ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
+        figures.append(inline(axes, f"scatter {number}", title, {"samples": shown["sample"].astype(str).tolist()}))
+    return figures
+
+
+@styled
+def matrix(
+    name: str, title: str, names: Sequence[str], texts: Sequence[Sequence[str]], shades: np.ndarray, colour: str
+) -> Markup:
+    """Draw a square of values, each shaded by how large it is.
+
+    Parameters
+    ----------
+    name, title
+        Of the figure, and what it shows.
+    names
+        Of rows and columns.
+    texts
+        Rows x columns; nothing is drawn on the diagonal.
+    shades
+        Rows x columns, from 0 (none) to 1.
+    colour
+        Of the shades.
+    """
+    from matplotlib.patches import Rectangle
+
+    names = [label(one) for one in names]
+    size, margin = 46, text_width(names) + 14
+    side = margin + size * len(names)
+    axes = panel(side, margin + 28 * len(names), left=margin, top=margin)
+    axes.set(xlim=(0, len(names)), ylim=(len(names), 0))
+    axes.spines[:].set_visible(False)
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90)
+    axes.set_yticks(np.arange(len(names)) + 0.5, names)
+    axes.tick_params(length=0)
+    for i, row in enumerate(texts):
+        for j, text in enumerate(row):
+            if i != j:
+                alpha = 0.6 * float(shades[i, j])
+                axes.add_patch(Rectangle((j + 0.02, i + 0.03), 0.96, 0.94, facecolor=colour, alpha=alpha, linewidth=0))
+                axes.text(j + 0.5, i + 0.5, text, ha="center", va="center")
+    return inline(axes, name, title)
+
+
+def _rows(names: Sequence[str], width: float, ticks: Ticks, right: float) -> Axes:
+    """Return axes with one labelled row per name, the first on top, and a light line at every tick."""
+    left = text_width(names) + 14
+    axes = panel(width, ROW * len(names) + 26, left=left, right=right, top=2, bottom=24)
+    axes.set(xlim=_ends(ticks), ylim=(len(names) - 0.5, -0.5))
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set_yticks(range(len(names)), names)
+    _ticks(axes.xaxis, ticks)
+    axes.vlines([at for at, _ in ticks], -0.5, len(names) - 0.5, color=LINE, alpha=0.3, linewidth=1, zorder=0)
+    return axes
+
+
+def _bars(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
+    """Draw one labelled bar per sample."""
+    axes = _rows([label(sample) for sample, _ in parts], WIDE, PERCENT, right=30)
+    hover = {}
+    for at, (sample, segments) in enumerate(parts):
+        _stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in segments], f"s{at}")
+        hover[f"s{at}"] = [f"{sample}, {said}" for *_, said in segments]
+    return inline(axes, f"bars {start}", f"Stacked bars of {len(parts)} samples; the table holds the numbers", hover)
+
+
+def _columns(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
+    """Draw one column per sample, as many as `COLUMNS` side by side."""
+    axes = panel(WIDE, 124, left=48, right=4, top=10, bottom=10)
+    axes.set(xlim=(0, COLUMNS), ylim=(0, 1))
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    _ticks(axes.yaxis, PERCENT)
+    hover = {}
+    for at, (sample, segments) in enumerate(parts):
+        _stack(axes, [((at, y), (0.9, length), colour) for y, length, colour, _ in segments], f"s{at}")
+        hover[f"s{at}"] = sample
+    return inline(axes, f"columns {start}", f"Stacked columns of {len(parts)} samples", hover)
+
+
+def _stack(axes: Axes, boxes: Sequence[tuple[tuple[float, float], tuple[float, float], str]], gid: str) -> None:
+    """Draw boxes (corner, size, colour) as one artist."""
+    from matplotlib.collections import PolyCollection
+
+    corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for (x, y), (w, h), _ in boxes]
+    axes.add_collection(PolyCollection(corners, facecolors=[colour for *_, colour in boxes], linewidths=0, gid=gid))
+
+
+def _segments(row: pd.Series) -> list[Segment]:
+    """Return the parts of a stacked bar."""
+    values = np.clip(np.nan_to_num(row.to_numpy(float)), 0, None)
+    lengths = values / max(1.0, values.sum())
+    starts = np.cumsum(lengths) - lengths
+    named = zip(starts, lengths, COLOURS, row.index, values, strict=False)
+    parts = [(x, length, colour, f"{name} {percent(value)}%") for x, length, colour, name, value in named]
+    if len(row) > len(COLOURS):
+        rest = slice(len(COLOURS), None)
+        parts.append((starts[rest][0], lengths[rest].sum(), REST, f"rarer types {percent(values[rest].sum())}%"))
+    return [part for part in parts if part[1] > 5e-5]
+
+
+def _ticks(axis: Axis, ticks: Ticks) -> None:
+    axis.set_ticks([at for at, _ in ticks], [text for _, text in ticks])
+
+
+def _ends(ticks: Ticks) -> tuple[float, float]:
+    """Return both ends of an axis, apart even where all values are the same."""
+    low, high = ticks[0][0], ticks[-1][0]
+    return (low, high) if high > low else (low, low + 1)
