@@ -33,10 +33,10 @@ def shared() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Name the tests that were not made because the development data are absent, parity with the originals among them."""
+    """Name the tests that were skipped for want of development data, those of parity with the originals too."""
     skipped = terminalreporter.stats.get("skipped", [])
     names = [report.nodeid for report in skipped if ABSENT in str(report.longrepr)]
     if names:
-        terminalreporter.section(f"{len(names)} tests not made: {ABSENT}")
+        terminalreporter.section(f"{len(names)} tests skipped: {ABSENT}")
         for name in sorted(names):
             terminalreporter.line(name)

@@ -1,6 +1,6 @@
-"""Digitaldlsorter, Autoptcr, CONVdeconv and NNICE: what their sources say, and the numbers of our first version.
+"""Digitaldlsorter, Autoptcr, CONVdeconv and NNICE: what their sources say, and that every recipe learns.
 
-No original can be run (no weights, no code, or TensorFlow 1 and ZINB-WaVE), so the numbers are ours.
+No original can be run (no weights, no code, or TensorFlow 1 and ZINB-WaVE), so there are no numbers to reach.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import pytest
 from unmix import engine, methods
 from unmix.simulate.toy import toy
 
-#: RMSE on the toy bulk after a quick training with seed 0; uniform has 0.152.
-FIRST = {
-    ("digitaldlsorter", "default"): 0.070,
-    ("digitaldlsorter", "published"): 0.111,
-    ("digitaldlsorter", "published_r"): 0.070,
-    ("autoptcr", "default"): 0.046,
-    ("autoptcr", "published"): 0.135,
-    ("convdeconv", "default"): 0.047,
-    ("convdeconv", "published"): 0.058,
-    ("nnice", "default"): 0.043,
-    ("nnice", "published"): 0.147,
+#: Settings with which a recipe learns in seconds; published ones take tens of thousands of steps.
+SHORT = {
+    ("digitaldlsorter", "default"): [],
+    ("digitaldlsorter", "published"): ["train.steps=800"],
+    ("digitaldlsorter", "published_r"): [],
+    ("autoptcr", "default"): [],
+    ("autoptcr", "published"): ["train.steps=350", "simulation.samples=1000"],
+    ("convdeconv", "default"): [],
+    ("convdeconv", "published"): ["simulation.samples=500"],
+    ("nnice", "default"): [],
+    ("nnice", "published"): ["train.steps=800", "simulation.samples=2000"],
 }
-#: Other draws of the same training move the RMSE by about this much.
-TOLERANCE = 0.02
+#: RMSE of a recipe that learned, as a share of that of equal fractions; that of the slowest after 25 s of training.
+LEARNED, SLOWEST = 0.6, {("autoptcr", "published"): 0.85}
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,13 @@ def data():
     return toy()
 
 
-@pytest.mark.parametrize(("name", "recipe"), FIRST)
-def test_accuracy_of_the_first_version(data, name, recipe):
-    settings = ["simulation.samples=500"] if recipe == "published" and name != "digitaldlsorter" else []
-    model = engine.train(name, data[0], recipe=recipe, settings=settings, quick=True, device="cpu")
+@pytest.mark.parametrize(("name", "recipe"), SHORT)
+def test_every_recipe_is_far_better_than_equal_fractions(data, name, recipe):
+    model = engine.train(name, data[0], recipe=recipe, settings=SHORT[name, recipe], quick=True, device="cpu")
     truth = data[1].obsm["cell_fractions"]
     found = engine.predict(model, data[1], device="cpu").values[truth.columns]
-    assert np.sqrt(((found - truth) ** 2).to_numpy().mean()) == pytest.approx(FIRST[name, recipe], abs=TOLERANCE)
+    errors = [np.sqrt(((values - truth) ** 2).to_numpy().mean()) for values in (found, 1 / truth.shape[1])]
+    assert errors[0] < SLOWEST.get((name, recipe), LEARNED) * errors[1]
 
 
 @pytest.mark.parametrize(("recipe", "single"), [("published", 9), ("published_r", 0)])

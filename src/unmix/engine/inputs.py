@@ -44,9 +44,7 @@ def align(
     if method.info.family != "control":
         _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
     if model.facts.get("bulk_at_training"):
-        say(
-            f"The result of a sample depends on the samples of the bulk given at training, from which {method.name} learned."
-        )
+        say(f"The result of a sample depends on the bulk given at training, from whose samples {method.name} learned.")
     elif transductive(model):
         say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
     expression = np.where(present, found, 0.0)

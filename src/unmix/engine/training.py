@@ -156,11 +156,8 @@ def train(
         ontology=ontology,
         checkpoint=checkpoint,
     )
-    errors, pooled, pseudobulk = (
-        [],
-        False,
-        (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds),
-    )
+    errors, pooled = [], False
+    pseudobulk = (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     for learned, held in folds:
         fold, held_out = dataclasses.replace(task, train=cells.select(learned)), cells.select(held)
         if not method.refit:

@@ -35,7 +35,7 @@ class Recipe(Base):
     signature: Genes = Genes()
     """The genes that are fitted."""
     others: bool = True
-    """Whether cells of types not in the reference may take a share, the column Other; else the known types sum to 1."""
+    """Whether cells of unknown types may take a share, the column Other; else the known types sum to 1."""
     excess: Literal["constrained", "divided"] = "constrained"
     """Where a sample has more of the signature than the reference: fractions held to a sum of 1 in the fit (code),
     which moves them against each other; or fitted freely and divided by their sum, because platforms raise all markers

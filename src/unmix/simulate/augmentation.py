@@ -45,8 +45,8 @@ def fitted(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, dispersion and inflation of each gene, whose distribution has the cells' mean and variance.
 
     A negative binomial of mean m / (1 - i) and dispersion t, set to zero with probability i, has the variance
-    m + m^2 / (1 - i) (i + 1 / t). Of all pairs of i and t that give the cells' variance, the one whose share of zeros is
-    nearest to theirs is taken. A variance below the mean becomes the mean, that of a Poisson distribution.
+    m + m^2 / (1 - i) (i + 1 / t). Of all pairs of i and t that give the cells' variance, the one whose share of zeros
+    is nearest to theirs is taken. A variance below the mean becomes the mean, that of a Poisson distribution.
 
     Parameters
     ----------

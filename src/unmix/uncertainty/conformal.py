@@ -48,7 +48,7 @@ def interval(
         than :func:`needed` gets the interval [0, 1]: no narrower one is known to hold the level.
     distance_ratio
         Factor of each sample (samples x 1) for being further from the reference than the calibration's pseudobulk.
-    elsewhere
+    between_laboratory
         Standard deviation of the scaled errors that come from another laboratory (samples x 1), independent of those
         of the calibration.
     """
