@@ -13,7 +13,7 @@ from scipy import sparse
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_ids, tables
 from unmix.reference import count_recovery, qc
-from unmix.reference.single_cells import Cells, Matrix, read_cells
+from unmix.reference.single_cells import Cells, Matrix, read_cells, trimmed
 from unmix.reference.tissues import read_tissues
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def _annotate(
     obs = pd.concat(parts)
     if obs.index.has_duplicates:
         obs.index = [f"{i}:{name}" for i, part in enumerate(parts) for name in part.index]
+    obs["cell_type"] = trimmed(obs["cell_type"], messages)
     if donor_key == "none":
         obs.insert(1, "donor", "all")
         messages.append("No donors, as declared: intervals will be optimistic.")

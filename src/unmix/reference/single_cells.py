@@ -260,3 +260,19 @@ def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
         )
     table = table[~table.index.duplicated()].reindex(found.obs_names)
     return Cells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices, found.logged)
+
+
+def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:
+    """Return labels without blanks around them, and say so; warn of labels that differ in nothing but writing."""
+    clean = labels.str.replace(r"\s+", " ", regex=True).str.strip()
+    if changed := sorted(set(labels[clean != labels])):
+        messages.append(f"Blanks in labels were removed: {', '.join(map(repr, changed[:5]))}.")
+    alike: dict[str, set[str]] = {}
+    for label in set(clean) - {""}:
+        alike.setdefault("".join(character for character in label.lower() if character.isalnum() or character == "+"), set()).add(label)
+    for group in sorted(sorted(labels) for labels in alike.values() if len(labels) > 1):
+        messages.append(
+            f"Warning: {', '.join(map(repr, group))} differ only in how they are written; if they are one cell type, "
+            "join them with a label map."
+        )
+    return clean

@@ -330,3 +330,11 @@ def test_matrices_without_counts_are_refused_by_name(tmp_path, held, why):
     with pytest.raises(DataError, match=why) as error:
         prepare.prepare_reference([written(tmp_path / "a.h5ad", **held)], "cell_type", preset="none")
     assert error.value.do
+
+
+def test_labels_that_differ_by_blanks_are_one_and_by_case_are_reported(tmp_path):
+    labels = np.array(["T cell", "T cell ", "T\u00a0cell", "B cell", "b cell"])[np.arange(200) % 5]
+    data = prepare.prepare_reference([made(tmp_path / "a.h5ad", cell_type=labels)], "cell_type", preset="none")
+    assert sorted(set(data.obs["cell_type"])) == ["B cell", "T cell", "b cell"]
+    assert "'T cell '" in said(data)
+    assert "'B cell', 'b cell' differ only" in said(data)
