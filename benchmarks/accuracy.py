@@ -153,7 +153,7 @@ def calibration() -> Loaded:
 @pair(
     "cell-lines",
     "Cell lines (Tian et al. 2019)",
-    "55 designed mixtures of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
+    "55 designed mixtures of RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
     "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells. Scaden's published "
     "settings have 1,000 steps, with which the original was run here.",
     originals={"Scaden 1.1.2 (1,000 steps)": (0.942, 0.882, 0.145, 282)},

@@ -31,6 +31,7 @@ UNIT_LABELS = {
     "tpm": "TPM",
     "fpkm": "FPKM or RPKM",
     "cpm": "CPM",
+    "cp10k": "counts per 10,000 (scanpy, Seurat)",
     "microarray": "Microarray intensities",
 }
 LOGARITHMS = {"log2": "log2", "ln": "natural log", "log10": "log10"}

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -177,7 +178,7 @@ class Run:
     def commit(self, record: Path | None) -> None:
         """Write the record and move every output to its place."""
         if record is not None:
-            text = json.dumps(self.record(), indent=2, ensure_ascii=False)
+            text = json.dumps(_finite(self.record()), indent=2, ensure_ascii=False, allow_nan=False)
             self.output(record).write_text(text + "\n", encoding="utf-8")
         for path, staged in self._outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,6 +255,15 @@ def _limit_threads(threads: int | None) -> None:
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = str(threads)
+
+
+def _finite(value: Any) -> Any:
+    """Return data with None for numbers that JSON does not have: not a number, infinite."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unmix import cli
 from unmix.io import tables
 from unmix.simulate.toy import CELL_TYPES, toy
 
@@ -234,3 +235,11 @@ def test_the_registry_is_listed_for_people_and_programs():
     methods = json.loads(run("unmix_methods.py", "--format", "json").stdout)
     assert {"scaden", "nnls", "uniform", "reference_mean", "random"} <= {method["name"] for method in methods}
     assert "| scaden | deep | 2020 |" in run("unmix_methods.py", "--format", "markdown").stdout
+
+
+def test_the_record_of_a_run_is_json_whatever_its_numbers_are(tmp_path):
+    with cli.run("test", tmp_path / "run.json", seed=0, device="cpu", threads=1, quiet=True) as job:
+        job.facts = {"rmse": float("nan"), "deep": [{"r": np.inf}, 1.5]}
+    record = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+    assert record["rmse"] is None
+    assert record["deep"] == [{"r": None}, 1.5]

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from unmix.errors import DataError
 from unmix.io.text import show
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 #: What describes genes, as names without blanks, points and underscores.
 OF_GENES = {
@@ -56,7 +57,8 @@ QUANTITIES = {
 }
 #: How columns of several samples name their quantity: S1_TPM, FPKM.S1.
 _QUANTITY = re.compile(
-    r"(?:(.+)[ ._:|-])?(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
+    r"(?:(.+)[ ._:|-])?"
+    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
     r"(?:[ ._:|-](.+))?",
     re.IGNORECASE,
 )

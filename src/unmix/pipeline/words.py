@@ -26,4 +26,5 @@ def instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, s
 
 
 def listed(names: Collection[str]) -> str:
+    """List names; those of a set in alphabetical order."""
     return ", ".join(sorted(names) if isinstance(names, set) else names)
