@@ -93,7 +93,7 @@ def train(
     name
         Of the method.
     reference
-        Reference x genes, as docs/data_contracts.md describes.
+        Cells x genes, as docs/data_contracts.md describes.
     bulk
         Samples x genes, linear; for methods that use the bulk at training.
     calibration
@@ -134,18 +134,11 @@ def train(
     check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
     if method.needs.malignant:
         cells = cells.merged(malignant)
-    rng = np.random.default_rng(seed)
-    folds, by_donor = holdout.split(cells, rng, holdout.FOLDS if method.refit else 1)
-    if not by_donor:
-        say(
-            f"Held-out cells are of the same donors as the training cells, because the reference names "
-            f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}: intervals and stopping are optimistic."
-        )
     task = Task(
         train=cells,
         validation=cells.select(np.array([], int)),
         recipe=chosen,
-        rng=rng,
+        rng=np.random.default_rng(seed),
         device=device_of(method, device),
         say=say,
         progress=progress,
@@ -156,8 +149,38 @@ def train(
         ontology=ontology,
         checkpoint=checkpoint,
     )
+    model = _fitted(method, task, seed, quick=quick)
+    model.facts |= {
+        "recipe_name": recipe if isinstance(recipe, str) else "own",
+        "settings": list(settings),
+        "quick": quick,
+        "reference_genes": cells.genes.tolist(),
+        "reference": {
+            "cells": len(cells.type_of),
+            "genes": len(cells.genes),
+            "donors": len(cells.donors),
+            "cells_per_type": dict(zip(cells.cell_types, cells.cells_per_type().tolist(), strict=True)),
+        },
+    }
+    return model
+
+
+def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
+    """Fit a method, with intervals of its errors on held-out cells and the distances of held-out pseudobulk.
+
+    Each fold learns from its training cells and is measured on its held-out ones. A method that trains for long uses
+    one half of the held-out cells to stop and is measured on the other. A fast one is fitted to all cells at last.
+    """
+    cells, rng, say = task.train, task.rng, task.say
+    folds, by_donor = holdout.split(cells, rng, holdout.FOLDS if method.refit else 1)
+    if not by_donor:
+        donors = f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}"
+        say(
+            "Held-out cells are of the same donors as the training cells, because the reference names "
+            f"{donors}: intervals and stopping are optimistic."
+        )
+    number = (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     errors, pooled = [], False
-    pseudobulk = (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     for learned, held in folds:
         fold, held_out = dataclasses.replace(task, train=cells.select(learned)), cells.select(held)
         if not method.refit:
@@ -169,7 +192,7 @@ def train(
         if fit.scores is not None:
             errors.append(fit.scores)
         elif model.quantity != "score":
-            errors.append(holdout.scores(method, model, held_out, pseudobulk, rng, task.device))
+            errors.append(holdout.scores(method, model, held_out, number, rng, task.device))
     if pooled and by_donor:
         say(
             "No held-out donor has more than half of the cell types: intervals are calibrated on pseudobulk of pooled "
@@ -180,24 +203,12 @@ def train(
     none = np.empty((0, len(model.cell_types)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
     model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, held_out, rng)
-    model.facts |= {
-        "recipe_name": recipe if isinstance(recipe, str) else "own",
-        "settings": list(settings),
-        "quick": quick,
-        "reference_genes": cells.genes.tolist(),
-        "intervals": {
-            "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
-            "folds": len(folds),
-            "pseudobulk": len(scores),
-            "pooled": pooled,
-            "unknown_from": domain_shift.detection_limit(model),
-        },
-        "reference": {
-            "cells": len(cells.type_of),
-            "genes": len(cells.genes),
-            "donors": len(cells.donors),
-            "cells_per_type": dict(zip(cells.cell_types, np.bincount(cells.type_of).tolist(), strict=True)),
-        },
+    model.facts["intervals"] = {
+        "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
+        "folds": len(folds),
+        "pseudobulk": len(scores),
+        "pooled": pooled,
+        "unknown_from": domain_shift.detection_limit(model),
     }
     return model
 
