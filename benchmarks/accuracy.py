@@ -153,7 +153,7 @@ def calibration() -> Loaded:
 @pair(
     "cell-lines",
     "Cell lines (Tian et al. 2019)",
-    "55 designed mixtures of the RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
+    "55 designed mixtures of RNA of three cell lines, counts; reference of 450 cells of the same lines. The truth is "
     "that of RNA: methods that give fractions of cells differ from it by the sizes of the cells. Scaden's published "
     "settings have 1,000 steps, with which the original was run here.",
     originals={"Scaden 1.1.2 (1,000 steps)": (0.942, 0.882, 0.145, 282)},
@@ -259,7 +259,7 @@ def jobs(pair: Pair) -> list[tuple[str, str]]:
     methods = registry.all_methods()
     names = list(pair.methods)
     if not names:
-        special = {"calibration", "malignant", "tissue", "weights"} - set(pair.gives)
+        special = {"calibration", "malignant", "tissue", "gene_sets"} - set(pair.gives)
         names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
     published = PUBLISHED if pair.originals else ()
     return [(name, "default") for name in names] + [(name, "published") for name in published]

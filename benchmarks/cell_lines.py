@@ -48,7 +48,7 @@ def main() -> None:
     values, known = inputs.aligned(bulk, cells.genes), truth.to_numpy()
     print(f"{len(values)} samples\n{'method':<12}{'recipe':<12}{'kind':<7}{'RMSE':>8}{'CCC':>8}{'type r':>8}")
     for name, method in methods.all_methods().items():
-        if method.info.family != "classical" or method.needs.weights or method.quantity == "score":
+        if method.info.family != "classical" or method.needs.gene_sets or method.quantity == "score":
             continue
         for recipe in method.recipes:
             converts = hasattr(method.recipes[recipe], "fractions") and name != "quantiseq"

@@ -29,7 +29,7 @@ def main() -> None:
     from unmix import methods
 
     names = [name for name, method in methods.all_methods().items() if method.info.family == "classical"]
-    names = [name for name in names if not methods.get(name).needs.weights]
+    names = [name for name in names if not methods.get(name).needs.gene_sets]
     with tempfile.TemporaryDirectory() as folder:
         reference, bulk, truth = case(Path(folder))
     print(f"{'method':<14}{'train s':>9}{'predict s':>11}{'limit':>7}{'ratio':>7}{'RMSE':>8}{'type r':>8}")

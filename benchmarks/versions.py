@@ -43,11 +43,11 @@ def toy_case(needs: Needs, folder: Path) -> tuple[ad.AnnData, ad.AnnData, dict[s
         given["calibration"] = other, other.obsm["cell_fractions"]
     if needs.malignant:
         given["malignant"] = ("Monocyte/Macrophage", "NK")
-    if needs.weights:
+    if needs.gene_sets:
         path, genes = folder / "sets.gmt", reference.var_names
         sets = {"StromalSignature": 0, "ImmuneSignature": 40}
         path.write_text("".join(f"{name}\t\t" + "\t".join(genes[at : at + 40]) + "\n" for name, at in sets.items()))
-        given["weights"] = [path]
+        given["gene_sets"] = [path]
     return reference, bulk, given
 
 

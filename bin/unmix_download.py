@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Download published data that unmix does not contain, with checksums.
 
-WHAT is signatures; NAME one of them, for unmix_train.py --weights. Without a NAME they are listed, with the method and
+WHAT is signatures; NAME one of them, for unmix_train.py. Without a NAME they are listed, with the method and
 the licence of each.
 """
 

@@ -17,7 +17,7 @@ from unmix import cli
 @click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
 @click.option("--pairs", type=cli.FILE, help="Also write every pair that was compared (report: scatter plots).")
 @click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")
-@cli.left_out
+@cli.skipped
 @cli.common
 def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, **common):
     with cli.run("evaluate", record=cli.record_beside(out), **common) as job:

@@ -20,7 +20,7 @@ from unmix import cli
 @click.option("--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written beside --out.")
 @click.option("--plot", type=cli.FILE, help="Figure of the strongest genes over all samples (svg, png or pdf).")
 @click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="The table.")
-@cli.left_out
+@cli.skipped
 @cli.common
 def main(model, bulk, unit, top, gene_sets, plot, out, **options):
     with cli.run("explain", cli.record_beside(out), **options) as run:

@@ -11,7 +11,7 @@ from unmix import cli
 @click.argument("bulk", type=cli.FILE)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option("--out", type=cli.FILE, default="expression.h5ad", show_default=True, help="One layer per cell type.")
-@cli.left_out
+@cli.skipped
 @cli.common
 def main(model, bulk, unit, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:

@@ -28,7 +28,7 @@ from unmix import cli
     help="Cell type and mRNA of a cell (two columns), to give fractions of cells by it.",
 )
 @click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
-@cli.left_out
+@cli.skipped
 @cli.common
 def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:

@@ -19,6 +19,7 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
         import json
 
         from unmix import methods as registry
+        from unmix.pipeline import jobs, parameters
         from unmix.pipeline import samplesheet as sheets
 
         row_schema = json.loads(schema.read_text(encoding="utf-8"))
@@ -27,10 +28,10 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
         sheets.write_csv(rows, job.output(out_dir / "rows.csv"))
         if params:
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
-            values = sheets.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
+            values = parameters.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
-            methods = sheets.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
-            sheets.write_csv(sheets.jobs(rows, methods, known), job.output(out_dir / "jobs.csv"))
+            methods = parameters.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
+            sheets.write_csv(jobs.jobs(rows, methods, known), job.output(out_dir / "jobs.csv"))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,15 @@ from unmix import cli
     "--malignant", multiple=True, metavar="TYPE", help="A malignant cell type of the reference; repeatable, or T1,T2."
 )
 @click.option(
-    "--weights",
+    "--signature",
     type=cli.FILE,
     multiple=True,
-    help="Published weights, signature (genes x types) or gene sets (GMT) to take; repeatable.",
+    help="Published signature (genes x types), or a table that belongs to it (variances, mRNA per cell); repeatable.",
 )
+@click.option(
+    "--gene-sets", type=cli.FILE, multiple=True, help="Gene sets (GMT or table), or a table of theirs; repeatable."
+)
+@click.option("--pretrained", type=cli.FILE, multiple=True, help="Networks in their authors' format; repeatable.")
 @click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
 @click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
@@ -36,7 +40,7 @@ from unmix import cli
 @click.option("--quick", is_flag=True, help="Train for seconds, to try a pipeline; not for results.")
 @click.option("--checkpoint", type=cli.FILE, help="Where an interrupted training goes on.  [default: beside --out]")
 @click.option("--out", type=cli.FILE, default="model.safetensors", show_default=True, help="The model.")
-@cli.left_out
+@cli.skipped
 @cli.common
 def main(
     reference,
@@ -46,7 +50,9 @@ def main(
     calibration_bulk,
     calibration_fractions,
     malignant,
-    weights,
+    signature,
+    gene_sets,
+    pretrained,
     ontology,
     recipe,
     settings,
@@ -70,13 +76,14 @@ def main(
                 "both: the samples and their known fractions",
                 "add the other, or leave both out",
             )
+        published = {"signature": signature, "gene_sets": gene_sets, "pretrained": pretrained}
         files = {
             "reference": reference,
             "bulk": bulk,
             "calibration_bulk": calibration_bulk,
             "calibration_fractions": calibration_fractions,
             "ontology": ontology,
-            **{f"weights_{number}": path for number, path in enumerate(weights)},
+            **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
         }
         for name, path in files.items():
             run.input(name, path)
@@ -97,7 +104,7 @@ def main(
             bulk=None if bulk is None else check.read_bulk(bulk, unit, genes),
             calibration=calibration,
             malignant=cli.names(malignant, types),
-            weights=weights,
+            **published,
             ontology=ontology,
             recipe=recipe,
             settings=settings,

@@ -8,17 +8,17 @@ process PREDICT {
     output:
     tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), optional: true, emit: fractions
     tuple val(meta), path("${meta.method}.{*tsv,run.json}"), optional: true, emit: tables
-    tuple val(meta), path("${meta.method}.left_out.json"), optional: true, emit: left_out
+    tuple val(meta), path("${meta.method}.skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_predict.py --version | sed 's/.* //'"), topic: versions
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
-    // 99: the method cannot be applied, and left_out.json says why
+    // 99: the method cannot be applied, and skipped.json says why
     """
     mkdir tables
     unmix_predict.py ${model} ${bulk} ${mrna_per_cell ? "--mrna-per-cell ${mrna_per_cell}" : ''} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --left-out ${meta.method}.left_out.json --out-dir tables || (exit \$((\$? == 99 ? 0 : \$?)))
+        --skipped ${meta.method}.skipped.json --out-dir tables || (exit \$((\$? == 99 ? 0 : \$?)))
     for table in \$(ls tables); do
         mv tables/\$table ${meta.method}.\$table
     done

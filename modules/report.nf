@@ -8,7 +8,7 @@ process REPORT {
     output:
     tuple val(meta), path('report.html'), emit: report
     tuple val(meta), path("${meta.id}/{*.tsv,run.json}"), optional: true, emit: headline
-    tuple val(meta), path("${meta.id}/*/*left_out.json"), optional: true, emit: left_out
+    tuple val(meta), path("${meta.id}/*/*skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
 
     script:

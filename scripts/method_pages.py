@@ -28,10 +28,14 @@ NEEDS = {
     "bulk": "the bulk at training",
     "calibration": "bulk samples with known fractions",
     "malignant": "which cell types are malignant",
-    "weights": "published gene sets or a signature",
+    "gene_sets": "published gene sets",
     "tissue": "a reference of pure tissues",
 }
-WEIGHTS = {"tables": "published signatures or gene sets", "network": "a published network of its own format"}
+TAKES = {
+    "signature": "a published signature",
+    "gene_sets": "published gene sets",
+    "pretrained": "networks in the authors' format",
+}
 MADE = "Made by `make sync` from the registry of methods; do not edit."
 
 
@@ -78,8 +82,9 @@ def page(method: type[Method]) -> str:
     facts = [f"- Estimates {QUANTITIES[method.quantity]}."]
     if wanted := needs(method):
         facts.append(f"- Needs {wanted}, beside the reference.")
-    if method.weights:
-        facts.append(f"- Takes {WEIGHTS[method.weights]}: `--weights`, in a samplesheet the column `weights`.")
+    if method.takes:
+        option = method.takes.replace("_", "-")
+        facts.append(f"- Takes {TAKES[method.takes]}: `--{option}`, in a samplesheet the column `{method.takes}`.")
     lines = [f"# {info.title} (`{method.name}`)", "", info.summary, "", *facts]
     lines += section("When to use it", [f"- {sentence}" for sentence in info.when])
     lines += section("Idea", [idea])
@@ -103,7 +108,7 @@ def index(methods: list[type[Method]]) -> str:
         "# Methods",
         "",
         MADE,
-        "What the review names and unmix leaves out: [methods_left_out](../methods_left_out.md).",
+        "What the review names and unmix leaves out: [methods_not_included](../methods_not_included.md).",
     ]
     for family, title in FAMILIES.items():
         lines += ["", f"## {title}", "", "| method | year | gives | needs beside a reference | when to take it |"]

@@ -45,7 +45,7 @@ workflow DECONVOLVE {
         }
     ch_methods = SAMPLESHEET.out.jobs
         .splitCsv(header: true, quote: '"')
-        .map { job -> tuple(job.id, job + [weights: job.weights.tokenize(';').collect { path -> named(job.id, 'weights', path) }]) }
+        .map { job -> tuple(job.id, job + [published: job.published.tokenize(';').collect { path -> named(job.id, job.takes, path) }]) }
 
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
@@ -74,11 +74,12 @@ workflow DECONVOLVE {
                 reference: meta.reference,
                 method: method.method,
                 deep: method.deep == 'True',
+                takes: method.takes.replace('_', '-'),
                 id: needs_bulk || needs_calibration ? id : '',
                 malignant: method.needs_malignant == 'True' ? row.malignant : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.weights, row.ontology], [id: id, method: method.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
         }
     TRAIN(
         ch_jobs
@@ -105,17 +106,17 @@ workflow DECONVOLVE {
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
             .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
     )
-    ch_left_out = ch_jobs
+    ch_skipped = ch_jobs
         .map { model, _extra, meta, _bulk -> tuple(model, meta) }
-        .combine(TRAIN.out.left_out, by: 0)
+        .combine(TRAIN.out.skipped, by: 0)
         .map { _model, meta, record -> tuple(meta, record) }
-        .mix(PREDICT.out.left_out, EVALUATE.out.left_out)
+        .mix(PREDICT.out.skipped, EVALUATE.out.skipped)
     REPORT(
         CHECK.out.check
             .map { meta, check -> tuple(meta.reference, meta.id, check) }
             .combine(REFERENCE.out.record.map { meta, record -> tuple(meta.reference, record) }, by: 0)
             .map { _reference, id, check, record -> tuple(id, check, record) }
-            .join(PREDICT.out.tables.mix(EVALUATE.out.tables, ch_left_out).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
+            .join(PREDICT.out.tables.mix(EVALUATE.out.tables, ch_skipped).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
             .join(ch_methods.map { id, method -> tuple(id, method.method) }.groupTuple())
             .map { id, check, record, tables, methods ->
                 def files = tables.flatten().sort { path -> path.name }
@@ -134,6 +135,6 @@ workflow DECONVOLVE {
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
-    left_out = ch_left_out.mix(EXPLAIN.out.left_out, EXPRESS.out.left_out) // channel: [ meta, run record with the reason ]
+    skipped = ch_skipped.mix(EXPLAIN.out.skipped, EXPRESS.out.skipped) // channel: [ meta, run record with the reason ]
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -33,8 +34,8 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
 
 #: The option of the steps for which a method may not be fit.
-left_out = click.option(
-    "--left-out", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
+skipped = click.option(
+    "--skipped", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
 )
 
 
@@ -177,14 +178,14 @@ class Run:
     def commit(self, record: Path | None) -> None:
         """Write the record and move every output to its place."""
         if record is not None:
-            text = json.dumps(self.record(), indent=2, ensure_ascii=False)
+            text = json.dumps(_finite(self.record()), indent=2, ensure_ascii=False, allow_nan=False)
             self.output(record).write_text(text + "\n", encoding="utf-8")
         for path, staged in self._outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, path)
         self._outputs.clear()
 
-    def leave_out(self, error: NotApplicable, record: Path) -> None:
+    def skip(self, error: NotApplicable, record: Path) -> None:
         """Write the record with the reason why the method cannot be applied, and no output."""
         self.facts["error"] = {"found": error.found, "expected": error.expected, "do": error.do}
         self._outputs.clear()
@@ -198,7 +199,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def run(step: str, record: Path | None = None, left_out: Path | None = None, **options: Any) -> Iterator[Run]:
+def run(step: str, record: Path | None = None, skipped: Path | None = None, **options: Any) -> Iterator[Run]:
     """Run one step; on success its outputs appear, on an error it exits with the error's code.
 
     Parameters
@@ -207,8 +208,8 @@ def run(step: str, record: Path | None = None, left_out: Path | None = None, **o
         Name of the step, as in ``bin/unmix_<step>.py``.
     record
         Where run.json goes; None writes none.
-    left_out
-        The value of the option :data:`left_out`.
+    skipped
+        The value of the option :data:`skipped`.
     options
         The values of :func:`common`.
     """
@@ -219,8 +220,8 @@ def run(step: str, record: Path | None = None, left_out: Path | None = None, **o
         job.commit(record)
     except UnmixError as error:
         click.echo(f"unmix {step}: error: {error}", err=True)
-        if left_out and isinstance(error, NotApplicable):
-            job.leave_out(error, left_out)
+        if skipped and isinstance(error, NotApplicable):
+            job.skip(error, skipped)
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):
         raise
@@ -254,6 +255,15 @@ def _limit_threads(threads: int | None) -> None:
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = str(threads)
+
+
+def _finite(value: Any) -> Any:
+    """Return data with None for numbers that JSON does not have: not a number, infinite."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def inputs(name: str) -> dict:
         given["calibration"] = bulk, bulk.obsm["cell_fractions"]
     if needs.malignant:
         given["malignant"] = MALIGNANT
-    if needs.weights:
-        given["weights"] = [gene_sets()]
+    if needs.gene_sets:
+        given["gene_sets"] = [gene_sets()]
     return given
 
 
@@ -117,7 +117,9 @@ def test_declares_itself(name):
 def test_output_is_samples_by_types(name, data, quick):
     fractions = engine.predict(quick(name), data[1], device="cpu")
     assert list(fractions.values.index) == list(data[1].obs_names)
-    assert list(fractions.values.columns) == (quick(name).cell_types if METHODS[name].needs.weights else types_of(name))
+    assert list(fractions.values.columns) == (
+        quick(name).cell_types if METHODS[name].needs.gene_sets else types_of(name)
+    )
     values = fractions.values.to_numpy()
     assert np.isfinite(values).all()
     if fractions.quantity == "score":
@@ -255,11 +257,11 @@ def test_says_what_it_needs(name, data):
         engine.train(name, data[0], device="cpu", quick=True)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if not METHODS[name].weights])
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].takes != "gene_sets"])
 def test_files_for_a_method_that_takes_none_are_refused(name, data):
-    with pytest.raises(NotApplicable, match="takes no --weights") as error:
-        engine.train(name, data[0], weights=[gene_sets()], device="cpu", quick=True)
-    assert "nnls" in error.value.expected
+    with pytest.raises(NotApplicable, match="takes no --gene-sets") as error:
+        engine.train(name, data[0], gene_sets=[gene_sets()], device="cpu", quick=True)
+    assert "mcpcounter" in error.value.expected
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.malignant])

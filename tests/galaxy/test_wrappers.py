@@ -29,7 +29,7 @@ NO_TOOL = {
 WRAPPED = [step for step in STEPS if step not in NO_TOOL]
 WRAPPERS = sorted(path.stem.removeprefix("unmix_") for path in TOOLS.glob("unmix_*.xml"))
 NOT_OFFERED = {
-    "left_out": "a job that cannot be applied fails with the reason",
+    "skipped": "a job that cannot be applied fails with the reason",
     "checkpoint": "a Galaxy job that is interrupted starts anew in another folder",
     "quiet": "Galaxy keeps the messages with the job",
     "version": "the version command asks for it",
@@ -124,7 +124,7 @@ def test_every_method_asks_for_what_it_needs_and_offers_its_recipes_and_numbers(
         assert (asked["--bulk"].get("optional") != "true") == method.needs.bulk
         assert ("--calibration-bulk" in asked) == ("--calibration-fractions" in asked) == method.needs.calibration
         assert ("--malignant" in asked) == method.needs.malignant
-        assert ("--weights" in asked) == method.needs.weights
+        assert ("--gene-sets" in asked) == method.needs.gene_sets
         assert {entry.get("value") for entry in asked["--recipe"].iter("option")} == set(method.recipes)
         numbers = [param for param in cases[name].iter("param") if param.get("type") in ("integer", "float")]
         assert all(param.get("min") is not None for param in numbers)

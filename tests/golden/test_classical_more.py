@@ -40,7 +40,7 @@ def fitted(name, recipe, cells, weights=(), bulk=None, **changes):
     chosen = method.recipes[recipe].changed(**changes)
     none = cells.select(np.zeros(0, int))
     rng = np.random.default_rng(0)
-    task = Task(cells, none, chosen, rng, "cpu", engine.silent, engine.silent, bulk=bulk, weights=tuple(weights))
+    task = Task(cells, none, chosen, rng, "cpu", engine.silent, engine.silent, bulk=bulk, published=tuple(weights))
     return engine.put_together(method, task, method.fit(task), 0)
 
 

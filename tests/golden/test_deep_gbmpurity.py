@@ -29,7 +29,7 @@ def reference(folder):
 
 
 def train_on(reference, malignant, *weights):
-    return engine.train("gbmpurity", reference, malignant=[malignant], weights=weights, device="cpu", quick=True)
+    return engine.train("gbmpurity", reference, malignant=[malignant], pretrained=weights, device="cpu", quick=True)
 
 
 def train(reference, *weights):

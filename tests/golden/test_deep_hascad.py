@@ -34,7 +34,7 @@ def test_the_authors_weights_give_the_authors_numbers(numbers, reference, shared
     example = pd.read_csv(folder / "Example.csv", header=None)
     bulk = ad.AnnData(np.exp2(example[[2]].to_numpy().T) - 1, var=pd.DataFrame(index=example[1]))
     weights = [*(folder / f"checkpoint{i}.pt" for i in numbers), folder / "Example.csv"]
-    model = engine.train("hascad", reference, weights=weights, quick=True, device="cpu")
+    model = engine.train("hascad", reference, pretrained=weights, quick=True, device="cpu")
     found = engine.predict(model, bulk, device="cpu")
     expected = np.mean([np.array(EXPECTED[i].split(), float) for i in numbers], axis=0)
     assert tuple(found.values.columns) == OFFICIAL_TYPES
@@ -44,11 +44,11 @@ def test_the_authors_weights_give_the_authors_numbers(numbers, reference, shared
 @pytest.mark.shared
 def test_weights_without_their_genes_are_refused(reference, shared):
     with pytest.raises(UsageError, match="table"):
-        engine.train("hascad", reference, weights=[shared / "fixtures" / "hascad" / "checkpoint2.pt"], quick=True)
+        engine.train("hascad", reference, pretrained=[shared / "fixtures" / "hascad" / "checkpoint2.pt"], quick=True)
 
 
 def test_other_weights_are_refused(reference, tmp_path):
     np.savez(tmp_path / "other.npz", **{"0.weight": np.zeros((3, 4)), "0.bias": np.zeros(3)})
     (tmp_path / "genes.csv").write_text("a\nb\nc\nd\n")
     with pytest.raises(DataError, match="15 outputs"):
-        engine.train("hascad", reference, weights=[tmp_path / "other.npz", tmp_path / "genes.csv"], quick=True)
+        engine.train("hascad", reference, pretrained=[tmp_path / "other.npz", tmp_path / "genes.csv"], quick=True)

@@ -106,14 +106,16 @@ def test_an_embedding_of_other_types_serves_ones_own(tmp_path, head):
     atlas.obs["cell_type"] = "atlas " + atlas.obs["cell_type"].astype(str)
     engine.train("ucdbase", atlas, device="cpu", quick=True).save(tmp_path / "atlas.safetensors")
     weights = [tmp_path / "atlas.safetensors"]
-    model = engine.train("ucdselect", reference, weights=weights, settings=[f"head={head}"], device="cpu", quick=True)
+    model = engine.train(
+        "ucdselect", reference, pretrained=weights, settings=[f"head={head}"], device="cpu", quick=True
+    )
     truth = bulk.obsm["cell_fractions"]
     found = engine.predict(model, bulk, device="cpu").values[truth.columns]
     assert np.sqrt(((found - truth) ** 2).to_numpy().mean()) < 0.7 * np.sqrt(((1 / 6 - truth) ** 2).to_numpy().mean())
     other = reference.copy()
     other.var_names = "other" + other.var_names
     with pytest.raises(DataError, match="0% of its genes"):
-        engine.train("ucdselect", other, weights=weights, device="cpu", quick=True)
+        engine.train("ucdselect", other, pretrained=weights, device="cpu", quick=True)
 
 
 def test_an_ontology_without_the_types_says_how_to_name_them(ontology):

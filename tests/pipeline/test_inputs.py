@@ -11,8 +11,9 @@ from unmix.simulate.toy import CELL_TYPES, toy
 
 from .conftest import ROOT, nextflow, trace
 
+OPTIONS = ("--signature", "--gene-sets", "--pretrained")
 NEEDS = ("bulk", "calibration", "malignant", "tissue")
-WEIGHTS = "nnls=my signature.tsv;hascad=a/net.npz;hascad=b/net.npz;shared.gmt"
+SIGNATURE, PRETRAINED = "nnls=my signature.tsv;shared.tsv", "hascad=a/net.npz;hascad=b/net.npz"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def asked():
 
 @pytest.fixture(scope="module")
 def run(asked, tmp_path_factory):
-    """Return a finished run in which training writes its arguments down; all but nnls are left out after that."""
+    """Return a finished run in which training writes its arguments down; all but nnls are skipped after that."""
     folder = tmp_path_factory.mktemp("inputs")
     reference, bulk = toy(cells_per_type=5, samples=3)
     reference.write_h5ad(folder / "cells.h5ad")
@@ -35,7 +36,7 @@ def run(asked, tmp_path_factory):
     signature.to_csv(folder / "my signature.tsv", sep="\t")
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
     (folder / "sizes.tsv").write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
-    for name in ("types.obo", "shared.gmt", "a/net.npz", "b/net.npz"):
+    for name in ("types.obo", "shared.tsv", "sets.gmt", "a/net.npz", "b/net.npz"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     (folder / "bin").mkdir()
@@ -43,7 +44,7 @@ def run(asked, tmp_path_factory):
         f'#!/usr/bin/env bash\nreal="{ROOT}/bin/unmix_train.py"\ncase "$*" in *--version*) exec $real "$@";; esac\n'
         f'for word in "$@"; do [ ! -e "$word" ] || echo "there: $word"; echo "$word"; done > "{folder}/$$.arguments"\n'
         'case "$*" in *"--method nnls"*) exec $real "$@";; esac\n'
-        'while [ "$1" != --left-out ]; do shift; done\n'
+        'while [ "$1" != --skipped ]; do shift; done\n'
         """echo '{"step": "train", "error": {"found": "not here", "expected": "", "do": ""}}' > "$2"\nexit 99\n"""
     )
     (folder / "bin" / "unmix_train.py").chmod(0o755)
@@ -51,10 +52,10 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,weights,ontology,mrna_per_cell\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{WEIGHTS},types.obo,sizes.tsv\n'
+        "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell\n"
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv\n'
     )
-    methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls"]))
+    methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls", "xcell"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
     done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
@@ -89,17 +90,19 @@ def test_the_ontology_reaches_every_method(run):
 def test_published_files_reach_the_methods_that_they_are_for(run):
     """A signature for nnls beside the two files of a network, one file for whoever takes files, and methods without."""
     given = {
-        name: [words[at + 2] for at, word in enumerate(words) if word == "--weights"] for name, words in run[1].items()
+        name: [(word, words[at + 2]) for at, word in enumerate(words) if word in OPTIONS]
+        for name, words in run[1].items()
     }
     assert {name: files for name, files in given.items() if files} == {
-        "nnls": ["weights1/my signature.tsv"],
-        "hascad": ["weights1/net.npz", "weights2/net.npz"],
-        "epic": ["weights1/shared.gmt"],
+        "nnls": [("--signature", "published1/my signature.tsv")],
+        "hascad": [("--pretrained", "published1/net.npz"), ("--pretrained", "published2/net.npz")],
+        "epic": [("--signature", "published1/shared.tsv")],
+        "xcell": [("--gene-sets", "published1/sets.gmt")],
     }
     assert "scaden" in given
-    assert all(f"there: {file}" in run[1][name] for name, files in given.items() for file in files)
+    assert all(f"there: {file}" in run[1][name] for name, files in given.items() for _, file in files)
     trained = json.loads((run[0] / "results" / "models" / "cells.nnls.run.json").read_text())
-    assert trained["inputs"]["weights_0"]["path"] == "my signature.tsv"
+    assert trained["inputs"]["signature_0"]["path"] == "my signature.tsv"
 
 
 def test_the_mrna_per_cell_of_a_row_makes_its_fractions_those_of_cells(run):
@@ -108,7 +111,7 @@ def test_the_mrna_per_cell_of_a_row_makes_its_fractions_those_of_cells(run):
     assert json.loads((row / "run.json").read_text())["inputs"]["mrna_per_cell"]["path"] == "sizes.tsv"
 
 
-def test_methods_that_are_left_out_fail_nothing_and_the_others_are_reported(run):
+def test_methods_that_are_skipped_fail_nothing_and_the_others_are_reported(run):
     assert {row["exit"] for row in trace(run[0])} == {"0"}
     row = run[0] / "results" / "first"
     assert (row / "nnls" / "fractions.tsv").exists()

@@ -36,7 +36,7 @@ def test_results_are_laid_out_as_the_contract_says(finished):
         for method in ("nnls", "scaden", "random"):
             found = {path.name for path in (results / row / method).iterdir()}
             assert found == (given if method == "random" else given | explained)
-        assert [path.name for path in (results / row / "music").iterdir()] == ["left_out.json"]
+        assert [path.name for path in (results / row / "music").iterdir()] == ["skipped.json"]
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
     assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
     assert {path.name for path in (results / "models").glob("*.safetensors")} == {
@@ -71,7 +71,7 @@ def test_a_method_that_cannot_be_applied_is_named_with_its_reason_wherever_one_l
         assert "not applicable to these data: MuSiC." in page
         assert reason in page
         assert "donor_key" in page
-        record = json.loads((finished[0] / "results" / row / "music" / "left_out.json").read_text())
+        record = json.loads((finished[0] / "results" / row / "music" / "skipped.json").read_text())
         assert f"{record['error']['found']}." == reason
         assert f"unmix: {row}: train leaves music out: {reason} Do: name the column of donors" in finished[1]
 

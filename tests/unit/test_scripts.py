@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unmix import cli
 from unmix.io import tables
 from unmix.simulate.toy import CELL_TYPES, toy
 
@@ -165,11 +166,11 @@ def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder
         (["unmix_train.py", folder / "reference.h5ad", "--method", "daism"], "train", "DAISM-DNN", "known fractions"),
         (["unmix_predict.py", trained, tmp_path / "one.tsv"], "predict", "Bisque", "1 bulk sample"),
     ):
-        record = tmp_path / step / "left_out.json"
+        record = tmp_path / step / "skipped.json"
         before = set(tmp_path.iterdir())
         assert run(*arguments, cwd=tmp_path).returncode == 99
         assert set(tmp_path.iterdir()) == before
-        done = run(*arguments, "--left-out", record, cwd=tmp_path)
+        done = run(*arguments, "--skipped", record, cwd=tmp_path)
         assert done.returncode == 99
         assert set(tmp_path.iterdir()) == before | {record.parent}
         told = json.loads(record.read_text())
@@ -177,7 +178,7 @@ def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder
         assert {"command", "inputs", "versions", "messages"} <= set(told)
         assert found in told["error"]["found"]
         assert all(f"  {part}: {told['error'][part]}\n" in done.stderr for part in ("expected", "do"))
-    done = run("unmix_predict.py", model, "none.tsv", "--left-out", tmp_path / "other.json", cwd=tmp_path)
+    done = run("unmix_predict.py", model, "none.tsv", "--skipped", tmp_path / "other.json", cwd=tmp_path)
     assert done.returncode == 65
     assert not (tmp_path / "other.json").exists()
 
@@ -234,3 +235,11 @@ def test_the_registry_is_listed_for_people_and_programs():
     methods = json.loads(run("unmix_methods.py", "--format", "json").stdout)
     assert {"scaden", "nnls", "uniform", "reference_mean", "random"} <= {method["name"] for method in methods}
     assert "| scaden | deep | 2020 |" in run("unmix_methods.py", "--format", "markdown").stdout
+
+
+def test_the_record_of_a_run_is_json_whatever_its_numbers_are(tmp_path):
+    with cli.run("test", tmp_path / "run.json", seed=0, device="cpu", threads=1, quiet=True) as job:
+        job.facts = {"rmse": float("nan"), "deep": [{"r": np.inf}, 1.5]}
+    record = json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+    assert record["rmse"] is None
+    assert record["deep"] == [{"r": None}, 1.5]

@@ -115,13 +115,13 @@ class SignatureMethod(ClassicalMethod):
     """A method over a signature alone; subclasses define :meth:`regress`."""
 
     quantity = "mrna"
-    weights = "tables"
+    takes = "signature"
 
     def fit(self, task: Task) -> Fit:
         """Take the signature of the user's file, with its own genes and types, or learn one."""
-        if not task.weights:
+        if not task.published:
             return super().fit(task)
-        own, fractions = signature_of(task.weights, task.recipe.fractions), task.recipe.fractions
+        own, fractions = signature_of(task.published, task.recipe.fractions), task.recipe.fractions
         learned = {"signature": own.signature.to_numpy().T}
         if fractions not in ("own", self.quantity):
             learned["rna"] = own.size.to_numpy()

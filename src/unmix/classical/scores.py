@@ -31,14 +31,14 @@ class ScoreMethod(Method):
     """
 
     quantity = "score"
-    weights = "tables"
+    takes = "gene_sets"
 
     def fit(self, task: Task) -> Fit:
         """Keep the sets, and the genes among which theirs are compared."""
-        cells, own = task.train, signatures.read(task.weights)
-        if task.weights and not own.sets:
+        cells, own = task.train, signatures.read(task.published)
+        if task.published and not own.sets:
             raise NotApplicable(
-                f"no file of --weights holds gene sets, which {self.name} scores",
+                f"no file of --gene-sets holds gene sets, which {self.name} scores",
                 "a GMT, or a table with the columns gene_set, gene",
                 "give the gene sets, or no file to take markers of the reference (in a samplesheet: METHOD=FILE in the "
                 "column weights tells whose a file is)",

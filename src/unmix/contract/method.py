@@ -32,8 +32,8 @@ class Needs:
     """Bulk samples with known fractions."""
     malignant: bool = False
     """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
-    weights: bool = False
-    """Published gene sets or a signature that the method is nothing without."""
+    gene_sets: bool = False
+    """Published gene sets, without which the method has nothing to score."""
     tissue: bool = False
     """Not single cells but bulk samples of pure tissues: a reference of the kind ``tissue``."""
     donors: int = 0
@@ -71,9 +71,8 @@ class Task:
         Bulk samples with known fractions; None if not given.
     malignant
         Names of the malignant cell types, where the user said which.
-    weights, ontology
-        Files of published weights, of a signature or of gene sets, and of an ontology of the cell types (OBO), as
-        the user gave them.
+    published, ontology
+        Published files of the sort that the method takes, and an ontology of the cell types (OBO).
     recipe
         Of the method's own type.
     rng
@@ -94,7 +93,7 @@ class Task:
     bulk: np.ndarray | None = None
     calibration: Calibration | None = None
     malignant: tuple[str, ...] = ()
-    weights: tuple[Path, ...] = ()
+    published: tuple[Path, ...] = ()
     ontology: Path | None = None
     checkpoint: Path | None = None
 
@@ -113,7 +112,7 @@ class Fit:
     `genes` are indices into those of `Task.train`, or names where a published signature brings genes of its own.
     `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names
     what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
-    get no intervals. `recipe` is for fits that settle a part of it, as published weights settle the networks.
+    get no intervals. `recipe` is for fits that settle a part of it, as pretrained networks settle their layers.
     `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out;
     where a method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
     more than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
@@ -143,9 +142,9 @@ class Method:
     """Whether the result of one sample depends on the others in the file, here or at training."""
     refit: ClassVar[bool] = True
     """Whether the model learns from all cells once its intervals are calibrated on held-out ones."""
-    weights: ClassVar[Literal["", "tables", "network"]] = ""
-    """What published files it can start from: tables (signatures, gene sets), which several methods may share and are
-    told by what they hold, or a network in a format of its own."""
+    takes: ClassVar[Literal["", "signature", "gene_sets", "pretrained"]] = ""
+    """Published files that it can start from: a signature with what belongs to it (variances, mRNA per cell, a list of
+    genes), gene sets with theirs, or networks in the authors' format."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
 

@@ -57,9 +57,18 @@ class Model:
         return np.where(places >= 0, self.arrays["reference.profiles"][:, places], 0).astype(np.float64)
 
     def save(self, path: Path) -> None:
-        """Write the model; the same model gives the same bytes."""
+        """Write the model; the same model gives the same bytes.
+
+        Raises
+        ------
+        DataError
+            If an array holds a missing or infinite number.
+        """
         from safetensors.numpy import save
 
+        _refuse_infinite(
+            self.arrays, path.name, "train with a lower rate (--set train.lr=...), or look at the reference"
+        )
         header = {
             name: getattr(self, name) for name in ("method", "recipe", "genes", "cell_types", "quantity", "facts")
         }
@@ -74,7 +83,7 @@ class Model:
         Raises
         ------
         DataError
-            If the file is missing, is not safetensors, is not of unmix, or is of a newer format.
+            If the file is missing, is not safetensors, is not of unmix, is of a newer format, or is not finite.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -89,6 +98,7 @@ class Model:
             raise DataError(f"{path.name}: not a safetensors file ({error})", "a model of unmix", do) from error
         if text is None:
             raise DataError(f"{path.name}: a safetensors file without unmix's header", "a model of unmix", do)
+        _refuse_infinite(arrays, path.name, "train the model again")
         header = json.loads(text)
         version = header.pop("format")
         if version > FORMAT:
@@ -98,3 +108,15 @@ class Model:
                 "install a newer unmix, or train the model again with this one",
             )
         return cls(**header, arrays=arrays)
+
+
+#: Arrays in which missing numbers mean something: no interval could be learned.
+MAY_MISS = ("intervals.scores",)
+
+
+def _refuse_infinite(arrays: dict[str, np.ndarray], name: str, do: str) -> None:
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and key not in MAY_MISS and not np.isfinite(array).all():
+            raise DataError(
+                f"{name}: the array {key} of the model holds numbers that are not finite", "finite numbers", do
+            )

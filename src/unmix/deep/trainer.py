@@ -12,6 +12,7 @@ import numpy as np
 
 from unmix.contract.method import Fit, Method, Task
 from unmix.deep.preprocessing import Transform, arranged, select_genes
+from unmix.errors import DataError
 from unmix.simulate.pseudobulk import Simulator
 
 if TYPE_CHECKING:
@@ -165,6 +166,12 @@ class DeepMethod(Method):
             step += 1
             if step % plan.validate_every == 0 or step == plan.steps:
                 error = self._error(net, session, validation)
+                if not np.isfinite(error):
+                    raise DataError(
+                        f"{self.name}: training diverged; the held-out error is {error} at step {step}.",
+                        "weights that stay finite",
+                        f"a lower rate (--set train.lr={plan.lr / 10:g}), or look for extreme values in the reference",
+                    )
                 if error < best["error"]:
                     best.update(error=error, step=step)
                     if plan.patience:

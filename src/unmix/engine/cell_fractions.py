@@ -51,7 +51,7 @@ def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     quantity is known: controls, levels learned from calibration samples, published weights and signatures.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
-    if method.info.family == "control" or method.needs.calibration or task.weights or own != types:
+    if method.info.family == "control" or method.needs.calibration or task.published or own != types:
         return {}
     simulation = getattr(task.recipe, "simulation", None)
     if simulation is not None and simulation.aggregate != "counts":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,10 @@ from unmix.contract.alignment import aligned, per_base
 from unmix.contract.method import Calibration
 from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.io import percent
+from unmix.io.pretrained import READABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     import anndata as ad
     import pandas as pd
@@ -66,7 +67,7 @@ def check_needs(
     bulk: ad.AnnData | None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None,
     malignant: tuple[str, ...],
-    weights: tuple[Path, ...],
+    files: Mapping[str, tuple[Path, ...]],
 ) -> None:
     """Check that a method has all it needs.
 
@@ -76,74 +77,96 @@ def check_needs(
         Of the registry.
     cells, kind
         The reference and its kind: ``reference`` (of single cells) or ``tissue``.
-    bulk, calibration, malignant, weights
+    bulk, calibration, malignant
         As for :func:`unmix.engine.train`.
+    files
+        Published files by their sort: ``signature``, ``gene_sets``, ``pretrained``.
 
     Raises
     ------
     NotApplicable
-        If something is missing; the message shows the option that gives it.
+        If something is missing, or a file is given that the method does not take; the message shows the option.
     UsageError
-        If a malignant type is not one of the reference.
+        If a malignant type is not one of the reference, or a file was given under the wrong option.
     """
-    needs, command = method.needs, f"unmix_train.py REFERENCE --method {method.name}"
-    if weights and not method.weights:
-        takers = [name for name, other in methods.all_methods().items() if other.weights]
-        raise NotApplicable(
-            f"{method.name} takes no --weights",
-            f"none, or a method that takes them: {', '.join(takers)}",
-            "leave --weights out, or take one of these methods",
-        )
-    if len(cells.cell_types) < 2:
-        raise NotApplicable(
-            f"the reference has one cell type ({cells.cell_types[0]})",
+    _check_files(method, files)
+    needs, types = method.needs, cells.cell_types
+    command = f"unmix_train.py REFERENCE --method {method.name}"
+    missing = [
+        (
+            len(types) < 2,
+            f"the reference has one cell type ({types[0]})",
             "two or more",
             "give a reference with all cell types that the bulk may hold",
-        )
-    if needs.tissue and kind != "tissue":
-        raise NotApplicable(
+        ),
+        (
+            needs.tissue and kind != "tissue",
             f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
             "a reference of tissues",
             "prepare one: unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad"
             f"{_columns('reference_kind')}",
-        )
-    if needs.donors > len(cells.donors):
-        raise NotApplicable(
+        ),
+        (
+            needs.donors > len(cells.donors),
             f"{method.name} needs {needs.donors} donors; the reference names {len(cells.donors)}",
             "cells of several donors",
             f"name the column of donors: unmix_reference.py ... --donor-key KEY{_columns('donor_key')}",
-        )
-    if needs.bulk and bulk is None:
-        raise NotApplicable(
+        ),
+        (
+            needs.bulk and bulk is None,
             f"{method.name} learns from the bulk as well, and none was given",
             "the bulk to be estimated",
             f"give it: {command} --bulk BULK",
-        )
-    if needs.calibration and calibration is None:
-        raise NotApplicable(
+        ),
+        (
+            needs.calibration and calibration is None,
             f"{method.name} learns from samples with known fractions, and none were given",
             "some bulk samples of the same platform whose fractions were measured",
             f"give such samples: {command} --calibration-bulk BULK --calibration-fractions FRACTIONS"
             f"{_columns('calibration_bulk', 'calibration_fractions')}",
-        )
-    if needs.weights and not weights:
-        raise NotApplicable(
-            f"{method.name} is made of published gene sets or a published signature, and none was given",
-            "its file (unmix_download.py signatures; docs/signatures.md says where each comes from)",
-            f"give the file: {command} --weights FILE{_columns('weights')}",
-        )
-    if needs.malignant and not malignant:
-        raise NotApplicable(
-            f"{method.name} estimates malignant cells, and which cell types are malignant was not said",
-            f"one or more of {', '.join(cells.cell_types)}",
-            f"name them: {command} --malignant '{cells.cell_types[0]}'{_columns('malignant')}",
-        )
-    if unknown := sorted(set(malignant) - set(cells.cell_types)):
-        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(cells.cell_types)}")
-    if needs.malignant and not set(cells.cell_types) - set(malignant):
-        raise NotApplicable(
-            "every cell type of the reference is malignant", "normal cells too", "give a reference with both"
-        )
+        ),
+        (
+            needs.gene_sets and not files["gene_sets"],
+            f"{method.name} scores published gene sets, and none was given",
+            "their file (unmix_download.py signatures; docs/signatures.md names the source of each)",
+            f"give the file: {command} --gene-sets FILE{_columns('gene_sets')}",
+        ),
+        (
+            needs.malignant and not malignant,
+            f"{method.name} estimates malignant cells, and no cell type was named as malignant",
+            f"one or more of {', '.join(types)}",
+            f"name them: {command} --malignant '{types[0]}'{_columns('malignant')}",
+        ),
+        (
+            needs.malignant and not set(types) - set(malignant),
+            "every cell type of the reference is malignant",
+            "normal cells too",
+            "give a reference with both",
+        ),
+    ]
+    if unknown := sorted(set(malignant) - set(types)):
+        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(types)}")
+    for lacks, *words in missing:
+        if lacks:
+            raise NotApplicable(*words)
+
+
+def _check_files(method: Method, files: Mapping[str, tuple[Path, ...]]) -> None:
+    """Check that the published files given are of a sort that the method takes, and under the right option."""
+    for sort, given in files.items():
+        option = f"--{sort.replace('_', '-')}"
+        if sort != "pretrained" and (networks := [path for path in given if Path(path).suffix in READABLE]):
+            raise UsageError(
+                f"{option} {networks[0]} holds a network", "tables", f"give it as --pretrained {networks[0]}"
+            )
+        if given and sort != method.takes:
+            takers = [name for name, other in methods.all_methods().items() if other.takes == sort]
+            own = f"--{method.takes.replace('_', '-')}" if method.takes else "no published files"
+            raise NotApplicable(
+                f"{method.name} takes no {option} (it takes {own})",
+                f"a method that takes them: {', '.join(takers)}",
+                f"remove {option}, or use one of these methods",
+            )
 
 
 def _columns(*names: str) -> str:

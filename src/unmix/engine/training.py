@@ -73,7 +73,9 @@ def train(
     bulk: ad.AnnData | None = None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None = None,
     malignant: Iterable[str] = (),
-    weights: Iterable[Path] = (),
+    signature: Iterable[Path] = (),
+    gene_sets: Iterable[Path] = (),
+    pretrained: Iterable[Path] = (),
     ontology: Path | None = None,
     recipe: str | dict[str, Any] = "default",
     settings: Iterable[str] = (),
@@ -98,8 +100,8 @@ def train(
         Bulk samples (samples x genes, linear) and their known fractions (samples x types).
     malignant
         Names of the malignant cell types of the reference.
-    weights, ontology
-        Files that some methods can start from.
+    signature, gene_sets, pretrained, ontology
+        Published files that some methods can start from (docs/signatures.md), and an ontology of the cell types.
     recipe, settings, quick
         As for :func:`resolve`.
     seed
@@ -126,9 +128,10 @@ def train(
     method, settings = methods.get(name), tuple(settings)
     chosen = resolve(method, recipe, settings, quick=quick)
     cells = Reference.from_anndata(reference)
-    malignant, weights = tuple(malignant), tuple(weights)
+    malignant = tuple(malignant)
+    files = {"signature": tuple(signature), "gene_sets": tuple(gene_sets), "pretrained": tuple(pretrained)}
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
-    check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, weights=weights)
+    check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
     if method.needs.malignant:
         cells = cells.merged(malignant)
     rng = np.random.default_rng(seed)
@@ -149,7 +152,7 @@ def train(
         bulk=aligned(bulk, cells.genes),
         calibration=None if calibration is None else calibration_samples(*calibration, cells, say),
         malignant=malignant,
-        weights=weights,
+        published=files.get(method.takes, ()),
         ontology=ontology,
         checkpoint=checkpoint,
     )

@@ -260,7 +260,9 @@ def _varying(
 
 def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, findings: list[Finding]) -> np.ndarray:
     """Return the names under which genes are summed: the reference's where they meet."""
-    given = {"names": rows.index.to_numpy(dtype=object).astype(str).astype(object)}
+    names, said = gene_ids.unwrapped(rows.index.astype(str))
+    findings += [Finding("mended", "gene names", sentence) for sentence in said]
+    given = {"names": names}
     for column in GENE_NAMES:
         if column in rows:
             given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)

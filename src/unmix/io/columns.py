@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from unmix.errors import DataError
 from unmix.io.text import show
@@ -14,12 +13,23 @@ from unmix.io.text import show
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
 #: What describes genes, as names without blanks, points and underscores.
 OF_GENES = {
     *("chr", "chrom", "chromosome", "chromosomename", "seqname", "seqnames", "locus", "location", "band", "strand"),
     *("start", "end", "stop", "startposition", "endposition", "genestart", "geneend", "txstart", "txend", "position"),
     *("pos", "startpos", "endpos", "startpositiononthegenome", "endpositiononthegenome"),
-    *("length", "genelength", "genelengthbp", "width", "effectivelength", "efflength", "exonlength", "transcriptlength"),
+    *(
+        "length",
+        "genelength",
+        "genelengthbp",
+        "width",
+        "effectivelength",
+        "efflength",
+        "exonlength",
+        "transcriptlength",
+    ),
     *("medianlength", "meanlength", "lengthbp", "size", "genesize", "bp", "kb", "exons", "exoncount", "nexons"),
     *("entrez", "entrezid", "entrezgene", "entrezgeneid", "ncbigeneid", "ncbiid", "ncbi", "genenumber", "locusid"),
     *("hgncid", "hgnc", "mgiid", "uniprot", "taxid", "unigene", "gc", "gccontent", "gcpercent", "percentgc"),
@@ -47,7 +57,8 @@ QUANTITIES = {
 }
 #: How columns of several samples name their quantity: S1_TPM, FPKM.S1.
 _QUANTITY = re.compile(
-    r"(?:(.+)[ ._:|-])?(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
+    r"(?:(.+)[ ._:|-])?"
+    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
     r"(?:[ ._:|-](.+))?",
     re.IGNORECASE,
 )

@@ -157,7 +157,7 @@ def fetch(source: Source, path: Path) -> None:
             raise DataError(
                 f"{source.url} cannot be had ({error})",
                 "a network, and the file where its authors put it",
-                "download it where there is a network, and give it to unmix_train.py with --weights",
+                "download it where there is a network, and give it to unmix_train.py",
             ) from error
         convert(raw, source.holds, path)
     found = fingerprint(path)
@@ -165,7 +165,7 @@ def fetch(source: Source, path: Path) -> None:
         raise DataError(
             f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
             source.sha256,
-            "look at the file at its source; if you trust it, give it to unmix_train.py with --weights",
+            "look at the file at its source; if you trust it, give it to unmix_train.py",
         )
 
 

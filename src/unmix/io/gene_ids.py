@@ -31,6 +31,15 @@ KINDS = {
 SPECIES_CODE = {None: "human", "MUS": "mouse", "RNO": "rat"}
 #: What a spreadsheet makes of MARCH1, SEPT2, DEC1 ...
 EXCEL_DATE = re.compile(r"\d{1,2}-(Mar|Sep|Dec|Oct|Apr|Nov|Feb|MAR|SEP|DEC)|(Mar|Sep|Dec)-\d\d|\d{4}-\d\d-\d\d.*")
+#: Names of two parts, and the part that is kept: ENSG00000167286.1_CD3D, CD3D|915, CD3D (915).
+_PARTS = (
+    re.compile(r"(ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?[_|:].+"),
+    re.compile(r".+[_|:](ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?"),
+    re.compile(r"([A-Za-z][^|\s]*)(?:\|\d+| ?\(\d+\))"),
+)
+_GENOME = re.compile(r"(?:GRCh3[78]|GRCm3[89]|hg19|hg38|mm9|mm10|mm39)_+(.+)")
+_SEPTIN = re.compile(r"(?:0?(\d{1,2})-Sep|Sep-0?(\d{1,2}))", re.IGNORECASE)
+_MARCH = re.compile(r"(?:0?(\d{1,2})-Mar|Mar-0?(\d{1,2}))", re.IGNORECASE)
 
 
 class Match(NamedTuple):
@@ -75,6 +84,35 @@ def likeness(names: Sequence[str]) -> float:
     known = {name.upper() for name in names} & set(HOUSEKEEPING.split())
     sure = sum(bool(KINDS[label].fullmatch(name)) for name in _some(names) for label in ("Ensembl", "array probe"))
     return max(min(1.0, len(known) / 5), sure / len(_some(names)))
+
+
+def unwrapped(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Return names without what tools add to them, and sentences about it.
+
+    Names of two parts (``ENSG00000167286_CD3D``, ``CD3D|915``) keep the identifier or the symbol, and prefixes of genomes
+    (``GRCh38_``) go. Dates of a spreadsheet become genes again where one gene alone can have become that date: 1-Mar and
+    2-Mar were MARCH1 or MARC1, MARCH2 or MARC2, and stay.
+    """
+    said: list[str] = []
+    names = [str(name) for name in names]
+    for patterns, what in ((_PARTS, "hold two identifiers"), ((_GENOME,), "begin with a genome")):
+        parts = [next((match[1] for one in patterns if (match := one.fullmatch(name))), name) for name in names]
+        changed = [(old, new) for old, new in zip(names, parts, strict=True) if old != new]
+        if len(changed) > len(names) / 2:
+            said.append(f"{len(changed):,} gene names {what}; {changed[0][0]!r} was read as {changed[0][1]!r}.")
+            names = parts
+    mended = {}
+    mouse = species(names) == "mouse"
+    for name in names:
+        for pattern, stem, numbers in ((_SEPTIN, "SEPTIN", range(1, 15)), (_MARCH, "MARCHF", range(3, 12))):
+            if (match := pattern.fullmatch(name)) and int(match[1] or match[2]) in numbers:
+                mended[name] = f"{stem.title() if mouse else stem}{int(match[1] or match[2])}"
+    there = set(names)
+    mended = {date: gene for date, gene in mended.items() if gene not in there}
+    if mended:
+        listed = ", ".join(f"{date} is {gene}" for date, gene in list(mended.items())[:5])
+        said.append(f"{len(mended)} gene names that a spreadsheet turned into dates were mended: {listed}.")
+    return np.array([mended.get(name, name) for name in names], dtype=object), said
 
 
 def strip_version(names: Iterable[str]) -> np.ndarray:

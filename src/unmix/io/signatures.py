@@ -91,7 +91,7 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
     found = read(paths)
     if found.signature is None:
         raise NotApplicable(
-            "no file of --weights holds a signature",
+            "no file of --signature holds a signature",
             "a table of genes x cell types, linear",
             "give the signature as TSV, or no file to build one from the reference (in a samplesheet: METHOD=FILE in "
             "the column weights tells whose a file is)",
@@ -103,7 +103,7 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
         raise UsageError(
             f"fractions={fractions}, but how much mRNA a cell of {unknown[0]!r} has is not known",
             "a second file: cell type and mRNA content",
-            "add --weights SIZES, or take fractions=own",
+            "add --signature SIZES, or take fractions=own",
         )
     return found
 

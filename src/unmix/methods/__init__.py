@@ -61,7 +61,7 @@ def describe(method: type[Method]) -> dict[str, Any]:
         "name": method.name,
         **method.info.model_dump(mode="json"),
         "needs": dataclasses.asdict(method.needs),
-        "weights": method.weights,
+        "takes": method.takes,
         "quantity": method.quantity,
         "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
         "expresses": method.expresses,

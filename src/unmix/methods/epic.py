@@ -77,7 +77,7 @@ class EPIC(ClassicalMethod):
 
     name = "epic"
     quantity = "cell"
-    weights = "tables"
+    takes = "signature"
     recipes = {
         "default": Recipe(gene_weights="inverse", platform=0.5, excess="divided", max_ratio=3, others=False),
         "published": Recipe(),
@@ -85,10 +85,10 @@ class EPIC(ClassicalMethod):
 
     def fit(self, task: Task) -> Fit:
         """Take the profiles of the user's files, or learn them."""
-        if not task.weights:
+        if not task.published:
             fit = super().fit(task)
             return replace(fit, cell_types=(*task.train.cell_types, *_other(task.recipe)))
-        own, recipe = signature_of(task.weights, task.recipe.fractions), task.recipe
+        own, recipe = signature_of(task.published, task.recipe.fractions), task.recipe
         genes, profile = own.signature.index.to_numpy(str), own.signature.to_numpy().T
         variance = profile if own.variance is None else own.variance.fillna(np.inf).to_numpy().T
         whole = profile.sum(1, keepdims=True) / 1e6  # a million over all genes of the file

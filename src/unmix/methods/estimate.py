@@ -30,7 +30,7 @@ class ESTIMATE(ScoreMethod):
     """Enrichment of the stromal and the immune set, their sum, and the tumour purity that the sum tells."""
 
     name = "estimate"
-    needs = Needs(weights=True)
+    needs = Needs(gene_sets=True)
     recipes = {"default": Recipe()}
 
     def columns(self, own: Published, sets: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -38,7 +38,7 @@ class ESTIMATE(ScoreMethod):
         order = [next((i for i, name in enumerate(sets) if word in name.lower()), -1) for word in ("strom", "immun")]
         if min(order) < 0:
             raise NotApplicable(
-                f"the gene sets of --weights are {', '.join(sets)}",
+                f"the gene sets of --gene-sets are {', '.join(sets)}",
                 "a stromal and an immune set, named so",
                 "give ESTIMATE's sets (in a samplesheet: estimate=FILE in the column weights)",
             )

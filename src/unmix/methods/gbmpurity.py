@@ -54,7 +54,7 @@ class GBMPurity(DeepMethod):
     name = "gbmpurity"
     quantity = "purity"
     needs = Needs(malignant=True, donors=2)
-    weights = "network"
+    takes = "pretrained"
     recipes = {
         "default": Recipe(
             prep=Prep(genes="markers", per_type=60, depth=1e4, pseudocount=5, sample="z"),
@@ -83,7 +83,7 @@ class GBMPurity(DeepMethod):
 
     def fit(self, task: Task) -> Fit:
         """Train on same-donor pseudobulk, or take the weights that the user gave."""
-        tensors, lengths = read_published(task.weights)
+        tensors, lengths = read_published(task.published)
         if not lengths:
             task.say("No gene lengths were given: counts are scaled to a common depth, not divided by length.")
             return super().fit(task)
@@ -142,7 +142,7 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
         raise DataError(
             f"weights over {inputs or 'no'} genes, and a table of {len(lengths)} genes with lengths",
             "the weights of GBMPurity, and the table of their genes and lengths in the same order",
-            "--weights GBMPurity.pt --weights input-genes-lengths.csv, both from the authors' repository",
+            "--pretrained GBMPurity.pt --pretrained input-genes-lengths.csv, both from the authors' repository",
         )
     return tensors, lengths
 
@@ -159,4 +159,4 @@ def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
         "prep.share": np.full(genes, 1 / genes, np.float32),
         "lengths": np.array(list(lengths.values())),
     }
-    return Fit(np.array(list(lengths)), arrays, {"weights": "published"}, recipe=PUBLISHED.changed(nets=nets))
+    return Fit(np.array(list(lengths)), arrays, {"pretrained": True}, recipe=PUBLISHED.changed(nets=nets))

@@ -42,7 +42,7 @@ class Hascad(DeepMethod):
     """Squared error of softmax outputs (our choice), averaged over the three members."""
 
     name = "hascad"
-    weights = "network"
+    takes = "pretrained"
     recipes = {
         "default": Recipe(
             prep=PREP,
@@ -61,7 +61,7 @@ class Hascad(DeepMethod):
 
     def fit(self, task: Task) -> Fit:
         """Train, or take the authors' weights where they are given."""
-        return official(task) if task.weights else super().fit(task)
+        return official(task) if task.published else super().fit(task)
 
     def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform | Corrected:
         """Fit the transform on training pseudobulk, and the correction on pseudobulk of each donor."""
@@ -98,13 +98,13 @@ def official(task: Task) -> Fit:
     DataError
         If a file does not hold what it should.
     """
-    networks = [layers(path, len(OFFICIAL_TYPES)) for path in task.weights if path.suffix in READABLE]
-    tables = [path for path in task.weights if path.suffix not in READABLE]
+    networks = [layers(path, len(OFFICIAL_TYPES)) for path in task.published if path.suffix in READABLE]
+    tables = [path for path in task.published if path.suffix not in READABLE]
     if not networks or len(tables) != 1:
         raise UsageError(
-            f"--weights names {len(networks)} networks and {len(tables)} tables of genes",
+            f"--pretrained names {len(networks)} networks and {len(tables)} tables of genes",
             "one or more networks, and the one table that names their genes in order",
-            "--weights checkpoint2.pt --weights Example.csv (Source/Example.csv of the HASCAD repository)",
+            "--pretrained checkpoint2.pt --pretrained Example.csv (Source/Example.csv of the HASCAD repository)",
         )
     names = gene_names(tables[0], networks[0][0][0].shape[1])
     published = Hascad.recipes["published"]

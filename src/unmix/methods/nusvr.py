@@ -76,17 +76,17 @@ class NuSVRegression(SignatureMethod):
         """Build the signature, or take the user's; adapt it to the bulk (S-mode); add all genes (absolute mode)."""
         fit, recipe = super().fit(task), task.recipe
         if recipe.batch == "cells":
-            if task.bulk is None or task.weights:
+            if task.bulk is None or task.published:
                 raise NotApplicable(
                     "nusvr with batch=cells learns from pseudobulk of cells and from the bulk; one of them is missing",
                     "a signature built from the reference, and the bulk to be estimated",
-                    "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --weights",
+                    "unmix_train.py REFERENCE --method nusvr --bulk BULK --set batch=cells, without --signature",
                 )
             adapted_to_bulk = adapted(task, fit.genes, fit.arrays["signature"], recipe.pseudobulk)
             fit = replace(fit, arrays=fit.arrays | {"signature": adapted_to_bulk}, bulk_values=True)
         if not recipe.absolute:
             return fit
-        names = fit.genes if task.weights else task.train.genes[fit.genes]
+        names = fit.genes if task.published else task.train.genes[fit.genes]
         genes = np.union1d(task.train.genes, names)
         signature = np.zeros((len(fit.arrays["signature"]), len(genes)))
         signature[:, np.searchsorted(genes, names)] = fit.arrays["signature"]

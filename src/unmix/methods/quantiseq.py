@@ -50,7 +50,7 @@ class QuanTIseq(ClassicalMethod):
 
     name = "quantiseq"
     quantity = "cell"
-    weights = "tables"
+    takes = "signature"
     recipes = {
         "default": Recipe(gene_weights="mean", max_ratio=3, other=False),
         "published": Recipe(),
@@ -63,8 +63,8 @@ class QuanTIseq(ClassicalMethod):
             raise UsageError("quantiseq divides by mRNA contents itself", "--set fractions=own or cell")
         places = np.arange(len(cells.genes)) if task.measured is None else task.measured
         genes, types, learned, quantity = cells.genes[places], cells.cell_types, None, self.quantity
-        if task.weights:
-            own = signature_of(task.weights, "own")
+        if task.published:
+            own = signature_of(task.published, "own")
             table = own.signature.drop(index=own.genes, errors="ignore")
             genes, types = np.union1d(cells.genes, table.index.to_numpy(str)), list(table.columns)
             quantity = self.quantity if own.size is not None else "mrna"

@@ -50,7 +50,7 @@ class UCDSelect(ucdbase.UCDBase):
     """Regression on the embedding of the types."""
 
     name = "ucdselect"
-    weights = "network"
+    takes = "pretrained"
     recipes = {
         "default": Recipe(**vars(ucdbase.UCDBase.recipes["default"]), quantile=0.0),
         "published": Recipe(**vars(ucdbase.PUBLISHED), types="means"),
@@ -137,14 +137,14 @@ def _base(task: Task) -> Base:
         If the file is no model of ucdbase, or of other genes than the reference.
     """
     method = ucdbase.UCDBase()
-    if not task.weights:
+    if not task.published:
         fit = DeepMethod.fit(method, task)
         return Base(task.train.genes[fit.genes].tolist(), fit.arrays, task.recipe, fit.facts, fit.bulk_values)
-    model = Model.load(task.weights[0])
+    model = Model.load(task.published[0])
     found = np.isin(model.genes, task.train.genes).mean() if model.genes else 0.0
     if model.method != method.name or found < 0.5:
         raise DataError(
-            f"{task.weights[0].name}: a model of {model.method}; the reference has {found:.0%} of its genes",
+            f"{task.published[0].name}: a model of {model.method}; the reference has {found:.0%} of its genes",
             "a model of ucdbase with the genes of the reference",
             "unmix_train.py ATLAS --method ucdbase --out ucdbase.safetensors",
         )

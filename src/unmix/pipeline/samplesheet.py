@@ -1,4 +1,4 @@
-"""The pipeline's inputs: the samplesheet, the parameters and the methods, checked before anything runs.
+"""The samplesheet of the pipeline, checked before anything runs.
 
 What is allowed stands in two JSON schemas that Nextflow's users and tools read too:
 ``assets/schema_input.json`` (a row of the samplesheet) and ``nextflow_schema.json`` (the parameters).
@@ -7,24 +7,23 @@ What is allowed stands in two JSON schemas that Nextflow's users and tools read 
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import re
 from typing import TYPE_CHECKING, Any
 
-from unmix.errors import DataError, UsageError
-from unmix.io.pretrained import READABLE
+from unmix.errors import DataError
+from unmix.pipeline.jobs import SORTS, entries
+from unmix.pipeline.words import instead, listed, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from unmix.contract.method import Method
 
 #: What makes two rows share one prepared reference, and its models.
 REFERENCE = (
     *("reference", "reference_kind", "cell_type_key", "donor_key", "label_map"),
-    *("malignant", "weights", "ontology"),
+    *("malignant", *SORTS, "ontology"),
 )
 
 
@@ -55,7 +54,7 @@ def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
     columns = schema["properties"]
     lines = [line for line in _text(path).splitlines() if line.strip(" \t,;")]
     if not lines:
-        raise DataError(f"{path.name} is empty.", f"a samplesheet with the columns {_names(columns)}", "write one row")
+        raise DataError(f"{path.name} is empty.", f"a samplesheet with the columns {listed(columns)}", "write one row")
     table = csv.reader(io.StringIO("\n".join(lines)), delimiter=max(",;\t", key=lines[0].count), strict=True)
     try:
         header, *cells = [[cell.strip() for cell in row] for row in table]
@@ -91,7 +90,8 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     folder
         Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone.
     schema
-        JSON schema of one row; its ``format: file-path`` says which columns are paths. `weights` holds several.
+        JSON schema of one row; its ``format: file-path`` says which columns are paths; those of published files
+        hold several.
 
     Returns
     -------
@@ -104,8 +104,9 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     resolved = []
     for row in rows:
         values = {**row, **{name: _absolute(row[name], folder) for name in paths}}
-        named = [(name, _absolute(path, folder)) for name, path in _entries(row["weights"])]
-        values["weights"] = ";".join(f"{name}={path}" if name else path for name, path in named)
+        for sort in SORTS:
+            named = [(name, _absolute(path, folder)) for name, path in entries(row[sort])]
+            values[sort] = ";".join(f"{name}={path}" if name else path for name, path in named)
         key = tuple(values[name] for name in REFERENCE)
         if key not in names:
             stem = re.sub(r"[^A-Za-z0-9_-]", "_", re.split(r"[/\\]", values["reference"])[-1].split(".")[0])
@@ -114,108 +115,6 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
             names[key] = next(name for name in tries if name not in taken)
         resolved.append({**values, "reference_name": names[key]})
     return resolved
-
-
-def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the pipeline's parameters.
-
-    Parameters
-    ----------
-    params
-        Parameters as Nextflow hands them over; numbers and booleans may be text.
-    schema
-        JSON schema in groups (``nextflow_schema.json``).
-
-    Returns
-    -------
-    dict
-        The parameters that are set, with their types.
-
-    Raises
-    ------
-    UsageError
-        A parameter that does not exist or whose value is not allowed.
-    """
-    from jsonschema import Draft202012Validator
-
-    rules = {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
-    typed = {}
-    for name, value in params.items():
-        if name not in rules:
-            raise UsageError(f"there is no parameter --{name}.", *_instead(name, rules, prefix="--"))
-        if value is None:
-            continue
-        typed[name] = _typed(value, rules[name]["type"])
-        if error := next(Draft202012Validator(rules[name]).iter_errors(typed[name]), None):
-            raise UsageError(
-                f"--{name} {value}: {_reason(error)}.", rules[name]["description"], f"give another value to --{name}"
-            )
-    for group in schema["$defs"].values():
-        for name in group.get("required", []):
-            if name not in typed:
-                raise UsageError(f"--{name} is not given.", rules[name]["description"], f"add --{name} to the command")
-    return typed
-
-
-def check_methods(named: str, known: Collection[str]) -> list[str]:
-    """Return the methods of a comma-separated list, each once and in its order; ``none`` stands for no method.
-
-    Raises
-    ------
-    UsageError
-        A method that does not exist, or none at all.
-    """
-    methods = dict.fromkeys(name.strip() for name in named.split(","))
-    methods.pop("none", None)
-    for name in methods:
-        if name not in known:
-            raise UsageError(f"no method {name!r}.", *_instead(name, known))
-    if not methods:
-        raise UsageError("no method is named.", f"one or more of {_names(known)}", "add --methods scaden,nnls")
-    return list(methods)
-
-
-def jobs(
-    rows: Iterable[Mapping[str, str]], methods: Collection[str], known: Mapping[str, type[Method]]
-) -> list[dict[str, Any]]:
-    """Return every row by every method: what the pipeline must know of the method, and what files the row gives it.
-
-    Parameters
-    ----------
-    rows
-        As :func:`resolve` returns them.
-    methods
-        Names of the methods of the run.
-    known
-        Every method by name.
-
-    Raises
-    ------
-    UsageError
-        If `weights` names a method that does not exist or takes no files, or holds a network of no method.
-    """
-    table = []
-    for row in rows:
-        given = _entries(row["weights"])
-        _check_takers(f"samplesheet row {row['id']}, column weights", given, known)
-        for name in methods:
-            method = known[name]
-            own, shared = ([path for whose, path in given if whose == wanted] for wanted in (name, ""))
-            files = own or (shared if method.weights == "tables" else [])
-            table.append(
-                {
-                    "id": row["id"],
-                    "method": name,
-                    "deep": method.info.family == "deep",
-                    "control": method.info.family == "control",
-                    "expresses": method.expresses,
-                    "needs_bulk": method.needs.bulk,
-                    "needs_calibration": method.needs.calibration,
-                    "needs_malignant": method.needs.malignant,
-                    "weights": ";".join(files),
-                }
-            )
-    return table
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
@@ -247,13 +146,13 @@ def _check_header(sheet: str, header: list[str], schema: Mapping[str, Any]) -> N
     columns = schema["properties"]
     if missing := [name for name in schema["required"] if name not in header]:
         raise DataError(
-            f"{sheet} has no column {_names(missing)}; it has {_names(header)}.",
-            f"the columns {_names(schema['required'])}; also known: {_names(set(columns) - set(schema['required']))}",
-            f"add {_names(missing)} to the header, with a value in every row",
+            f"{sheet} has no column {listed(missing)}; it has {listed(header)}.",
+            f"the columns {listed(schema['required'])}; also known: {listed(set(columns) - set(schema['required']))}",
+            f"add {listed(missing)} to the header, with a value in every row",
         )
     for name in header:
         if name not in columns:
-            raise DataError(f"{sheet} has an unknown column {name!r}.", *_instead(name, columns))
+            raise DataError(f"{sheet} has an unknown column {name!r}.", *instead(name, columns))
         if header.count(name) > 1:
             raise DataError(f"{sheet} has the column {name} twice.", "every column once", "remove one of them")
 
@@ -266,13 +165,13 @@ def _check_row(where: str, values: dict[str, str], schema: Mapping[str, Any]) ->
             columns = schema["properties"]
             empty = sorted(name for name in columns if repr(name) in error.message.split(" is a ")[0])
             raise DataError(
-                f"{where} has nothing in {_names(empty)}.",
+                f"{where} has nothing in {listed(empty)}.",
                 f"{empty[0]}: {columns[empty[0]]['description']}",
-                "fill the cell" + (f", or empty {_names(values)}" if error.validator == "dependentRequired" else ""),
+                "fill the cell" + (f", or empty {listed(values)}" if error.validator == "dependentRequired" else ""),
             )
         name = str(error.path[0])
         raise DataError(
-            f"{where}, column {name}: {_reason(error)}.",
+            f"{where}, column {name}: {reason(error)}.",
             schema["properties"][name]["description"],
             f"correct {name}",
         )
@@ -288,61 +187,7 @@ def _check_unique(sheet: str, ids: list[str]) -> None:
             )
 
 
-def _check_takers(where: str, entries: Iterable[tuple[str, str]], known: Mapping[str, type[Method]]) -> None:
-    takers = [name for name, method in known.items() if method.weights]
-    networks = [name for name in takers if known[name].weights == "network"]
-    for name, path in entries:
-        if name and name not in known:
-            raise UsageError(f"{where}: no method {name!r}.", *_instead(name, known))
-        if name and name not in takers:
-            raise UsageError(f"{where}: {name} takes no published files.", f"one of {_names(takers)}", f"remove {path}")
-        if not name and path.endswith(READABLE):
-            raise UsageError(
-                f"{where}: {path} holds a network, and which method it is for is not said.",
-                f"method=path, the method one of {_names(networks)}",
-                f"write {networks[0]}={path}",
-            )
-
-
-def _entries(cell: str) -> list[tuple[str, str]]:
-    """Return the entries of a cell of `weights`, between semicolons: whose a file is ("" for all) and its path."""
-    entries = [entry.strip() for entry in cell.split(";") if entry.strip()]
-    return [re.fullmatch(r"(?:([\w-]+)\s*=\s*)?(.+)", entry).groups("") for entry in entries]
-
-
 def _absolute(path: str, folder: str) -> str:
     if not path or path.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
         return path
     return f"{folder.rstrip('/')}/{path.removeprefix('./')}"
-
-
-def _typed(value: Any, kind: str) -> Any:
-    """Return a command line's text as the type that the schema asks for, where that can be done."""
-    if kind == "string" or not isinstance(value, str):
-        return str(value) if kind == "string" else value
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(value, value)
-    try:
-        return int(value) if kind == "integer" else float(value)
-    except ValueError:
-        return value
-
-
-def _reason(error: Any) -> str:
-    """Return what a schema's rule has against a value, in words."""
-    if error.validator == "enum":
-        return f"{error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
-    if error.validator == "pattern":
-        return f"{error.instance!r} is not allowed"
-    return error.message
-
-
-def _instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, str]:
-    """Return what is expected and what to do for a name that does not exist."""
-    near = difflib.get_close_matches(name, known, n=1)
-    do = f"did you mean {prefix}{near[0]}?" if near else f"remove {prefix}{name}, or take one of these names"
-    return f"one of {_names(known)}", do
-
-
-def _names(names: Collection[str]) -> str:
-    return ", ".join(sorted(names) if isinstance(names, set) else names)

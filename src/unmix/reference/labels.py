@@ -39,6 +39,7 @@ def annotate(
     obs = pd.concat(parts)
     if obs.index.has_duplicates:
         obs.index = [f"{i}:{name}" for i, part in enumerate(parts) for name in part.index]
+    obs["cell_type"] = trimmed(obs["cell_type"], messages)
     if donor_key == "none":
         obs.insert(1, "donor", "all")
         messages.append("No donors, as declared: intervals will be optimistic.")
@@ -115,3 +116,20 @@ def choose(obs: pd.DataFrame, most: int | None, seed: int, messages: list[str]) 
             f"{chosen.size:,} of {labelled.size:,} cells kept: at most {most:,} of each donor and cell type."
         )
     return chosen
+
+
+def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:
+    """Return labels without blanks around them, and say so; warn of labels that differ in nothing but writing."""
+    clean = labels.str.replace(r"\s+", " ", regex=True).str.strip()
+    if changed := sorted(set(labels[clean != labels])):
+        messages.append(f"Blanks in labels were removed: {', '.join(map(repr, changed[:5]))}.")
+    alike: dict[str, set[str]] = {}
+    for label in set(clean) - {""}:
+        bare = "".join(character for character in label.lower() if character.isalnum() or character == "+")
+        alike.setdefault(bare, set()).add(label)
+    for group in sorted(sorted(labels) for labels in alike.values() if len(labels) > 1):
+        messages.append(
+            f"Warning: {', '.join(map(repr, group))} differ only in how they are written; if they are one cell type, "
+            "join them with a label map."
+        )
+    return clean

@@ -263,6 +263,5 @@ def annotate(found: SingleCells, table: pd.DataFrame, name: str) -> SingleCells:
             "check that both come from the same data set",
         )
     table = table[~table.index.duplicated()].reindex(found.obs_names)
-    return SingleCells(
-        found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices, found.logged
-    )
+    keys = [str(key) for key in table]
+    return SingleCells(found.name, found.obs_names, keys, lambda key: table[key], found.matrices, found.logged)

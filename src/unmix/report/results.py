@@ -59,7 +59,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut(Asked):
+class Skipped(Asked):
     """A method that could not be applied, or not in one step."""
 
     @property
@@ -131,7 +131,7 @@ class Results:
     """
 
     methods: list[Result]
-    left_out: list[LeftOut]
+    skipped: list[Skipped]
     checks: list[dict[str, str]]
     reference: list[str]
 
@@ -161,11 +161,9 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
         raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")
     places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
     names = [place.name for place in places]
-    left_out = [
-        LeftOut(name=record.parent.name, run=_json(record)) for record in sorted(folder.glob("*/*left_out.json"))
-    ]
-    left_out = [method for method in left_out if bool(method.part) == (method.name in names)]
-    left_out.sort(key=lambda method: (method.control, method.name))
+    skipped = [Skipped(name=record.parent.name, run=_json(record)) for record in sorted(folder.glob("*/*skipped.json"))]
+    skipped = [method for method in skipped if bool(method.part) == (method.name in names)]
+    skipped.sort(key=lambda method: (method.control, method.name))
     if headline is not None and headline not in names:
         raise DataError(f"no method {headline!r} in {folder}", f"one of {', '.join(names)}", "correct --headline")
     leader = folder / headline if headline else None
@@ -174,7 +172,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
         same = [place for place in places if (place / "fractions.tsv").read_bytes() == top.read_bytes()]
         leader = same[0] if same else folder
         places = places if same else [folder, *places]
-    if not places and not left_out:
+    if not places and not skipped:
         raise DataError(
             f"{folder}: no fractions.tsv in it, nor in a folder below it",
             "one folder per method, each with fractions.tsv",
@@ -186,7 +184,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     checks = folder / "check" / "check.tsv"
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
     reference = _json(folder / "reference.run.json").get("messages", [])
-    return Results(methods, left_out, rows, reference)
+    return Results(methods, skipped, rows, reference)
 
 
 def _read_result(folder: Path) -> Result:

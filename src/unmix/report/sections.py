@@ -44,7 +44,7 @@ def summary(results: Results) -> dict[str, Any]:
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[0] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
-    if missing := [one.title for one in results.left_out if not one.part]:
+    if missing := [one.title for one in results.skipped if not one.part]:
         said.append(
             f"Also requested, but not applicable to these data: {listed(missing)}. The section on these methods gives "
             "the reasons and possible remedies."
@@ -71,15 +71,15 @@ def summary(results: Results) -> dict[str, Any]:
 
 def no_estimate(results: Results) -> dict[str, Any]:
     """Say that there is no estimate."""
-    asked = count(len(results.left_out), "method")
-    said = f"There are no estimates. {asked} {'was' if len(results.left_out) == 1 else 'were'} requested, and none is "
+    asked = count(len(results.skipped), "method")
+    said = f"There are no estimates. {asked} {'was' if len(results.skipped) == 1 else 'were'} requested, and none is "
     said += "applicable to these data. The next section gives the reasons and possible remedies."
     return {"cards": [], "paragraphs": [said]}
 
 
-def left_out(results: Results) -> dict[str, Any] | None:
+def skipped(results: Results) -> dict[str, Any] | None:
     """Say why methods that were asked for could not be applied."""
-    return {"methods": results.left_out} if results.left_out else None
+    return {"methods": results.skipped} if results.skipped else None
 
 
 def checks(results: Results) -> dict[str, Any] | None:

@@ -47,9 +47,9 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where its cache is stored does not concern the user
         import matplotlib.style
 
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where its cache is stored does not concern the user
         with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's fonts are used, not these
             return draw(*args, **kwargs)
@@ -71,8 +71,9 @@ def panel(width: float, height: float, *, left: float = 0, right: float = 0, top
 
 
 def printable(text: str) -> str:
-    """Return a text as one line without control characters, which XML does not allow."""
-    return " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split())
+    """Return a text as one line without the characters that XML does not allow."""
+    line = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" else c for c in line)
 
 
 def label(name: object) -> str:

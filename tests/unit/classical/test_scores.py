@@ -103,7 +103,7 @@ def test_a_published_signature_brings_its_types_and_genes(data, profiles, tmp_pa
     signature, _ = profiles
     own = signature.rename(columns={"NK": "natural killer"}).rename(index={"GENE0000": "OTHER"}).iloc[:300]
     tables.write_table(own, tmp_path / "signature.tsv", index_label="gene")
-    model = engine.train("nnls", data[0], weights=[tmp_path / "signature.tsv"], quick=True, device="cpu")
+    model = engine.train("nnls", data[0], signature=[tmp_path / "signature.tsv"], quick=True, device="cpu")
     assert model.genes[0] == "OTHER"
     found = engine.predict(model, data[1], device="cpu")
     assert list(found.values) == list(own)
@@ -121,16 +121,16 @@ def test_sizes_turn_mrna_into_cells_and_their_lack_is_said(data, profiles, tmp_p
     tables.write_table(pd.DataFrame({"mrna": size}, signature.columns), files[1], index_label="cell_type")
     options = {"quick": True, "device": "cpu"}
     with pytest.raises(UsageError, match="how much mRNA"):
-        engine.train("nnls", data[0], weights=files[:1], settings=["fractions=cell"], **options)
+        engine.train("nnls", data[0], signature=files[:1], settings=["fractions=cell"], **options)
     with pytest.raises(NotApplicable, match="holds gene sets, which mcpcounter scores"):
-        engine.train("mcpcounter", data[0], weights=files[:1], **options)
+        engine.train("mcpcounter", data[0], gene_sets=files[:1], **options)
     truth = data[1].obsm["cell_fractions"]
     for name, settings in (("nnls", ["fractions=cell"]), ("quantiseq", []), ("epic", [])):
-        model = engine.train(name, data[0], weights=files, settings=settings, **options)
+        model = engine.train(name, data[0], signature=files, settings=settings, **options)
         found = engine.predict(model, data[1], device="cpu").values
         assert model.quantity == "cell"
         assert np.sqrt(((found - truth[list(found)]) ** 2).to_numpy().mean()) < 0.045, name
-        assert name == "nnls" or engine.train(name, data[0], weights=files[:1], **options).quantity == "mrna"
+        assert name == "nnls" or engine.train(name, data[0], signature=files[:1], **options).quantity == "mrna"
 
 
 def test_scores_follow_the_fractions_and_reach_the_user_as_scores(data, tmp_path):
@@ -155,7 +155,7 @@ def test_estimate_needs_its_sets_and_tells_purity(data, tmp_path):
     sets = write(
         tmp_path / "s.gmt", ["StromalSignature\t\t" + "\t".join(genes[:40]), "Immune\t\t" + "\t".join(genes[40:80])]
     )
-    model = engine.train("estimate", data[0], weights=[sets], quick=True, device="cpu")
+    model = engine.train("estimate", data[0], gene_sets=[sets], quick=True, device="cpu")
     found = engine.predict(model, data[1][:1].copy(), device="cpu").values  # one sample is enough
     assert list(found) == ["StromalScore", "ImmuneScore", "ESTIMATEScore", "TumorPurity"]
     total = found["StromalScore"] + found["ImmuneScore"]
@@ -165,7 +165,7 @@ def test_estimate_needs_its_sets_and_tells_purity(data, tmp_path):
     assert np.allclose(found["TumorPurity"], np.clip(np.cos(0.6049872018 + 0.0001467884 * total), 0, 1))
     wrong = write(tmp_path / "w.gmt", ["T cell\t\t" + "\t".join(genes[:9])])
     with pytest.raises(NotApplicable, match="are T cell"):
-        engine.train("estimate", data[0], weights=[wrong], quick=True, device="cpu")
+        engine.train("estimate", data[0], gene_sets=[wrong], quick=True, device="cpu")
 
 
 def test_xcell_compares_samples_and_takes_spillover_away(data, tmp_path):
@@ -182,8 +182,8 @@ def test_xcell_compares_samples_and_takes_spillover_away(data, tmp_path):
     files = [write(tmp_path / "sets.gmt", sets), tmp_path / "curves.tsv", tmp_path / "spill.tsv"]
     tables.write_table(curves, files[1])
     tables.write_table(spill, files[2])
-    plain = engine.train("xcell", data[0], weights=files[:2], quick=True, device="cpu")
-    freed = engine.train("xcell", data[0], weights=files, quick=True, device="cpu")
+    plain = engine.train("xcell", data[0], gene_sets=files[:2], quick=True, device="cpu")
+    freed = engine.train("xcell", data[0], gene_sets=files, quick=True, device="cpu")
     with pytest.raises(NotApplicable, match="1 bulk sample"):
         engine.predict(plain, data[1][:1].copy(), device="cpu")
     before, after = (engine.predict(model, data[1], device="cpu").values for model in (plain, freed))

@@ -48,3 +48,18 @@ def test_a_newer_format_is_refused(model, tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(DataError, match="format 99"):
         Model.load(tmp_path / "new.safetensors")
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_model_that_is_not_finite_is_neither_written_nor_read(model, tmp_path, number):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    model.arrays["intervals.scores"] = np.full((2, 3), np.nan)  # no interval could be learned
+    model.save(path)
+    Model.load(path)
+    model.arrays["b"] = np.array([1.0, number])
+    with pytest.raises(DataError, match="array b"):
+        model.save(path)
+    save_file({"b": np.array([1.0, number])}, path, metadata={"unmix": "{}"})
+    with pytest.raises(DataError, match="array b"):
+        Model.load(path)

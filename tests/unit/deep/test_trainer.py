@@ -5,6 +5,7 @@ import pytest
 
 from unmix import engine
 from unmix.deep.recipe import Net
+from unmix.errors import DataError
 from unmix.simulate.toy import toy
 
 
@@ -160,3 +161,9 @@ def test_centred_inputs_learn_faster_and_come_back_with_the_model(data, tmp_path
         truth = data[1].obsm["cell_fractions"][list(again)]
         assert np.sqrt(((again - truth) ** 2).to_numpy().mean()) < 0.2
     assert errors["true"] < 0.9 * errors["false"]
+
+
+def test_a_training_that_diverges_is_an_error(data):
+    with pytest.raises(DataError, match="training diverged") as error:
+        engine.train("scaden", data[0], settings=[*SETTINGS, "train.lr=1e30"], device="cpu")
+    assert "train.lr" in error.value.do

@@ -75,3 +75,25 @@ def test_mouse_names_are_never_changed_to_upper_case():
     found = gene_ids.match({"names": array("Cd3d", "Gapdh")}, pd.DataFrame(index=["CD3D", "GAPDH"]))
     assert found.common == 0
     assert list(found.names) == ["Cd3d", "Gapdh"]
+
+
+@pytest.mark.parametrize(
+    ("given", "want"),
+    [
+        (["ENSG00000167286.14_CD3D", "ENSG00000156738_MS4A1"], ["ENSG00000167286", "ENSG00000156738"]),
+        (["CD3D_ENSG00000167286", "MS4A1_ENSG00000156738.3"], ["ENSG00000167286", "ENSG00000156738"]),
+        (["CD3D|915", "HLA-DRA|3122"], ["CD3D", "HLA-DRA"]),
+        (["CD3D (915)", "MS4A1 (931)"], ["CD3D", "MS4A1"]),
+        (["GRCh38_CD3D", "GRCh38_MS4A1"], ["CD3D", "MS4A1"]),
+        (["mm10___Cd3d", "mm10___Ms4a1"], ["Cd3d", "Ms4a1"]),
+        (["2-Sep", "Sep-09", "8-Mar", "CD3D"], ["SEPTIN2", "SEPTIN9", "MARCHF8", "CD3D"]),
+        (["2-Sep", "Cd3d", "Gapdh", "Actb"], ["Septin2", "Cd3d", "Gapdh", "Actb"]),
+        (["1-Mar", "2-Mar", "CD3D"], ["1-Mar", "2-Mar", "CD3D"]),
+        (["2-Sep", "SEPTIN2", "CD3D"], ["2-Sep", "SEPTIN2", "CD3D"]),
+        (["RP11-34P13.7", "Y_RNA", "CD3D"], ["RP11-34P13.7", "Y_RNA", "CD3D"]),
+    ],
+)
+def test_what_tools_add_to_names_is_removed_and_said(given, want):
+    names, said = gene_ids.unwrapped(given)
+    assert list(names) == want
+    assert bool(said) == (given != want)

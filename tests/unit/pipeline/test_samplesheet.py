@@ -11,7 +11,7 @@ import pytest
 
 from unmix import methods as registry
 from unmix.errors import DataError, UsageError
-from unmix.pipeline import samplesheet
+from unmix.pipeline import jobs, parameters, samplesheet
 
 
 @pytest.fixture(scope="module")
@@ -126,41 +126,42 @@ def test_rows_share_a_reference_if_keys_and_label_map_agree(schema):
     assert [row["reference_name"] for row in rows] == ["pbmc", "pbmc", "pbmc-2", "pbmc-3", "a_b"]
 
 
-def given(schema, cell, methods):
-    """Return which files of a cell of `weights` go to which method."""
-    jobs = samplesheet.jobs(resolve(schema, {"weights": cell}), methods, registry.all_methods())
-    return {job["method"]: job["weights"] for job in jobs if job["weights"]}
+def given(schema, column, cell, methods):
+    """Return which files of a cell go to which method."""
+    table = jobs.jobs(resolve(schema, {column: cell}), methods, registry.all_methods())
+    return {job["method"]: job["published"] for job in table if job["published"]}
 
 
 @pytest.mark.parametrize(
-    ("cell", "whose"),
+    ("column", "cell", "whose"),
     [
-        ("", {}),
-        ("lm22.tsv", {"nnls": "/data/sheets/lm22.tsv", "epic": "/data/sheets/lm22.tsv"}),
-        ("a.tsv; /b.tsv", dict.fromkeys(["nnls", "epic"], "/data/sheets/a.tsv;/b.tsv")),
-        ("nnls=lm22.tsv", {"nnls": "/data/sheets/lm22.tsv"}),
-        ("hascad=a.pt;hascad=b.csv", {"hascad": "/data/sheets/a.pt;/data/sheets/b.csv"}),
-        ("a.tsv;epic = b=c.tsv;", {"nnls": "/data/sheets/a.tsv", "epic": "/data/sheets/b=c.tsv"}),
-        ("./b=c.tsv;epic=s3://k/e.tsv", {"nnls": "/data/sheets/b=c.tsv", "epic": "s3://k/e.tsv"}),
-        ("gbmpurity=g.npz", {}),
+        ("signature", "", {}),
+        ("signature", "lm22.tsv", {"nnls": "/data/sheets/lm22.tsv", "epic": "/data/sheets/lm22.tsv"}),
+        ("signature", "a.tsv; /b.tsv", dict.fromkeys(["nnls", "epic"], "/data/sheets/a.tsv;/b.tsv")),
+        ("signature", "nnls=lm22.tsv", {"nnls": "/data/sheets/lm22.tsv"}),
+        ("signature", "a.tsv;epic = b=c.tsv;", {"nnls": "/data/sheets/a.tsv", "epic": "/data/sheets/b=c.tsv"}),
+        ("signature", "./b=c.tsv;epic=s3://k/e.tsv", {"nnls": "/data/sheets/b=c.tsv", "epic": "s3://k/e.tsv"}),
+        ("gene_sets", "sets.gmt", {"xcell": "/data/sheets/sets.gmt"}),
+        ("pretrained", "hascad=a.pt;hascad=b.csv", {"hascad": "/data/sheets/a.pt;/data/sheets/b.csv"}),
+        ("pretrained", "gbmpurity=g.npz", {}),
     ],
-    ids=["none", "shared", "two", "named", "network and genes", "its own or the shared", "paths", "not asked for"],
 )
-def test_published_files_go_to_the_methods_that_take_them(schema, cell, whose):
-    assert given(schema, cell, ["scaden", "hascad", "nnls", "epic", "uniform"]) == whose
+def test_published_files_go_to_the_methods_that_take_them(schema, column, cell, whose):
+    assert given(schema, column, cell, ["scaden", "hascad", "nnls", "epic", "xcell", "uniform"]) == whose
 
 
 @pytest.mark.parametrize(
-    ("cell", "found", "do"),
+    ("column", "cell", "found", "do"),
     [
-        ("hascda=a.pt", "row 0, column weights: no method 'hascda'", "did you mean hascad?"),
-        ("scaden=a.tsv", "scaden takes no published files", "remove /data/sheets/a.tsv"),
-        ("net.pt", "net.pt holds a network, and which method it is for is not said", "=/data/sheets/net.pt"),
+        ("pretrained", "hascda=a.pt", "row 0, column pretrained: no method 'hascda'", "did you mean hascad?"),
+        ("signature", "scaden=a.tsv", "scaden takes no signature", "remove /data/sheets/a.tsv"),
+        ("gene_sets", "nnls=a.gmt", "nnls takes no gene_sets", "remove /data/sheets/a.gmt"),
+        ("pretrained", "net.pt", "net.pt has no method", "=/data/sheets/net.pt"),
     ],
 )
-def test_published_files_of_no_method_are_said(schema, cell, found, do):
+def test_published_files_of_no_method_are_said(schema, column, cell, found, do):
     with pytest.raises(UsageError) as caught:
-        given(schema, cell, ["nnls"])
+        given(schema, column, cell, ["nnls"])
     assert found in caught.value.found
     assert caught.value.expected
     assert do in caught.value.do
@@ -176,7 +177,7 @@ def test_parameters_of_a_command_line_get_their_types(rules):
         "quick": "false",
         "queue": None,
     }
-    assert samplesheet.check_params(given, rules) == {
+    assert parameters.check_params(given, rules) == {
         "input": "s.csv", "outdir": "o", "methods": "nnls", "seed": 3, "level": 0.8, "quick": False,
     }  # fmt: skip
 
@@ -195,19 +196,19 @@ def test_parameters_of_a_command_line_get_their_types(rules):
 )
 def test_a_wrong_parameter_is_said(rules, given, found, do):
     with pytest.raises(UsageError) as caught:
-        samplesheet.check_params({"input": "s.csv", "outdir": "o", "methods": "nnls", **given}, rules)
+        parameters.check_params({"input": "s.csv", "outdir": "o", "methods": "nnls", **given}, rules)
     assert found in caught.value.found
     assert do in caught.value.do
 
 
 def test_methods_come_once_and_in_their_order():
     known = {"nnls", "scaden", "uniform"}
-    assert samplesheet.check_methods("scaden, nnls,scaden,none", known) == ["scaden", "nnls"]
+    assert parameters.check_methods("scaden, nnls,scaden,none", known) == ["scaden", "nnls"]
     with pytest.raises(UsageError, match="no method 'scadne'") as caught:
-        samplesheet.check_methods("scadne", known)
+        parameters.check_methods("scadne", known)
     assert caught.value.do == "did you mean scaden?"
     with pytest.raises(UsageError, match="no method is named"):
-        samplesheet.check_methods("none,none", known)
+        parameters.check_methods("none,none", known)
 
 
 def test_the_script_writes_what_nextflow_reads(tmp_path, root):

@@ -278,7 +278,7 @@ def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path)
 
 
 def written(path, X=None, raw=None, layers=None, uns=None):
-    data = anndata.AnnData(X, obs=pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, index=[f"c{i}" for i in range(200)]),
+    data = anndata.AnnData(X, obs=pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, [f"c{i}" for i in range(200)]),
                            var=pd.DataFrame(index=GENES))  # fmt: skip
     for name, layer in (layers or {}).items():
         data.layers[name] = layer
@@ -333,3 +333,11 @@ def test_matrices_without_counts_are_refused_by_name(tmp_path, held, why):
     with pytest.raises(DataError, match=why) as error:
         prepare.prepare_reference([written(tmp_path / "a.h5ad", **held)], "cell_type", preset="none")
     assert error.value.do
+
+
+def test_labels_that_differ_by_blanks_are_one_and_by_case_are_reported(tmp_path):
+    labels = np.array(["T cell", "T cell ", "T\u00a0cell", "B cell", "b cell"])[np.arange(200) % 5]
+    data = prepare.prepare_reference([made(tmp_path / "a.h5ad", cell_type=labels)], "cell_type", preset="none")
+    assert sorted(set(data.obs["cell_type"])) == ["B cell", "T cell", "b cell"]
+    assert "'T cell '" in said(data)
+    assert "'B cell', 'b cell' differ only" in said(data)

@@ -194,7 +194,7 @@ def test_headline_is_the_method_whose_table_lies_on_top(folder):
         report.read_results(folder, "music")
 
 
-def leave_out(place, step="train", method=None, **error):
+def skip(place, step="train", method=None, **error):
     """Write what a step leaves of a method that cannot be applied."""
     place.parent.mkdir(parents=True, exist_ok=True)
     error = {"found": "music needs 2 <donors>", "expected": "cells of several donors", "do": "name the column", **error}
@@ -202,10 +202,10 @@ def leave_out(place, step="train", method=None, **error):
 
 
 def test_methods_that_were_left_out_are_named_with_the_reason(folder):
-    leave_out(folder / "music" / "left_out.json", method={"name": "music", "title": "MuSiC", "family": "classical"})
-    leave_out(folder / "music" / "attributions.left_out.json", "explain", found="nothing to explain")
-    leave_out(folder / "nnls" / "metrics.left_out.json", "evaluate", found="no type is shared")
-    leave_out(folder / "scaden" / "left_out.json", found="of an earlier run")
+    skip(folder / "music" / "skipped.json", method={"name": "music", "title": "MuSiC", "family": "classical"})
+    skip(folder / "music" / "attributions.skipped.json", "explain", found="nothing to explain")
+    skip(folder / "nnls" / "metrics.skipped.json", "evaluate", found="no type is shared")
+    skip(folder / "scaden" / "skipped.json", found="of an earlier run")
     text = page(folder, headline="scaden")
     read = Page(text).words()
     assert "Also requested, but not applicable to these data: MuSiC. " in read
@@ -220,14 +220,14 @@ def test_methods_that_were_left_out_are_named_with_the_reason(folder):
 
 
 def test_where_every_method_was_left_out_the_page_says_so(tmp_path):
-    leave_out(tmp_path / "music" / "left_out.json")
+    skip(tmp_path / "music" / "skipped.json")
     (tmp_path / "check").mkdir()
     (tmp_path / "check" / "check.tsv").write_text("level\twhat\tsentence\nok\tunit\tThe values are counts.\n")
     read = Page(page(tmp_path))
     assert "There are no estimates. 1 method was requested, and none is applicable to these data." in read.words()
     assert "music needs 2 <donors>." in read.words()
     assert "The values are counts." in read.words()
-    assert {"summary", "left_out", "checks"} == set(read.ids)
+    assert {"summary", "skipped", "checks"} == set(read.ids)
 
 
 def test_same_folder_same_bytes(folder):

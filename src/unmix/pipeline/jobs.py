@@ -1,0 +1,85 @@
+"""Every row of the samplesheet by every method: what the pipeline runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from unmix.errors import UsageError
+from unmix.pipeline.words import instead, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from unmix.contract.method import Method
+
+#: Columns of published files: PATH or METHOD=PATH, several between semicolons.
+SORTS = ("signature", "gene_sets", "pretrained")
+
+
+def jobs(
+    rows: Iterable[Mapping[str, str]], methods: Collection[str], known: Mapping[str, type[Method]]
+) -> list[dict[str, Any]]:
+    """Return every row by every method: what the pipeline must know of the method, and what files the row gives it.
+
+    Parameters
+    ----------
+    rows
+        As :func:`resolve` returns them.
+    methods
+        Names of the methods of the run.
+    known
+        Every method by name.
+
+    Raises
+    ------
+    UsageError
+        If a column of published files names a method that does not exist or takes none of the sort.
+    """
+    table = []
+    for row in rows:
+        given = {sort: entries(row[sort]) for sort in SORTS}
+        for sort in SORTS:
+            _check_takers(f"samplesheet row {row['id']}, column {sort}", sort, given[sort], known)
+        for name in methods:
+            method = known[name]
+            offered = given.get(method.takes, [])
+            own, shared = ([path for whose, path in offered if whose == wanted] for wanted in (name, ""))
+            files = own or (shared if method.takes != "pretrained" else [])
+            table.append(
+                {
+                    "id": row["id"],
+                    "method": name,
+                    "deep": method.info.family == "deep",
+                    "control": method.info.family == "control",
+                    "expresses": method.expresses,
+                    "needs_bulk": method.needs.bulk,
+                    "needs_calibration": method.needs.calibration,
+                    "needs_malignant": method.needs.malignant,
+                    "published": ";".join(files),
+                    "takes": method.takes,
+                }
+            )
+    return table
+
+
+def _check_takers(where: str, sort: str, given: Iterable[tuple[str, str]], known: Mapping[str, type[Method]]) -> None:
+    """Check that the published files of a column are for methods that take them."""
+    takers = [name for name, method in known.items() if method.takes == sort]
+    for name, path in given:
+        if name and name not in known:
+            raise UsageError(f"{where}: no method {name!r}.", *instead(name, known))
+        if name and name not in takers:
+            raise UsageError(f"{where}: {name} takes no {sort}.", f"one of {listed(takers)}", f"remove {path}")
+        if not name and sort == "pretrained":
+            raise UsageError(
+                f"{where}: {path} has no method.",
+                f"method=path, the method one of {listed(takers)}",
+                f"write {takers[0]}={path}",
+            )
+
+
+def entries(cell: str) -> list[tuple[str, str]]:
+    """Return the entries of a cell of published files: the method that each is for ("" for all), and its path."""
+    entries = [entry.strip() for entry in cell.split(";") if entry.strip()]
+    return [re.fullmatch(r"(?:([\w-]+)\s*=\s*)?(.+)", entry).groups("") for entry in entries]

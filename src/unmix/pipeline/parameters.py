@@ -1,0 +1,82 @@
+"""The parameters of the pipeline, checked against nextflow_schema.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unmix.errors import UsageError
+from unmix.pipeline.words import instead, listed, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the pipeline's parameters.
+
+    Parameters
+    ----------
+    params
+        Parameters as Nextflow hands them over; numbers and booleans may be text.
+    schema
+        JSON schema in groups (``nextflow_schema.json``).
+
+    Returns
+    -------
+    dict
+        The parameters that are set, with their types.
+
+    Raises
+    ------
+    UsageError
+        A parameter that does not exist or whose value is not allowed.
+    """
+    from jsonschema import Draft202012Validator
+
+    rules = {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
+    typed = {}
+    for name, value in params.items():
+        if name not in rules:
+            raise UsageError(f"there is no parameter --{name}.", *instead(name, rules, prefix="--"))
+        if value is None:
+            continue
+        typed[name] = _typed(value, rules[name]["type"])
+        if error := next(Draft202012Validator(rules[name]).iter_errors(typed[name]), None):
+            raise UsageError(
+                f"--{name} {value}: {reason(error)}.", rules[name]["description"], f"give another value to --{name}"
+            )
+    for group in schema["$defs"].values():
+        for name in group.get("required", []):
+            if name not in typed:
+                raise UsageError(f"--{name} is not given.", rules[name]["description"], f"add --{name} to the command")
+    return typed
+
+
+def check_methods(named: str, known: Collection[str]) -> list[str]:
+    """Return the methods of a comma-separated list, each once and in its order; ``none`` stands for no method.
+
+    Raises
+    ------
+    UsageError
+        A method that does not exist, or none at all.
+    """
+    methods = dict.fromkeys(name.strip() for name in named.split(","))
+    methods.pop("none", None)
+    for name in methods:
+        if name not in known:
+            raise UsageError(f"no method {name!r}.", *instead(name, known))
+    if not methods:
+        raise UsageError("no method is named.", f"one or more of {listed(known)}", "add --methods scaden,nnls")
+    return list(methods)
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """Return a command line's text as the type that the schema asks for, where that can be done."""
+    if kind == "string" or not isinstance(value, str):
+        return str(value) if kind == "string" else value
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value, value)
+    try:
+        return int(value) if kind == "integer" else float(value)
+    except ValueError:
+        return value

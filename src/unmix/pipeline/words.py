@@ -1,0 +1,30 @@
+"""What is wrong with a value, what was expected, and the nearest name: words of the pipeline's errors."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def reason(error: Any) -> str:
+    """Return what a schema's rule has against a value, in words."""
+    if error.validator == "enum":
+        return f"{error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "pattern":
+        return f"{error.instance!r} is not allowed"
+    return error.message
+
+
+def instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, str]:
+    """Return what is expected and what to do for a name that does not exist."""
+    near = difflib.get_close_matches(name, known, n=1)
+    do = f"did you mean {prefix}{near[0]}?" if near else f"remove {prefix}{name}, or take one of these names"
+    return f"one of {listed(known)}", do
+
+
+def listed(names: Collection[str]) -> str:
+    """List names; those of a set in alphabetical order."""
+    return ", ".join(sorted(names) if isinstance(names, set) else names)
