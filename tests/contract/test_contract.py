@@ -245,7 +245,7 @@ def test_intervals_hold_the_truth_of_unseen_donors(name, data, quick):
     fractions = engine.predict(quick(name), data[1], device="cpu", level=0.9)
     truth = truth_of(name, data[1])
     inside = (fractions.lower <= truth) & (truth <= fractions.upper)
-    assert inside.to_numpy().mean() > 0.8
+    assert inside.to_numpy().mean() > 0.87  # two unseen donors of 24 samples; by 144 independent values .85 to .95
     assert (fractions.upper - fractions.lower).to_numpy().mean() < 0.5
     wider = engine.predict(quick(name), data[1], device="cpu", level=0.98)
     assert ((wider.upper - wider.lower) >= (fractions.upper - fractions.lower)).to_numpy().all()

@@ -34,7 +34,8 @@ def cells(golden, shared):
     types, type_of = np.unique((folder / "cell_annotations_small.txt").read_text().splitlines(), return_inverse=True)
     donors, donor_of = np.unique((folder / "batch_ids_small.txt").read_text().splitlines(), return_inverse=True)
     matrix = csr_matrix(counts.to_numpy(dtype=np.float64).T)
-    return Reference(matrix, counts.index.to_numpy(str), list(types), list(donors), type_of, donor_of)
+    genes, totals = counts.index.to_numpy(str), matrix.sum(1).A1
+    return Reference(matrix, genes, list(types), list(donors), type_of, donor_of, totals)
 
 
 def estimate(name: str, cells: Reference, bulk: pd.DataFrame, present: np.ndarray, **changes) -> pd.DataFrame:

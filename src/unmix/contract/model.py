@@ -110,8 +110,8 @@ class Model:
         return cls(**header, arrays=arrays)
 
 
-#: Arrays in which missing numbers mean something: no interval could be learned.
-MAY_MISS = ("intervals.scores",)
+#: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).
+MAY_MISS = ("intervals.scores", "variance")
 
 
 def _refuse_infinite(arrays: dict[str, np.ndarray], name: str, do: str) -> None:

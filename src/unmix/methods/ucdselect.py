@@ -81,7 +81,7 @@ class UCDSelect(ucdbase.UCDBase):
         arrays["select.types"] = np.linalg.lstsq(truth, seen, rcond=None)[0]
         if recipe.head:
             arrays["select.head"] = softmax_layer(seen[:, : recipe.nets[0].hidden[-1]], truth)
-        return Fit(np.array(base.genes), arrays, base.facts, recipe=recipe)
+        return Fit(np.array(base.genes), arrays, base.facts, recipe=recipe, bulk_values=base.bulk_values)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Regress every sample on the types, over the features that it has."""
@@ -125,6 +125,7 @@ class Base:
     arrays: dict[str, np.ndarray]
     recipe: Any
     facts: dict[str, Any]
+    bulk_values: bool = False
 
 
 def _base(task: Task) -> Base:
@@ -138,7 +139,7 @@ def _base(task: Task) -> Base:
     method = ucdbase.UCDBase()
     if not task.published:
         fit = DeepMethod.fit(method, task)
-        return Base(task.train.genes[fit.genes].tolist(), fit.arrays, task.recipe, fit.facts)
+        return Base(task.train.genes[fit.genes].tolist(), fit.arrays, task.recipe, fit.facts, fit.bulk_values)
     model = Model.load(task.published[0])
     found = np.isin(model.genes, task.train.genes).mean() if model.genes else 0.0
     if model.method != method.name or found < 0.5:
