@@ -66,7 +66,9 @@ class Model:
         """
         from safetensors.numpy import save
 
-        _refuse_infinite(self.arrays, path.name, "train with a lower rate (--set train.lr=...), or look at the reference")
+        _refuse_infinite(
+            self.arrays, path.name, "train with a lower rate (--set train.lr=...), or look at the reference"
+        )
         header = {
             name: getattr(self, name) for name in ("method", "recipe", "genes", "cell_types", "quantity", "facts")
         }
@@ -115,4 +117,6 @@ MAY_MISS = ("intervals.scores",)
 def _refuse_infinite(arrays: dict[str, np.ndarray], name: str, do: str) -> None:
     for key, array in arrays.items():
         if array.dtype.kind == "f" and key not in MAY_MISS and not np.isfinite(array).all():
-            raise DataError(f"{name}: the array {key} of the model holds numbers that are not finite", "finite numbers", do)
+            raise DataError(
+                f"{name}: the array {key} of the model holds numbers that are not finite", "finite numbers", do
+            )

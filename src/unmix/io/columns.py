@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from unmix.errors import DataError
 from unmix.io.text import show
@@ -14,12 +13,23 @@ from unmix.io.text import show
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
 #: What describes genes, as names without blanks, points and underscores.
 OF_GENES = {
     *("chr", "chrom", "chromosome", "chromosomename", "seqname", "seqnames", "locus", "location", "band", "strand"),
     *("start", "end", "stop", "startposition", "endposition", "genestart", "geneend", "txstart", "txend", "position"),
     *("pos", "startpos", "endpos", "startpositiononthegenome", "endpositiononthegenome"),
-    *("length", "genelength", "genelengthbp", "width", "effectivelength", "efflength", "exonlength", "transcriptlength"),
+    *(
+        "length",
+        "genelength",
+        "genelengthbp",
+        "width",
+        "effectivelength",
+        "efflength",
+        "exonlength",
+        "transcriptlength",
+    ),
     *("medianlength", "meanlength", "lengthbp", "size", "genesize", "bp", "kb", "exons", "exoncount", "nexons"),
     *("entrez", "entrezid", "entrezgene", "entrezgeneid", "ncbigeneid", "ncbiid", "ncbi", "genenumber", "locusid"),
     *("hgncid", "hgnc", "mgiid", "uniprot", "taxid", "unigene", "gc", "gccontent", "gcpercent", "percentgc"),
@@ -47,7 +57,8 @@ QUANTITIES = {
 }
 #: How columns of several samples name their quantity: S1_TPM, FPKM.S1.
 _QUANTITY = re.compile(
-    r"(?:(.+)[ ._:|-])?(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
+    r"(?:(.+)[ ._:|-])?(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|"
+    r"(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
     r"(?:[ ._:|-](.+))?",
     re.IGNORECASE,
 )
@@ -102,7 +113,7 @@ def foreign(numbers: pd.DataFrame, describing: set[str]) -> dict[str, str]:
         return found
     some = numbers[others].iloc[:: max(1, len(numbers) // 2000)]
     suspects = {name: why for name in others if (why := _strange(some[name].to_numpy(), numbers[name].to_numpy()))}
-    usual = [name for name in others if name not in suspects]
+    usual = [name for name in others if name not in suspects and some[name].nunique() > 1]
     if not suspects or len(usual) < 2:
         return found
     ranks = some.rank()
@@ -115,7 +126,7 @@ def foreign(numbers: pd.DataFrame, describing: set[str]) -> dict[str, str]:
 def _strange(some: np.ndarray, values: np.ndarray) -> str:
     """Return why a column looks like no sample: empty if it does not."""
     known = values[np.isfinite(values)]
-    if known.size < 50 or known.min() < 0:
+    if known.size < 50 or known.min() < 0 or np.ptp(known) == 0:
         return ""
     whole = bool((known == np.round(known)).all())
     steps = np.diff(known)

@@ -89,9 +89,9 @@ def likeness(names: Sequence[str]) -> float:
 def unwrapped(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Return names without what tools add to them, and sentences about it.
 
-    Names of two parts (``ENSG00000167286_CD3D``, ``CD3D|915``) keep the identifier or the symbol, and prefixes of genomes
-    (``GRCh38_``) go. Dates of a spreadsheet become genes again where one gene alone can have become that date: 1-Mar and
-    2-Mar were MARCH1 or MARC1, MARCH2 or MARC2, and stay.
+    Names of two parts (``ENSG00000167286_CD3D``, ``CD3D|915``) keep the identifier or the symbol, and prefixes of
+    genomes (``GRCh38_``) go. Dates of a spreadsheet become genes again where one gene alone can have become that date:
+    1-Mar and 2-Mar were MARCH1 or MARC1, MARCH2 or MARC2, and stay.
     """
     said: list[str] = []
     names = [str(name) for name in names]

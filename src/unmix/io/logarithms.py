@@ -190,7 +190,13 @@ def _equality(
     off = abs(level / total - 1)
     if off < 1e-3 and spread < 1e-3:
         evidence += -np.log10(max(off, 1e-6)) - 1
-    filtered = base != "none" and len(sums) > 1 and total != 1e5 and 0.9 < level / total < 1.001 and spread < min(0.02, *others)
+    filtered = (
+        base != "none"
+        and len(sums) > 1
+        and total != 1e5
+        and 0.9 < level / total < 1.001
+        and spread < min(0.02, *others)
+    )
     return max(float(evidence), ENOUGH if filtered else 0.0), what
 
 

@@ -79,6 +79,10 @@ def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.nda
             tables.H5AD,
             "write the counts to X",
         )
+    if not usable and matrices.is_mask(_dense(data.X)):
+        raise DataError(
+            f"{path.name} holds 0 and 1 only: what was seen, not how much.", NEED, "give the file with the counts"
+        )
     if not usable:  # what is wrong with X is said by the check of its values
         return _dense(data.X), data.var
     counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}
@@ -110,7 +114,9 @@ def _orient(
     strange = columns.foreign(numbers, columns.OF_GENES if in_rows else set())
     if strange:
         listed = "; ".join(f"{name} ({why})" for name, why in strange.items())
-        findings.append(Finding("warning", "columns", f"Columns of numbers left out, because they are no samples: {listed}."))
+        findings.append(
+            Finding("warning", "columns", f"Columns of numbers left out, because they are no samples: {listed}.")
+        )
         numbers = numbers.loc[:, [name not in strange for name in numbers.columns.astype(str)]]
     if in_rows:
         rows = table.loc[:, beside | text]
@@ -159,9 +165,7 @@ def _without_summary(
     return numbers[~summary], rows[~summary]
 
 
-def _without_descriptions(
-    numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]
-) -> pd.DataFrame:
+def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]) -> pd.DataFrame:
     """Leave out columns that describe samples in rows, such as their age; a gene of the reference stays."""
     known = set() if wanted is None else set(wanted.index.astype(str))
     describing = columns.OF_SAMPLES | {"index", "unnamed:0", "level"}

@@ -25,7 +25,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 #: So many numbers tell thousands from three decimals: those would end in 0, and be written shorter, now and then.
 MANY = 100
 #: What stands above the names of rows.
-_CORNER = re.compile(r"gene|id$|^id|symbol|name|probe|ensembl|transcript|feature|sample|cell|type|row|^$|^#", re.IGNORECASE)
+_CORNER = re.compile(
+    r"gene|id$|^id|symbol|name|probe|ensembl|transcript|feature|sample|cell|type|row|^$|^#", re.IGNORECASE
+)
 #: A chromosome among numbers of chromosomes.
 _CHROMOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|Un|\w+_(random|alt|fix)|[GK][IL]\d+(\.\d)?)", re.IGNORECASE)
 

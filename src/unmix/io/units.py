@@ -245,7 +245,9 @@ def _doubt(values: np.ndarray, unit: Unit, spelt: str) -> str:
         return "" if unit.log != "none" else f"Declared {spelt}, although: {why}"
     sums = np.nansum(values, axis=1)
     whole_as_tpm = found.name == "counts" and unit.name in ("tpm", "cpm", "fpkm") and sums.max() > 1.1e6
-    other = found.log != unit.log or (unit.log == "none" and (whole_as_tpm or (unit.name, found.name) == ("counts", "tpm")))
+    other = found.log != unit.log or (
+        unit.log == "none" and (whole_as_tpm or (unit.name, found.name) == ("counts", "tpm"))
+    )
     return f"Declared {spelt} and used so, although the numbers look different: {found.sentence}" if other else ""
 
 

@@ -63,7 +63,11 @@ class Matrix:
             first, last = chunk[0], chunk[-1] + 1
             start, end = indptr[first], indptr[last]
             block = sparse.csr_matrix(
-                (_plain(self.data["data"][start:end]), self.data["indices"][start:end], indptr[first : last + 1] - start),
+                (
+                    _plain(self.data["data"][start:end]),
+                    self.data["indices"][start:end],
+                    indptr[first : last + 1] - start,
+                ),
                 shape=(last - first, len(self.var)),
             )
             yield block[chunk - first]
@@ -259,7 +263,9 @@ def annotate(found: Cells, table: pd.DataFrame, name: str) -> Cells:
             "check that both come from the same data set",
         )
     table = table[~table.index.duplicated()].reindex(found.obs_names)
-    return Cells(found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices, found.logged)
+    return Cells(
+        found.name, found.obs_names, [str(key) for key in table], lambda key: table[key], found.matrices, found.logged
+    )
 
 
 def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:
@@ -269,7 +275,9 @@ def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:
         messages.append(f"Blanks in labels were removed: {', '.join(map(repr, changed[:5]))}.")
     alike: dict[str, set[str]] = {}
     for label in set(clean) - {""}:
-        alike.setdefault("".join(character for character in label.lower() if character.isalnum() or character == "+"), set()).add(label)
+        alike.setdefault(
+            "".join(character for character in label.lower() if character.isalnum() or character == "+"), set()
+        ).add(label)
     for group in sorted(sorted(labels) for labels in alike.values() if len(labels) > 1):
         messages.append(
             f"Warning: {', '.join(map(repr, group))} differ only in how they are written; if they are one cell type, "

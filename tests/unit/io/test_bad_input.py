@@ -86,7 +86,11 @@ MENDED = {
     "transposed": (lambda t: t.T.to_csv(sep="\t"), "samples in rows", None),
     "Windows line ends": (lambda t: t.to_csv(sep="\t", lineterminator="\r\n"), "Windows", None),
     "duplicate genes": (lambda t: with_a_gene_twice(t.copy()).to_csv(sep="\t"), "summed", None),
-    "a NaN": (lambda t: with_a_hole(t).to_csv(sep="\t"), "without a value in some samples were dropped (first: gene", (3, 2)),
+    "a NaN": (
+        lambda t: with_a_hole(t).to_csv(sep="\t"),
+        "without a value in some samples were dropped (first: gene",
+        (3, 2),
+    ),
     "semicolons": (lambda t: t.to_csv(sep=";"), "counts", None),
 }
 
