@@ -113,7 +113,7 @@ def foreign(numbers: pd.DataFrame, describing: set[str]) -> dict[str, str]:
         return found
     some = numbers[others].iloc[:: max(1, len(numbers) // 2000)]
     suspects = {name: why for name in others if (why := _strange(some[name].to_numpy(), numbers[name].to_numpy()))}
-    usual = [name for name in others if name not in suspects]
+    usual = [name for name in others if name not in suspects and some[name].nunique() > 1]
     if not suspects or len(usual) < 2:
         return found
     ranks = some.rank()
@@ -126,7 +126,7 @@ def foreign(numbers: pd.DataFrame, describing: set[str]) -> dict[str, str]:
 def _strange(some: np.ndarray, values: np.ndarray) -> str:
     """Return why a column looks like no sample: empty if it does not."""
     known = values[np.isfinite(values)]
-    if known.size < 50 or known.min() < 0:
+    if known.size < 50 or known.min() < 0 or np.ptp(known) == 0:
         return ""
     whole = bool((known == np.round(known)).all())
     steps = np.diff(known)

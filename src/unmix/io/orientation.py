@@ -79,6 +79,10 @@ def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.nda
             tables.H5AD,
             "write the counts to X",
         )
+    if not usable and matrices.is_mask(_dense(data.X)):
+        raise DataError(
+            f"{path.name} holds 0 and 1 only: what was seen, not how much.", NEED, "give the file with the counts"
+        )
     if not usable:  # what is wrong with X is said by the check of its values
         return _dense(data.X), data.var
     counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}

@@ -278,8 +278,8 @@ def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path)
 
 
 def written(path, X=None, raw=None, layers=None, uns=None):
-    data = anndata.AnnData(X, obs=pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, [f"c{i}" for i in range(200)]),
-                           var=pd.DataFrame(index=GENES))  # fmt: skip
+    obs = pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, index=[f"c{i}" for i in range(200)])
+    data = anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=GENES))
     for name, layer in (layers or {}).items():
         data.layers[name] = layer
     data.uns.update(uns or {})

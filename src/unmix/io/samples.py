@@ -1,0 +1,134 @@
+"""Which values and samples of a bulk are used: what was measured, what varies, what no sample can hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.errors import DataError
+from unmix.io import units
+from unmix.io.orientation import NEED, Finding
+from unmix.io.text import show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+#: Share of genes without a value above which a sample is dropped, and a bulk refused.
+MOST_MISSING = 0.1
+#: Names of columns that sum up the samples, and how they are computed from them (samples x genes).
+SUMMARIES = {
+    **dict.fromkeys(("total", "sum", "all", "pooled", "pool"), (lambda x: x.sum(0), lambda x: x.mean(0))),
+    **dict.fromkeys(("mean", "average", "avg", "rowmeans"), (lambda x: x.mean(0),)),
+    "median": (lambda x: np.median(x, 0),),
+    **dict.fromkeys(("max", "maximum"), (lambda x: x.max(0),)),
+    **dict.fromkeys(("min", "minimum"), (lambda x: x.min(0),)),
+    **dict.fromkeys(("sd", "std", "stdev"), (lambda x: x.std(0), lambda x: x.std(0, ddof=1) if len(x) > 1 else x[0])),
+    **dict.fromkeys(("var", "variance"), (lambda x: x.var(0), lambda x: x.var(0, ddof=1) if len(x) > 1 else x[0])),
+}
+
+
+def measured(
+    table: pd.DataFrame, rows: pd.DataFrame, path: Path, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep what was measured: a missing value is not zero.
+
+    Genes without any value go first, then samples that lack many genes, then the genes that any other sample lacks.
+    """
+    if np.isinf(table.to_numpy()).any():
+        raise DataError(
+            f"{path.name}: the matrix holds infinite values.", "finite numbers", "log(x + 1) instead of log(x)?"
+        )
+    missing = table.isna().to_numpy()
+    if not missing.any():
+        return table, rows
+    nowhere = missing.all(axis=0)
+    lost = missing[:, ~nowhere].mean(axis=1) > MOST_MISSING if not nowhere.all() else np.ones(len(table), bool)
+    if lost.all():
+        raise DataError(
+            f"{path.name}: in every sample more than {MOST_MISSING:.0%} of the genes have no value.",
+            NEED,
+            "check the export",
+        )
+    some = missing[~lost].any(axis=0) & ~nowhere
+    if some.sum() > MOST_MISSING * (~nowhere).sum():
+        raise DataError(
+            f"{path.name}: {some.sum():,} of {len(some):,} genes have no value in some samples.",
+            f"at most {MOST_MISSING:.0%} of such genes, because genes with missing values are not used",
+            "write 0 where nothing was found, or remove the samples that lack most of these genes",
+        )
+    if nowhere.any():
+        said = f"{nowhere.sum():,} genes without a value in any sample were not measured and dropped"
+        findings.append(Finding("mended", "missing values", f"{said}: {show(table.columns[nowhere])}."))
+    if lost.any():
+        said = f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped"
+        findings.append(Finding("mended", "samples", f"{said}: {show(table.index[lost])}."))
+    if some.any():
+        sample, gene = np.argwhere(missing & some & ~lost[:, None])[0]
+        said = f"{some.sum():,} genes without a value in some samples were dropped"
+        first = f"first: gene {table.columns[gene]!r}, sample {table.index[sample]!r}"
+        findings.append(Finding("mended", "missing values", f"{said} ({first})."))
+    kept = ~(nowhere | some)
+    return table.loc[~lost, kept], rows.loc[kept]
+
+
+def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """Leave out columns that sum up the samples, such as a total or a mean; warn of samples that are named so."""
+    names = [str(name).strip().lower() for name in table.index]
+    named = np.array([name in SUMMARIES for name in names])
+    if not named.any() or named.all():
+        return table
+    others, drop = table.to_numpy()[~named], np.zeros(len(table), bool)
+    for at in np.flatnonzero(named):
+        row = table.to_numpy()[at]
+        drop[at] = any(np.allclose(row, function(others), rtol=0.01, atol=1e-3) for function in SUMMARIES[names[at]])
+    if drop.any():
+        said = f"Left out, because computed from the other samples: {show(table.index[drop])}."
+        findings.append(Finding("mended", "samples", said))
+    if (odd := named & ~drop).any():
+        said = f"Used as samples, although named like a summary of others: {show(table.index[odd])}."
+        findings.append(Finding("warning", "samples", said))
+    return table[~drop]
+
+
+def refuse_impossible(values: np.ndarray, table: pd.DataFrame, path: Path) -> None:
+    """Refuse values that no expression has: negative ones, and beyond any depth of sequencing."""
+    if values.min() < 0:
+        sample, gene = np.argwhere(values < 0)[0]
+        raise DataError(
+            f"{path.name}: gene {table.columns[gene]!r} in sample {table.index[sample]!r} is negative "
+            f"({values[sample, gene]:g}; {(values < 0).sum():,} such values).",
+            "values of 0 or more, or logarithms declared with --unit",
+            "give counts or TPM before any centring or batch correction",
+        )
+    if values.max() > units.LARGEST:
+        sample, gene = np.unravel_index(np.argmax(values), values.shape)
+        raise DataError(
+            f"{path.name}: gene {table.columns[gene]!r} in sample {table.index[sample]!r} is {values[sample, gene]:g}, "
+            "more than any sample has.",
+            f"values up to {units.LARGEST:g}",
+            "correct that value, or declare the unit if these are logarithms",
+        )
+
+
+def varying(
+    table: pd.DataFrame, values: np.ndarray, path: Path, findings: list[Finding]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Drop samples without any expression, or with the same value for every gene."""
+    empty = ~values.any(axis=1)
+    constant = ~empty & (np.ptp(values, axis=1) == 0) & (values.shape[1] > 1)
+    if (empty | constant).all():
+        raise DataError(
+            f"{path.name}: every sample is empty."
+            if empty.all()
+            else f"{path.name}: no sample has values that differ.",
+            NEED,
+            "check the export",
+        )
+    for those, what in ((empty, "without any expression"), (constant, "with the same value for every gene")):
+        if those.any():
+            said = f"{those.sum()} samples {what} dropped: {show(table.index[those])}."
+            findings.append(Finding("mended", "samples", said))
+    return table.loc[~(empty | constant)], values[~(empty | constant)]

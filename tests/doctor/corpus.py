@@ -1,0 +1,248 @@
+"""Awkward inputs by name: how each is written, and how it must end.
+
+A case of :data:`BULK` writes a bulk and a case of :data:`CELLS` single cells. It ends in the fractions of the clean
+input, with a sentence that holds the stated words (none where nothing had to be mended), or in a DataError that holds
+them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from unmix.io import gene_ids
+from unmix.simulate.toy import toy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SYMBOLS = {symbol: gene_id for gene_id, symbol in gene_ids.symbols("human").items() if not symbol.startswith("MT-")}
+GENES = ["SEPTIN2", "HLA-DRA", *(g for g in list(SYMBOLS)[:620] if g not in ("SEPTIN2", "HLA-DRA"))][:600]
+IDS = [SYMBOLS[gene] for gene in GENES]
+REFERENCE, _TOY = toy(samples=8)
+REFERENCE.var_names = GENES
+CLEAN = pd.DataFrame(np.asarray(_TOY.X).T, index=GENES, columns=[f"P{i}" for i in range(8)]).astype(int)
+RNG = np.random.default_rng(0)
+CPM = CLEAN / CLEAN.sum() * 1e6
+FPKM = CPM * RNG.uniform(0.3, 0.9, 8)
+ENTREZ = RNG.permutation(90_000)[:600] + 1
+
+
+class Case(NamedTuple):
+    """How an input is written (`write` takes a path), what must be said, whether it is refused, and the options."""
+
+    write: Callable[[Path], object]
+    words: str = ""
+    refused: bool = False
+    unit: str = "auto"
+    suffix: str = ".tsv"
+
+
+def table(frame: pd.DataFrame, separator: str = "\t", corner: str = "gene", **how: object) -> Callable[[Path], object]:
+    """Return what writes a frame as text."""
+    return lambda path: frame.to_csv(path, sep=separator, index_label=corner, **how)
+
+
+def lines(change: Callable[[list[str]], list[str]], frame: pd.DataFrame = CLEAN, separator: str = "\t") -> Callable:
+    """Return what writes a frame with its lines changed, the header first."""
+
+    def write(path: Path) -> None:
+        text = frame.to_csv(sep=separator, index_label="gene")
+        path.write_text("\n".join(change(text.splitlines())) + "\n")
+
+    return write
+
+
+def h5ad(X: object = None, **parts: object) -> Callable[[Path], object]:
+    """Return what writes a bulk h5ad."""
+    obs, var = pd.DataFrame(index=CLEAN.columns), pd.DataFrame(index=GENES)
+    return lambda path: anndata.AnnData(X, obs=obs, var=var, **parts).write_h5ad(path)
+
+
+def changed(change: Callable[[pd.DataFrame], object], frame: pd.DataFrame = CLEAN) -> pd.DataFrame:
+    """Return a changed copy of a frame."""
+    frame = frame.astype(float)
+    change(frame)
+    return frame
+
+
+def put(row: object, column: object, value: object) -> Callable[[pd.DataFrame], object]:
+    """Return what puts a value into a frame."""
+    return lambda frame: frame.__setitem__(column, frame[column].where(np.arange(len(frame)) != row, value))
+
+
+def renamed(names: list[str]) -> pd.DataFrame:
+    """Return the clean bulk with other gene names."""
+    return CLEAN.set_axis(names)
+
+
+def with_column(name: str, values: object) -> pd.DataFrame:
+    """Return the clean bulk with a column before the samples."""
+    frame = CLEAN.copy()
+    frame.insert(0, name, values)
+    return frame
+
+
+def grouped(mark: str) -> pd.DataFrame:
+    """Return the clean bulk with thousands separators."""
+    return (CLEAN * 10).map(lambda value: f"{value:,}".replace(",", mark))
+
+
+LOGS = {"log2": lambda x: np.log2(x + 1), "ln": np.log1p, "log10": lambda x: np.log10(x + 1)}
+TURNED = CLEAN.T.to_numpy().astype(float)
+HALF = pd.concat([LOGS["log2"](CPM.iloc[:, :4]), CPM.iloc[:, 4:]], axis=1)
+VOOM = np.log2((CLEAN + 0.5) / (CLEAN.sum() + 1) * 1e6)
+
+BULK: dict[str, Case] = {
+    "clean": Case(table(CLEAN)),
+    "tabs at the ends of rows": Case(lines(lambda t: [t[0], *(row + "\t" for row in t[1:])])),
+    "two tabs at the ends of rows": Case(lines(lambda t: [t[0], *(row + "\t\t" for row in t[1:])])),
+    "a tab at the end of the header": Case(lines(lambda t: [t[0] + "\t", *t[1:]])),
+    "tabs at the ends of all lines": Case(lines(lambda t: [line + "\t" for line in t])),
+    "tabs at the ends of some rows": Case(lines(lambda t: [line + "\t" * (i % 3 == 1) for i, line in enumerate(t)])),
+    "commas at the ends of rows": Case(lines(lambda t: [t[0], *(row + "," for row in t[1:])], separator=",")),
+    "R's header": Case(lines(lambda t: [t[0].partition("\t")[2], *t[1:]])),
+    "R's header and tabs at the ends": Case(lines(lambda t: [t[0].partition("\t")[2], *(r + "\t" for r in t[1:])])),
+    "R's header with a tab too many": Case(lines(lambda t: [t[0].partition("\t")[2] + "\t", *t[1:]]), "match", True),
+    "an unnamed first column": Case(table(CLEAN, corner="")),
+    "a sample without a name": Case(lines(lambda t: [t[0].replace("P3", ""), *t[1:]]), "no name", True),
+    "all quoted": Case(table(CLEAN, quoting=1)),
+    "a row cut off": Case(lines(lambda t: [*t[:-1], t[-1][:-6]]), "cells", True),
+    "semicolons": Case(table(CLEAN, ";")),
+    "Windows": Case(table(CLEAN, lineterminator="\r\n"), "Windows"),
+    "samples in rows": Case(table(CLEAN.T, corner="sample"), "samples in rows"),
+    "decimal commas": Case(table(CPM.round(2), decimal=","), "decimal commas"),
+    "thousands by comma": Case(table(grouped(",")), "thousands"),
+    "thousands by comma, CSV": Case(table(grouped(","), ","), "thousands"),
+    "thousands by point": Case(table(grouped(".")), "thousands"),
+    "thousands and decimals": Case(table(CPM.map(lambda x: f"{x:,.1f}")), "thousands"),
+    "CPM": Case(table(CPM), "about a million"),
+    "FPKM": Case(table(FPKM), "FPKM assumed"),
+    "voom": Case(table(VOOM), "logarithms, log2"),
+    "half in log2": Case(table(HALF), "P0, P1, P2, P3", True),
+    "upper-case unit": Case(table(LOGS["log2"](FPKM)), "as declared", unit="log2FPKM"),
+    "scanpy's logarithm declared": Case(table(LOGS["ln"](FPKM / 100)), "as declared", unit="lncp10k"),
+    "decimals below 30": Case(table(FPKM / FPKM.max().max() * 25), "may be logarithms", True),
+    "decimals below 30 declared": Case(table(FPKM / FPKM.max().max() * 25), "as declared", unit="fpkm"),
+    "an impossible logarithm": Case(table(CPM), "so large a logarithm", True, unit="log2tpm"),
+    "standardised": Case(table(CPM.sub(CPM.mean(axis=1), axis=0)), "standardised", True),
+    "negative": Case(table(changed(put(3, "P2", -4.0))), "is negative", True),
+    "1e30": Case(table(changed(put(3, "P2", 1e30))), "1e+30", True),
+    "infinite": Case(table(changed(put(3, "P2", np.inf))), "infinite", True),
+    "a word": Case(lines(lambda t: [*t[:5], t[5].rpartition("\t")[0] + "\tmany", *t[6:]]), "many", True),
+    "a hole": Case(table(changed(put(3, "P2", np.nan))), "were dropped"),
+    "genes without values": Case(table(changed(lambda t: t.__setitem__(slice(3, 9), np.nan))), "not measured"),
+    "holes everywhere": Case(table(CLEAN.astype(float).mask(RNG.random(CLEAN.shape) < 0.05)), "no value in some", True),
+    "a total": Case(table(CLEAN.assign(Total=CLEAN.sum(axis=1))), "computed from the other samples: Total"),
+    "a mean and an SD": Case(table(CPM.assign(Mean=CPM.mean(axis=1), SD=CPM.std(axis=1))), "Mean, SD"),
+    "a constant sample": Case(table(CLEAN.assign(same=7)), "same value for every gene dropped: same"),
+    "an empty sample": Case(table(CLEAN.assign(none=0)), "without any expression dropped: none"),
+    "Entrez": Case(table(with_column("Entrez.Gene.ID", ENTREZ)), "Entrez.Gene.ID"),
+    "unnamed identifiers": Case(table(with_column("V2", ENTREZ)), "V2 (whole numbers that all differ"),
+    "lengths": Case(table(with_column("Gene length (bp)", RNG.integers(300, 9000, 600))), "Gene length"),
+    "positions": Case(table(with_column("hg19", np.sort(ENTREZ))), "hg19 (its values only rise"),
+    "GC content": Case(table(with_column("GC", RNG.uniform(0.3, 0.6, 600))), "GC"),
+    "chromosomes": Case(table(with_column("chromosome", ["1", "2", "X"] * 200)), "chromosome"),
+    "ages": Case(table(pd.concat([pd.DataFrame({"age": range(40, 48)}, CLEAN.columns), CLEAN.T], axis=1)), "age"),
+    "no header": Case(table(CLEAN, header=False), "no header"),
+    "GDC": Case(
+        table(CLEAN.iloc[:, :3].set_axis(["unstranded", "tpm_unstranded", "x"], axis=1).drop(columns="x")),
+        "one sample",
+        True,
+    ),
+    "salmon": Case(
+        table(CLEAN.iloc[:, :4].set_axis(["Length", "EffectiveLength", "TPM", "NumReads"], axis=1)), "one sample", True
+    ),
+    "two quantities": Case(
+        table(CLEAN.set_axis([f"S{i // 2}_{q}" for i, q in enumerate(["TPM", "counts"] * 4)], axis=1)),
+        "several quantities",
+        True,
+    ),
+    "htseq's summary": Case(table(pd.concat([CLEAN, pd.DataFrame(9**8, ["__no_feature"], CLEAN.columns)])), "no genes"),
+    "Ensembl": Case(table(renamed(IDS)), "Ensembl table"),
+    "versions": Case(table(renamed([f"{gene}.7" for gene in IDS])), "Ensembl table"),
+    "identifier and symbol": Case(table(renamed([f"{i}.7_{g}" for i, g in zip(IDS, GENES, strict=True)])), "two ident"),
+    "symbol and Entrez": Case(table(renamed([f"{g}|{n}" for g, n in zip(GENES, ENTREZ, strict=True)])), "two ident"),
+    "a genome before": Case(table(renamed([f"GRCh38_{gene}" for gene in GENES])), "begin with a genome"),
+    "R's points": Case(table(renamed([gene.replace("-", ".") for gene in GENES])), "for the . that R writes"),
+    "a date": Case(table(renamed(["2-Sep", *GENES[1:]])), "2-Sep is SEPTIN2"),
+    "mouse": Case(table(renamed([gene.title() for gene in GENES])), "in common", True),
+    "a gene twice": Case(
+        table(
+            pd.concat(
+                [
+                    changed(put(4, "P1", 0.0)),
+                    changed(lambda t: t.__imul__(0)).iloc[[4]].assign(P1=float(CLEAN.iloc[4, 1])),
+                ]
+            )
+        ),
+        "summed",
+    ),
+    "samples twice": Case(table(CLEAN.set_axis(["a", "a", *"cdefgh"], axis=1)), "more than once", True),
+    "fractions": Case(table(CPM / 1e6), "fractions", True),
+    "h5ad": Case(h5ad(TURNED), suffix=".h5ad"),
+    "h5ad without X": Case(h5ad(layers={"counts": TURNED}), "layers['counts']", suffix=".h5ad"),
+    "h5ad scaled": Case(h5ad(TURNED - TURNED.mean(0), layers={"counts": TURNED}), "layers['counts']", suffix=".h5ad"),
+    "h5ad with a mask": Case(h5ad(TURNED, layers={"seen": TURNED > 0}), suffix=".h5ad"),
+    "h5ad spliced": Case(h5ad(np.floor(TURNED / 3), layers={"counts": TURNED}), "layers['counts']", suffix=".h5ad"),
+    "h5ad float32 logarithms": Case(h5ad(np.log1p(CPM.T.to_numpy() / 100).astype("f4")), "ln(x + 1)", suffix=".h5ad"),
+    "h5ad of a mask": Case(h5ad(TURNED > 0), "0 and 1", True, suffix=".h5ad"),
+    "h5ad with holes": Case(h5ad(np.where(np.arange(600) == 3, np.nan, TURNED)), "not measured", suffix=".h5ad"),
+    "no h5ad": Case(lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\nbroken"), "cannot be read", True, suffix=".h5ad"),
+}
+for _log, _function in LOGS.items():
+    for _name, _frame in (("CPM", CPM), ("CP10k", CPM / 100), ("median", CPM / 1e6 * CLEAN.sum().median())):
+        BULK[f"{_log} of {_name}"] = Case(table(_function(_frame).round(6)), f"{_log}(x + 1)")
+    BULK[f"{_log} of counts"] = Case(table(_function(CLEAN)), "whole numbers")
+    BULK[f"{_log} declared"] = Case(table(_function(FPKM)), "as declared", unit=f"{_log}fpkm")
+    BULK[f"{_log} of one FPKM sample"] = Case(
+        table(_function(FPKM.iloc[:, :1] * RNG.uniform(0.3, 3, (600, 1)))), "may be logarithms", True
+    )
+
+
+def cells(X: object = None, labels: object = None, raw: object = None, **parts: object) -> Callable[[Path], object]:
+    """Return what writes single cells."""
+
+    def write(path: Path) -> None:
+        obs = REFERENCE.obs.assign(**({} if labels is None else {"cell_type": labels}))
+        data = anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=GENES), **parts)
+        if raw is not None:
+            data.raw = anndata.AnnData(raw, obs, data.var)
+        data.write_h5ad(path)
+
+    return write
+
+
+SINGLE = REFERENCE.X.toarray()
+CP10K = SINGLE / SINGLE.sum(1, keepdims=True) * 1e4
+LABELS = REFERENCE.obs["cell_type"].astype(str).to_numpy()
+ODD = np.arange(len(LABELS)) % 2 == 1
+AMBIENT = np.clip(SINGLE * RNG.uniform(0.3, 0.9, (len(SINGLE), 1)) - RNG.uniform(0, 0.3, SINGLE.shape), 0, 25)
+
+CELLS: dict[str, Case] = {
+    "counts": Case(cells(SINGLE), "holds counts"),
+    "sparse columns": Case(cells(sparse.csc_matrix(SINGLE)), "holds counts"),
+    "scanpy's logarithm": Case(cells(np.log1p(CP10K)), "ln(x + 1)"),
+    "scanpy's logarithm, noted": Case(cells(np.log1p(CP10K), uns={"log1p": {"base": None}}), "ln(x + 1)"),
+    "log2": Case(cells(np.log2(CP10K + 1)), "log2(x + 1)"),
+    "CP10k": Case(cells(CP10K), "whole counts recovered"),
+    "scaled beside raw": Case(cells(SINGLE - SINGLE.mean(0), raw=SINGLE), "raw.X holds counts"),
+    "scaled": Case(cells(SINGLE - SINGLE.mean(0)), "scaled values", True),
+    "ambient": Case(cells(AMBIENT), "corrected counts", True),
+    "velocity": Case(
+        cells(np.floor(SINGLE / 2), layers={"spliced": np.floor(SINGLE / 2), "counts": SINGLE}), "counts']"
+    ),
+    "seen or not": Case(cells(layers={"a": SINGLE > 0, "counts": SINGLE}), "counts']"),
+    "only seen or not": Case(cells(SINGLE > 0), "zeros and ones", True),
+    "half precision": Case(cells(SINGLE.astype(np.float16)), "holds counts"),
+    "holes": Case(cells(np.where(SINGLE > 40, np.nan, SINGLE)), "missing or infinite", True),
+    "blanks in labels": Case(cells(SINGLE, np.where(ODD, LABELS + " ", LABELS).astype(object)), "Blanks in labels"),
+    "a fixed space": Case(cells(SINGLE, np.array([label.replace(" ", "\u00a0") for label in LABELS])), "Blanks"),
+}
+for _case in list(CELLS):
+    CELLS[_case] = CELLS[_case]._replace(suffix=".h5ad")
