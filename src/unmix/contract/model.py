@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: Increased when the header changes so that older readers cannot read it. Readers accept all up to this one.
-FORMAT = 1
+#: Increased when the header changes. A model of another format is trained again.
+FORMAT = 2
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Model:
         Raises
         ------
         DataError
-            If the file is missing, is not safetensors, is not of unmix, is of a newer format, or is not finite.
+            If the file is missing, is not safetensors, is not of unmix, is of another format, or is not finite.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -99,15 +99,18 @@ class Model:
         if text is None:
             raise DataError(f"{path.name}: a safetensors file without unmix's header", "a model of unmix", do)
         _refuse_infinite(arrays, path.name, "train the model again")
-        header = json.loads(text)
-        version = header.pop("format")
-        if version > FORMAT:
-            raise DataError(
-                f"{path.name}: model format {version}",
-                f"format {FORMAT} or older",
-                "install a newer unmix, or train the model again with this one",
-            )
-        return cls(**header, arrays=arrays)
+        try:
+            header = json.loads(text)
+            version = header.pop("format")
+            if version != FORMAT:
+                raise DataError(
+                    f"{path.name}: model format {version}",
+                    f"format {FORMAT}",
+                    "train the model again with this version of unmix, or install the one that wrote it",
+                )
+            return cls(**header, arrays=arrays)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path.name}: the header is damaged ({error})", "a model of unmix", do) from error
 
 
 #: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).

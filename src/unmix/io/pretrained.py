@@ -11,9 +11,10 @@ import numpy as np
 
 from unmix.errors import DataError
 from unmix.io import text
+from unmix.io.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 READABLE = (".pt", ".pth", ".npz", ".safetensors")
@@ -112,6 +113,32 @@ class Inert:
     """Stands for any class that a file names: takes the values and does nothing."""
 
     def __init__(self, *_: Any) -> None: ...
+
+
+def gene_lengths(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Return the tensors and the lengths of their genes that files hold; either may be empty (GBMPurity).
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or if there are weights without the table of their genes and lengths.
+    """
+    tensors, lengths = {}, {}
+    for path in paths:
+        if path.suffix in READABLE:
+            tensors |= read_weights(path)
+        else:
+            lengths |= read_table(path).iloc[:, 0].to_dict()
+    if "genes" in tensors and "lengths" in tensors:
+        lengths = dict(zip(tensors.pop("genes").astype(str).tolist(), tensors.pop("lengths").tolist(), strict=True))
+    inputs = tensors["fc1.weight"].shape[1] if "fc1.weight" in tensors else 0
+    if tensors and (not inputs or inputs != len(lengths)):
+        raise DataError(
+            f"weights over {inputs or 'no'} genes, and a table of {len(lengths)} genes with lengths",
+            "the weights of GBMPurity, and the table of their genes and lengths in the same order",
+            "--pretrained GBMPurity.pt --pretrained input-genes-lengths.csv, both from the authors' repository",
+        )
+    return tensors, lengths
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:

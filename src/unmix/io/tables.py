@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import percent, text
+from unmix.io import numbers, percent, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -55,7 +55,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     lines = text.lines(path, messages)
     separator = text.separator(lines)
     header, lines = text.header(lines, separator, path)
-    marks = text.marks(lines, separator, path)
+    marks = numbers.marks(lines, separator, path)
     if marks.decimal == "," and not marks.thousands:
         messages.append(f"{path.name} uses decimal commas; they were read as points.")
     if marks.thousands:
@@ -76,7 +76,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         float_precision="round_trip",
     )
     rows = cells.pop(0).str.strip()
-    data = {i: text.column(cells[i], header[i], rows, path) for i in cells}
+    data = {i: numbers.column(cells[i], header[i], rows, path) for i in cells}
     frame = pd.DataFrame(data)
     frame.index = pd.Index(rows.to_numpy(), name=header[0] or None, dtype=object)
     frame.columns = pd.Index(header[1:], dtype=object)

@@ -16,15 +16,11 @@ import numpy as np
 from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
-from unmix.errors import DataError
-from unmix.io.pretrained import READABLE, ensemble, read_weights
+from unmix.io.pretrained import ensemble, gene_lengths
 from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     import torch
 
     from unmix.contract.attributions import Attributions
@@ -83,7 +79,7 @@ class GBMPurity(DeepMethod):
 
     def fit(self, task: Task) -> Fit:
         """Train on same-donor pseudobulk, or take the weights that the user gave."""
-        tensors, lengths = read_published(task.published)
+        tensors, lengths = gene_lengths(task.published)
         if not lengths:
             task.say("No gene lengths were given: counts are scaled to a common depth, not divided by length.")
             return super().fit(task)
@@ -117,34 +113,6 @@ class GBMPurity(DeepMethod):
         parts, purity = ((part.detach().cpu().numpy()) for part in (slope * inputs, output))
         values, estimate = np.stack([parts, -parts], 1), np.stack([purity, 1 - purity], 1)
         return Attributions(values, estimate, estimate - values.sum(2))
-
-
-def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return the tensors and the gene lengths that files hold; either may be empty.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, or if there are weights without the table of their genes and lengths.
-    """
-    from unmix.io.tables import read_table
-
-    tensors, lengths = {}, {}
-    for path in paths:
-        if path.suffix in READABLE:
-            tensors |= read_weights(path)
-        else:
-            lengths |= read_table(path).iloc[:, 0].to_dict()
-    if "genes" in tensors and "lengths" in tensors:
-        lengths = dict(zip(tensors.pop("genes").astype(str).tolist(), tensors.pop("lengths").tolist(), strict=True))
-    inputs = tensors["fc1.weight"].shape[1] if "fc1.weight" in tensors else 0
-    if tensors and (not inputs or inputs != len(lengths)):
-        raise DataError(
-            f"weights over {inputs or 'no'} genes, and a table of {len(lengths)} genes with lengths",
-            "the weights of GBMPurity, and the table of their genes and lengths in the same order",
-            "--pretrained GBMPurity.pt --pretrained input-genes-lengths.csv, both from the authors' repository",
-        )
-    return tensors, lengths
 
 
 def _official(tensors: dict[str, np.ndarray], lengths: dict[str, float]) -> Fit:
