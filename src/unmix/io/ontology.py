@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from unmix.io import text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+EXPECTED, DO = "an ontology in OBO format, with [Term] stanzas", "the Cell Ontology is cl.obo"
 
 
 @dataclass(frozen=True)
@@ -60,25 +63,35 @@ def read_obo(path: Path) -> Ontology:
     Raises
     ------
     DataError
-        If the file is missing or holds no terms.
+        If the file is missing, holds no terms or breaks the rules of the format.
     """
-    names, parents, synonyms = {}, {}, {}
-    for stanza in re.split(r"\n(?=\[)", "\n".join(text.lines(path, []))):
-        kind, *lines = stanza.strip().split("\n")
-        tags = [line.split(": ", 1) for line in lines if ": " in line]
-        fields = {tag: value.split(" ! ")[0].strip() for tag, value in tags}
-        if kind != "[Term]" or "id" not in fields or fields.get("is_obsolete") == "true":
-            continue
-        names[fields["id"]] = fields.get("name", fields["id"])
-        parents[fields["id"]] = tuple(re.split(r"[ {!]", value)[0] for tag, value in tags if tag == "is_a")
-        exact = [re.match(r'"(.*)" EXACT', value) for tag, value in tags if tag == "synonym"]
-        synonyms[fields["id"]] = tuple(found[1] for found in exact if found)
-    if not names:
-        raise DataError(
-            f"{path.name}: no terms", "an ontology in OBO format, with [Term] stanzas", "the Cell Ontology is cl.obo"
-        )
-    known = {term: tuple(parent for parent in above if parent in names) for term, above in parents.items()}
-    return Ontology(names, known, synonyms)
+    import obonet
+
+    # Blank lines were removed; obonet needs one before every stanza. It gets text, since it would download an address
+    header = "ontology: unnamed\n"  # without one obonet warns; a header of the file's own counts before it
+    content = header + "\n".join(f"\n{line}" if line.startswith("[") else line for line in text.lines(path, []))
+    try:
+        graph = obonet.read_obo(io.StringIO(content))
+    except (ValueError, KeyError) as error:  # a line without a tag, a term without an identifier
+        raise DataError(f"{path.name}: broken OBO ({' '.join(str(error).split())[:120]})", EXPECTED, DO) from error
+    above = {
+        term: tuple(parent for _, parent, key in graph.out_edges(term, keys=True) if key == "is_a") for term in graph
+    }
+    # A term that others only refer to is in the graph too, with neither tags nor parents
+    known = {term: data for term, data in graph.nodes(data=True) if data or above[term]}
+    if not known:
+        raise DataError(f"{path.name}: no terms", EXPECTED, DO)
+    return Ontology(
+        names={term: data.get("name", term) for term, data in known.items()},
+        parents={term: tuple(parent for parent in above[term] if parent in known) for term in known},
+        synonyms={term: _exact(data.get("synonym", ())) for term, data in known.items()},
+    )
+
+
+def _exact(synonyms: Iterable[str]) -> tuple[str, ...]:
+    """Return the exact ones of a term's synonyms (``"T lymphocyte" EXACT []``)."""
+    found = (re.match(r'"(.*)" EXACT', synonym) for synonym in synonyms)
+    return tuple(one[1] for one in found if one)
 
 
 def find(ontology: Ontology, cell_types: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -126,25 +139,25 @@ def levels(parents: Mapping[str, Sequence[str]], terms: Mapping[str, str], cell_
         Cell type to its term.
     cell_types
         In the order of the fractions.
+
+    Raises
+    ------
+    DataError
+        If a term lies above itself.
     """
-    order: list[str] = []
-    state: dict[str, bool] = {}
+    import networkx as nx
 
-    def visit(term: str) -> None:
-        if term in state:
-            if not state[term]:
-                raise DataError(f"the ontology goes in a circle at {term}", "terms without circles", "check the file")
-            return
-        state[term] = False
-        for parent in parents.get(term, ()):
-            visit(parent)
-        state[term] = True
-        order.append(term)
-
-    for name in cell_types:
-        if name in terms:
-            visit(terms[name])
-    order.reverse()  # children before parents
+    graph = nx.DiGraph((term, parent) for term, above in parents.items() for parent in above)
+    graph.add_nodes_from(terms.values())
+    wanted = {terms[name] for name in cell_types if name in terms}
+    reached = graph.subgraph(wanted.union(*(nx.descendants(graph, term) for term in wanted)))
+    try:  # children before parents; among others by name, for the same order in every process
+        order = list(nx.lexicographical_topological_sort(reached))
+    except nx.NetworkXUnfeasible as error:
+        term = min(min(edge) for edge in nx.find_cycle(reached))
+        raise DataError(
+            f"the ontology goes in a circle at {term}", "terms without circles", "check the file"
+        ) from error
     place = {term: i for i, term in enumerate(order)}
     share = np.zeros((len(cell_types), len(order)))
     for k, name in enumerate(cell_types):
