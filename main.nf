@@ -17,7 +17,7 @@ workflow {
         params.express.toString() == 'true',
     )
 
-    DECONVOLVE.out.left_out.subscribe { meta, record ->
+    DECONVOLVE.out.skipped.subscribe { meta, record ->
         def told = new groovy.json.JsonSlurper().parseText(record.text)
         log.warn("unmix: ${meta.id}: ${told.step} leaves ${meta.method} out: ${told.error.found}. Do: ${told.error['do']}")
     }
