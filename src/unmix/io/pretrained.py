@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.errors import DataError
-from unmix.io import text
+from unmix.io import tables, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +88,24 @@ def gene_names(path: Path, number: int) -> list[str]:
         f"the {number} genes of the weights in order",
         "take the table of genes that belongs to the weights",
     )
+
+
+def gene_lengths(path: Path) -> dict[str, float]:
+    """Return the lengths of genes by name, from a table of two columns.
+
+    Raises
+    ------
+    DataError
+        If it is another table.
+    """
+    table = tables.read_table(path)
+    if table.shape[1] != 1 or table.iloc[:, 0].dtype == object:
+        raise DataError(
+            f"{path.name} is no table of genes and their lengths: it has {table.shape[1] + 1} columns",
+            "two columns: gene and length",
+            "give the table of genes that belongs to the network",
+        )
+    return table.iloc[:, 0].to_dict()
 
 
 def ensemble(networks: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
-from unmix.io.pretrained import READABLE, ensemble, read_weights
+from unmix.io.pretrained import READABLE, ensemble, gene_lengths, read_weights
 from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
@@ -127,14 +127,12 @@ def read_published(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[s
     DataError
         If a file cannot be read, or if there are weights without the table of their genes and lengths.
     """
-    from unmix.io.tables import read_table
-
     tensors, lengths = {}, {}
     for path in paths:
         if path.suffix in READABLE:
             tensors |= read_weights(path)
         else:
-            lengths |= read_table(path).iloc[:, 0].to_dict()
+            lengths |= gene_lengths(path)
     if "genes" in tensors and "lengths" in tensors:
         lengths = dict(zip(tensors.pop("genes").astype(str).tolist(), tensors.pop("lengths").tolist(), strict=True))
     inputs = tensors["fc1.weight"].shape[1] if "fc1.weight" in tensors else 0
