@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -248,17 +249,51 @@ def test_xcell_compares_samples_and_takes_spillover_away(data, tmp_path):
     assert np.allclose(after["NK"][high], expected[high], atol=1e-9)
 
 
-def test_a_download_is_what_it_was_or_is_refused(tmp_path, monkeypatch):
+@pytest.fixture
+def host(monkeypatch):
+    """Serve files of this machine in place of those of hosts, and keep what was asked for; without waiting."""
+    import pooch
+    import requests
+
+    asked = []
+
+    def downloader(**_):
+        def serve(url, output, _):
+            asked.append(url)
+            try:
+                shutil.copyfile(url.removeprefix("https://host"), output)
+            except FileNotFoundError as error:
+                raise requests.exceptions.ConnectionError("no such host") from error
+
+        return serve
+
+    monkeypatch.setattr(pooch, "HTTPDownloader", downloader)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+    return asked
+
+
+def test_downloads_are_encrypted():
+    assert all(source.url.startswith("https://") for one in download.SIGNATURES.values() for source in one.sources)
+
+
+def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
     raw = write(tmp_path / "raw.txt", ['"T cell"\t"B cell"', '"CD3D"\t7\t0', '"CD19"\t0.000975309138853567\t8'])
     download.convert(raw, "signature", tmp_path / "expected.tsv")
-    source = download.Source(raw.as_uri(), "signature", "s.tsv", download.fingerprint(tmp_path / "expected.tsv"))
+    source = download.Source(
+        f"https://host{raw}", "signature", "s.tsv", download.fingerprint(tmp_path / "expected.tsv")
+    )
     download.fetch(source, tmp_path / "s.tsv")
     assert signatures.read([tmp_path / "s.tsv"]).signature.loc["CD3D", "T cell"] == 7
     raw.write_text(raw.read_text().replace("8", "9"))
     with pytest.raises(DataError, match="not what it was"):
         download.fetch(source, tmp_path / "t.tsv")
-    with pytest.raises(DataError, match="cannot be had"):
-        download.fetch(replace(source, url=(tmp_path / "gone.txt").as_uri()), tmp_path / "u.tsv")
+    host.clear()
+    with pytest.raises(DataError, match="cannot be downloaded") as error:
+        download.fetch(replace(source, url=f"https://host{tmp_path}/gone.txt"), tmp_path / "u.tsv")
+    assert len(host) == 1 + download.RETRIES
+    assert "unmix_train.py with --signature" in error.value.do
+    assert not any((tmp_path / name).exists() for name in ("t.tsv", "u.tsv"))
+    assert capfd.readouterr() == ("", "")
     with pytest.raises(UsageError, match="one of abis") as error:
         download.get("lm22")
     assert "docs/signatures.md" in str(error.value)
