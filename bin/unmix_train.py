@@ -16,6 +16,7 @@ from unmix import cli
 @click.option(
     "--calibration-bulk", type=cli.FILE, help="Bulk samples with known fractions, for methods that need them."
 )
+@click.option("--calibration-unit", default="auto", show_default=True, help="Unit of --calibration-bulk.")
 @click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
 @click.option(
     "--malignant", multiple=True, metavar="TYPE", help="A malignant cell type of the reference; repeatable, or T1,T2."
@@ -48,6 +49,7 @@ def main(
     bulk,
     unit,
     calibration_bulk,
+    calibration_unit,
     calibration_fractions,
     malignant,
     signature,
@@ -93,7 +95,7 @@ def main(
         genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
         calibration = None
         if calibration_bulk is not None:
-            samples = check.read_bulk(calibration_bulk, "auto", genes)
+            samples = check.read_bulk(calibration_bulk, calibration_unit, genes)
             known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
             for sentence in known.attrs.get("messages", []):
                 run.say(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ from unmix.io import text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+#: Tags of a term that are used here.
+TAGS = ("id:", "name:", "is_a:", "synonym:", "is_obsolete:")
+#: What a message expects.
+OBO = "an ontology in OBO format, with [Term] stanzas"
 
 
 @dataclass(frozen=True)
@@ -55,30 +61,34 @@ class Levels:
 
 
 def read_obo(path: Path) -> Ontology:
-    """Read the terms of an OBO file that are not obsolete.
+    """Read the terms of an OBO file that are not obsolete, by obonet.
 
     Raises
     ------
     DataError
-        If the file is missing or holds no terms.
+        If the file is missing, is not OBO, or holds no terms.
     """
-    names, parents, synonyms = {}, {}, {}
-    for stanza in re.split(r"\n(?=\[)", "\n".join(text.lines(path, []))):
-        kind, *lines = stanza.strip().split("\n")
-        tags = [line.split(": ", 1) for line in lines if ": " in line]
-        fields = {tag: value.split(" ! ")[0].strip() for tag, value in tags}
-        if kind != "[Term]" or "id" not in fields or fields.get("is_obsolete") == "true":
-            continue
-        names[fields["id"]] = fields.get("name", fields["id"])
-        parents[fields["id"]] = tuple(re.split(r"[ {!]", value)[0] for tag, value in tags if tag == "is_a")
-        exact = [re.match(r'"(.*)" EXACT', value) for tag, value in tags if tag == "synonym"]
-        synonyms[fields["id"]] = tuple(found[1] for found in exact if found)
-    if not names:
-        raise DataError(
-            f"{path.name}: no terms", "an ontology in OBO format, with [Term] stanzas", "the Cell Ontology is cl.obo"
-        )
-    known = {term: tuple(parent for parent in above if parent in names) for term, above in parents.items()}
-    return Ontology(names, known, synonyms)
+    import obonet
+
+    # Lines that are not used must not make the file unreadable; obonet asks for a blank line before a stanza
+    used = [line for line in text.lines(path, []) if line.startswith(("[", *TAGS))]
+    stanzas = "\n".join([f"ontology: {path.name}", *used]).replace("\n[", "\n\n[")
+    try:
+        graph = obonet.read_obo(io.StringIO(stanzas))
+    except (KeyError, ValueError) as error:
+        reason = "a term without id" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise DataError(f"{path.name} cannot be read as OBO: {reason}", OBO, "download the file again") from error
+    terms = {term: data for term, data in graph.nodes(data=True) if data or graph.out_degree(term)}  # not only named
+    if not terms:
+        raise DataError(f"{path.name}: no terms", OBO, "the Cell Ontology is cl.obo")
+    exact = {
+        term: [re.match(r'"(.*)" EXACT', said) for said in data.get("synonym", [])] for term, data in terms.items()
+    }
+    return Ontology(
+        {term: data.get("name", term) for term, data in terms.items()},
+        {term: tuple(parent for parent in graph.successors(term) if parent in terms) for term in terms},
+        {term: tuple(match[1] for match in matches if match) for term, matches in exact.items()},
+    )
 
 
 def find(ontology: Ontology, cell_types: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -126,25 +136,25 @@ def levels(parents: Mapping[str, Sequence[str]], terms: Mapping[str, str], cell_
         Cell type to its term.
     cell_types
         In the order of the fractions.
+
+    Raises
+    ------
+    DataError
+        If a term is above itself.
     """
-    order: list[str] = []
-    state: dict[str, bool] = {}
+    import networkx
 
-    def visit(term: str) -> None:
-        if term in state:
-            if not state[term]:
-                raise DataError(f"the ontology goes in a circle at {term}", "terms without circles", "check the file")
-            return
-        state[term] = False
-        for parent in parents.get(term, ()):
-            visit(parent)
-        state[term] = True
-        order.append(term)
-
-    for name in cell_types:
-        if name in terms:
-            visit(terms[name])
-    order.reverse()  # children before parents
+    graph = networkx.DiGraph([(term, parent) for term, above in parents.items() for parent in above])
+    graph.add_nodes_from(terms.values())
+    own = [terms[name] for name in cell_types if name in terms]
+    reached = graph.subgraph({*own}.union(*(networkx.descendants(graph, term) for term in own)))
+    try:
+        order = list(networkx.lexicographical_topological_sort(reached))  # children before parents
+    except networkx.NetworkXUnfeasible as error:
+        circle = networkx.find_cycle(reached)[0][0]
+        raise DataError(
+            f"the ontology goes in a circle at {circle}", "terms without circles", "check the file"
+        ) from error
     place = {term: i for i, term in enumerate(order)}
     share = np.zeros((len(cell_types), len(order)))
     for k, name in enumerate(cell_types):
