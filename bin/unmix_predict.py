@@ -55,7 +55,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         if mrna_per_cell:
             run.input("mrna_per_cell", mrna_per_cell)
             sizes = cell_fractions.read_table(mrna_per_cell)
-            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.rests_on, models)) else {}
+            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.mrna_per_cell_of, models)) else {}
         estimated = {"level": level, "device": options["device"], "mrna_per_cell": sizes, "say": run.say}
         if also:
             fractions = ensemble.predict(models, samples, **estimated)
