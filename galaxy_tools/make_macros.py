@@ -26,7 +26,7 @@ OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"
 COMPARED = ("nnls", "uniform", "reference_mean")
 UNIT_LABELS = {
-    "auto": "Recognise it",
+    "auto": "Detect automatically",
     "counts": "Raw counts",
     "tpm": "TPM",
     "fpkm": "FPKM or RPKM",
@@ -41,7 +41,7 @@ SHARED = {
     "train.steps": "Training steps",
     "train.batch": "Samples per training step",
     "train.lr": "Learning rate",
-    "train.patience": "Stop after so many validations without gain (0: never)",
+    "train.patience": "Stop after this many validations without improvement (0: never)",
     "simulation.cells": "Cells per simulated sample",
     "simulation.samples": "Simulated samples (0: new ones at every step)",
     "simulation.sparse": "Share of simulated samples that lack some cell types",
