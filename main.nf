@@ -17,9 +17,9 @@ workflow {
         params.express.toString() == 'true',
     )
 
-    DECONVOLVE.out.left_out.subscribe { meta, record ->
+    DECONVOLVE.out.skipped.subscribe { meta, record ->
         def told = new groovy.json.JsonSlurper().parseText(record.text)
-        log.warn("unmix: ${meta.id}: ${told.step} leaves ${meta.method} out: ${told.error.found}. Do: ${told.error['do']}")
+        log.warn("unmix: ${meta.id}: ${meta.method} is skipped in ${told.step}: ${told.error.found}. Do: ${told.error['do']}")
     }
     DECONVOLVE.out.reports.subscribe { meta, _report ->
         def said = meta.headline ? 'is done' : 'has no fractions: none of the methods can be applied'

@@ -210,7 +210,7 @@ def run(loaded: Loaded, name: str, recipe: str, settings: tuple[str, ...], seed:
     except NotApplicable as error:
         return {"reason": error.found}
     result = {"kind": found.quantity, "cpu": round(seconds, 1), **scored(truth, found)}
-    for source, sizes in MRNA.items() if loaded.names and cell_fractions.rests_on(model) else ():
+    for source, sizes in MRNA.items() if loaded.names and cell_fractions.mrna_per_cell_of(model) else ():
         table = pd.Series(sizes).rename(loaded.names)
         sized = scored(truth, cell_fractions.to_cells(model, found, table, engine.silent))
         result |= {f"{metric} by {source}": sized[metric] for metric in SIZED}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Check a bulk expression matrix, mend what can be mended, and say what was found.
+"""Check a bulk expression matrix, correct recognised problems, and list the findings.
 
 BULK is a table (TSV, CSV, plain or .gz; genes in rows or in columns) or an h5ad. DIR receives
-bulk.h5ad (samples x genes, linear values), check.tsv (what was found, in sentences) and run.json.
+bulk.h5ad (samples x genes, linear values), check.tsv (one sentence per finding) and run.json.
 """
 
 import click
@@ -12,17 +12,21 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("bulk", type=cli.FILE)
-@click.option("--reference", type=cli.FILE, help="A prepared reference, to match and compare genes with.")
+@click.option("--reference", type=cli.FILE, help="Prepared reference; its genes are matched with those of the bulk.")
 @click.option(
     "--unit",
     default="auto",
     show_default=True,
-    help="counts, tpm, fpkm, cpm, microarray; or a logarithm of one: log2tpm, lncpm, log10fpkm ...",
+    help="counts, tpm, fpkm, cpm or microarray, or a logarithm of one: log2tpm, lncpm, log10fpkm ...",
 )
 @click.option(
-    "--species", type=click.Choice(["auto", "human", "mouse"]), default="auto", show_default=True, help="Of the genes."
+    "--species",
+    type=click.Choice(["auto", "human", "mouse"]),
+    default="auto",
+    show_default=True,
+    help="Species of the genes.",
 )
-@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Where the results go.")
+@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Folder for the results.")
 @cli.common
 def main(bulk, reference, unit, species, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Download published data that unmix does not contain, with checksums.
+"""Download published data that unmix does not contain, and verify the checksums.
 
-WHAT is signatures; NAME one of them, for unmix_train.py. Without a NAME they are listed, with the method and
-the licence of each.
+WHAT is signatures. NAME is one signature, for unmix_train.py. Without NAME, all signatures are listed with their
+method and licence.
 """
 
 import click

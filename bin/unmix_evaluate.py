@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Compare estimated fractions with the truth: metrics.tsv, with 95 % bootstrap intervals over samples."""
+"""Compare estimated with known fractions; write metrics.tsv, with 95 % bootstrap intervals over samples."""
 
 import click
 
@@ -9,13 +9,23 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("fractions", type=cli.FILE)
 @click.argument("truth", type=cli.FILE)
-@click.option("--label-map", type=cli.FILE, help="TSV from/to: names of the estimate's types in the truth.")
-@click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure how often its intervals are right.")
 @click.option(
-    "--quantity", type=click.Choice(["cell", "mrna"]), help="Which truth of an h5ad.  [default: the estimate's]"
+    "--label-map",
+    type=cli.FILE,
+    help="TSV with the columns from, to: names of the estimated cell types in the known fractions.",
+)
+@click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure the empirical coverage of its intervals.")
+@click.option(
+    "--quantity",
+    type=click.Choice(["cell", "mrna"]),
+    help="Known fractions of an h5ad to compare with.  [default: those of the estimated quantity]",
 )
 @click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
-@click.option("--pairs", type=cli.FILE, help="Also write every pair that was compared (report: scatter plots).")
+@click.option(
+    "--pairs",
+    type=cli.FILE,
+    help="Also write every pair of known and estimated fraction (for the scatter plots of the report).",
+)
 @click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")
 @cli.skipped
 @cli.common

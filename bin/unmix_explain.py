@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Tell which genes drove which fraction: attributions, gene by cell type, of every sample and over all samples."""
+"""Attribute the estimated fractions to genes, for each cell type and sample, and over all samples."""
 
 import click
 
@@ -15,11 +15,13 @@ from unmix import cli
     type=click.IntRange(min=0),
     default=25,
     show_default=True,
-    help="Strongest genes per sample and cell type that are written; 0 for all genes.",
+    help="Number of genes to write per sample and cell type, the strongest first; 0 for all genes.",
 )
-@click.option("--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written beside --out.")
+@click.option(
+    "--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written to a second table beside --out."
+)
 @click.option("--plot", type=cli.FILE, help="Figure of the strongest genes over all samples (svg, png or pdf).")
-@click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="The table.")
+@click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="Table of attributions.")
 @cli.skipped
 @cli.common
 def main(model, bulk, unit, top, gene_sets, plot, out, **options):

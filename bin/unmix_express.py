@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Estimate the expression of every cell type in every bulk sample, with a trained model of a method that can."""
+"""Estimate the expression of every cell type in every bulk sample, with a model of a method that supports it."""
 
 import click
 
@@ -10,7 +10,13 @@ from unmix import cli
 @click.argument("model", type=cli.FILE)
 @click.argument("bulk", type=cli.FILE)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
-@click.option("--out", type=cli.FILE, default="expression.h5ad", show_default=True, help="One layer per cell type.")
+@click.option(
+    "--out",
+    type=cli.FILE,
+    default="expression.h5ad",
+    show_default=True,
+    help="Expression (h5ad), one layer per cell type.",
+)
 @cli.skipped
 @cli.common
 def main(model, bulk, unit, out, **options):

@@ -14,18 +14,22 @@ from unmix import cli
     type=cli.FILE,
     multiple=True,
     metavar="MODEL",
-    help="Model of the same cell types from another reference; repeatable. Every sample weighs the models by how well "
-    "they rebuild it.",
+    help="Model of the same cell types from another reference; repeatable. In each sample, models are weighted by "
+    "how well they rebuild it.",
 )
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(
-    "--level", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Coverage of the intervals."
+    "--level",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.9,
+    show_default=True,
+    help="Nominal coverage of the intervals.",
 )
 @click.option(
     "--mrna-per-cell",
     type=cli.FILE,
     metavar="TABLE",
-    help="Cell type and mRNA of a cell (two columns), to give fractions of cells by it.",
+    help="Table of cell type and mRNA per cell, to convert the estimates to fractions of cells.",
 )
 @click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
@@ -55,7 +59,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         if mrna_per_cell:
             run.input("mrna_per_cell", mrna_per_cell)
             sizes = cell_fractions.read_table(mrna_per_cell)
-            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.rests_on, models)) else {}
+            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.mrna_per_cell_of, models)) else {}
         estimated = {"level": level, "device": options["device"], "mrna_per_cell": sizes, "say": run.say}
         if also:
             fractions = ensemble.predict(models, samples, **estimated)

@@ -2,8 +2,8 @@
 """Prepare a reference of single cells (labels, donors, counts, quality control) or of pure tissues.
 
 INPUT is an h5ad, a 10x folder or .h5, or a table of counts; several are joined on their common
-genes. Logarithms are recognised and undone. With --kind tissue it is an h5ad or a table of bulk
-samples, one or more of each tissue. OUT is read by every other step.
+genes. Logarithms are recognised and undone. With --kind tissue, INPUT is an h5ad or a table of bulk
+samples, one or more of each tissue. All other steps read OUT.
 """
 
 import click
@@ -18,16 +18,24 @@ from unmix import cli
     type=click.Choice(["cells", "tissue"]),
     default="cells",
     show_default=True,
-    help="What INPUT holds: single cells, or bulk samples of pure tissues, for methods that learn from these.",
+    help="Content of INPUT: single cells, or bulk samples of pure tissues for methods that train on tissues.",
 )
-@click.option("--cell-type-key", required=True, help="Annotation of the cells that holds their types (or tissues).")
-@click.option("--donor-key", help="Annotation that holds the donors; none: there are no donors.")
-@click.option("--batch-key", help="Annotation that holds batches (kept, not used to correct).")
-@click.option("--cells", type=cli.FILE, help="A table that annotates the cells (first column: their names).")
+@click.option(
+    "--cell-type-key", required=True, help="Column of cell types (or tissues) in the annotation of the cells."
+)
+@click.option("--donor-key", help="Column of donors in the annotation; none: the data name no donors.")
+@click.option("--batch-key", help="Column of batches in the annotation (kept; no batch correction is done).")
+@click.option("--cells", type=cli.FILE, help="Table that annotates the cells (first column: names of the cells).")
 @click.option("--unit", default="auto", show_default=True, help="Unit of the samples of --kind tissue.")
-@click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to; an empty to drops the cells.")
+@click.option(
+    "--label-map",
+    type=cli.FILE,
+    help="TSV with the columns from, to, to rename cell types; an empty to drops the cells.",
+)
 @click.option("--preset", default="standard", show_default=True, help="Quality control: standard, none, dissect, ...")
-@click.option("--max-cells-per-type", type=click.IntRange(min=1), help="Cap of cells per donor and type.")
+@click.option(
+    "--max-cells-per-type", type=click.IntRange(min=1), help="Largest number of cells per donor and cell type."
+)
 @click.option("--out", type=cli.FILE, default="reference.h5ad", show_default=True, help="The prepared reference.")
 @cli.common
 def main(inputs, label_map, out, **settings):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write one HTML page from a folder of results: fractions, flags, accuracy, and how they were made."""
+"""Write one HTML page from a folder of results: fractions, flags, accuracy and provenance."""
 
 import click
 
@@ -9,7 +9,7 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("results_dir", type=cli.DIRECTORY)
 @click.option("--title", default="", help="Title of the page.  [default: Cell-type fractions]")
-@click.option("--headline", help="Method that leads the page.  [default: the one whose fractions are in RESULTS_DIR]")
+@click.option("--headline", help="Method shown first.  [default: the one whose fractions are in RESULTS_DIR]")
 @click.option("--out", type=cli.FILE, default="report.html", show_default=True, help="The page.")
 @click.option("--pdf", type=cli.FILE, help="The same page as PDF.")
 @cli.common

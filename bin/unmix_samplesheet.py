@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Check the samplesheet, parameters and methods of a pipeline run; write the tables that the pipeline follows."""
+"""Check the samplesheet, parameters and methods of a pipeline run; write the tables of its jobs."""
 
 import click
 
@@ -9,10 +9,10 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("samplesheet", type=cli.FILE)
 @click.option("--schema", type=cli.FILE, required=True, help="JSON schema of one row: assets/schema_input.json.")
-@click.option("--folder", help="Folder that relative paths start from.  [default: the samplesheet's]")
+@click.option("--folder", help="Folder to which paths are relative.  [default: that of the samplesheet]")
 @click.option("--params", type=cli.FILE, help="The pipeline's parameters (JSON).")
 @click.option("--params-schema", type=cli.FILE, help="Their JSON schema: nextflow_schema.json.")
-@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="For rows.csv and, with --params, jobs.csv.")
+@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Folder for rows.csv and, with --params, jobs.csv.")
 @cli.common
 def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
     with cli.run("samplesheet", **common) as job:

@@ -8,7 +8,9 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("reference", type=cli.FILE)
-@click.option("--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of pseudobulk.")
+@click.option(
+    "--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of pseudobulk samples."
+)
 @click.option(
     "--cells", type=click.IntRange(min=1), default=500, show_default=True, help="Cells per pseudobulk sample."
 )
@@ -19,7 +21,7 @@ from unmix import cli
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting of the simulation; repeatable."
 )
 @click.option(
-    "--out", type=cli.FILE, default="pseudobulk.h5ad", show_default=True, help="Pseudobulk with its fractions."
+    "--out", type=cli.FILE, default="pseudobulk.h5ad", show_default=True, help="Pseudobulk with the fractions (h5ad)."
 )
 @cli.common
 def main(reference, samples, cells, scenario, settings, out, **options):

@@ -11,14 +11,15 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("reference", type=cli.FILE)
 @click.option("--method", required=True, help="Name of the method; unmix_methods.py lists them.")
-@click.option("--bulk", type=cli.FILE, help="Bulk samples, for methods that learn from them too.")
+@click.option("--bulk", type=cli.FILE, help="Bulk samples to be estimated, for methods that also learn from them.")
 @click.option("--unit", default="auto", show_default=True, help="Unit of --bulk.")
 @click.option(
     "--calibration-bulk", type=cli.FILE, help="Bulk samples with known fractions, for methods that need them."
 )
+@click.option("--calibration-unit", default="auto", show_default=True, help="Unit of --calibration-bulk.")
 @click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
 @click.option(
-    "--malignant", multiple=True, metavar="TYPE", help="A malignant cell type of the reference; repeatable, or T1,T2."
+    "--malignant", multiple=True, metavar="TYPE", help="Malignant cell type of the reference; repeatable, or T1,T2."
 )
 @click.option(
     "--signature",
@@ -27,7 +28,10 @@ from unmix import cli
     help="Published signature (genes x types), or a table that belongs to it (variances, mRNA per cell); repeatable.",
 )
 @click.option(
-    "--gene-sets", type=cli.FILE, multiple=True, help="Gene sets (GMT or table), or a table of theirs; repeatable."
+    "--gene-sets",
+    type=cli.FILE,
+    multiple=True,
+    help="Gene sets (GMT or table), or a table that belongs to them; repeatable.",
 )
 @click.option("--pretrained", type=cli.FILE, multiple=True, help="Networks in their authors' format; repeatable.")
 @click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
@@ -35,10 +39,12 @@ from unmix import cli
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a number of the recipe; repeatable."
+    "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a setting of the recipe; repeatable."
 )
-@click.option("--quick", is_flag=True, help="Train for seconds, to try a pipeline; not for results.")
-@click.option("--checkpoint", type=cli.FILE, help="Where an interrupted training goes on.  [default: beside --out]")
+@click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates.")
+@click.option(
+    "--checkpoint", type=cli.FILE, help="File from which an interrupted training continues.  [default: beside --out]"
+)
 @click.option("--out", type=cli.FILE, default="model.safetensors", show_default=True, help="The model.")
 @cli.skipped
 @cli.common
@@ -48,6 +54,7 @@ def main(
     bulk,
     unit,
     calibration_bulk,
+    calibration_unit,
     calibration_fractions,
     malignant,
     signature,
@@ -74,7 +81,7 @@ def main(
             raise UsageError(
                 "one of --calibration-bulk and --calibration-fractions",
                 "both: the samples and their known fractions",
-                "add the other, or leave both out",
+                "add the other, or remove this one",
             )
         published = {"signature": signature, "gene_sets": gene_sets, "pretrained": pretrained}
         files = {
@@ -93,7 +100,7 @@ def main(
         genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
         calibration = None
         if calibration_bulk is not None:
-            samples = check.read_bulk(calibration_bulk, "auto", genes)
+            samples = check.read_bulk(calibration_bulk, calibration_unit, genes)
             known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
             for sentence in known.attrs.get("messages", []):
                 run.say(sentence)

@@ -26,7 +26,7 @@ OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"
 COMPARED = ("nnls", "uniform", "reference_mean")
 UNIT_LABELS = {
-    "auto": "Recognise it",
+    "auto": "Detect automatically",
     "counts": "Raw counts",
     "tpm": "TPM",
     "fpkm": "FPKM or RPKM",
@@ -41,7 +41,7 @@ SHARED = {
     "train.steps": "Training steps",
     "train.batch": "Samples per training step",
     "train.lr": "Learning rate",
-    "train.patience": "Stop after so many validations without gain (0: never)",
+    "train.patience": "Stop after this many validations without improvement (0: never)",
     "simulation.cells": "Cells per simulated sample",
     "simulation.samples": "Simulated samples (0: new ones at every step)",
     "simulation.sparse": "Share of simulated samples that lack some cell types",
@@ -148,6 +148,12 @@ def menu(attributes: str, entries: Iterable[str]) -> list[str]:
     return [f"<param {attributes}>", *(f"    {entry}" for entry in entries), "</param>"]
 
 
+def units(attributes: str) -> list[str]:
+    """Return the menu of the units of expression values."""
+    entries = (option(unit, unit_label(unit), selected=unit == "auto") for unit in UNITS)
+    return menu(f'{attributes} help="What is declared is checked against the numbers"', entries)
+
+
 def macros() -> str:
     """Return the macro file."""
     methods = list(all_methods().values())
@@ -180,10 +186,9 @@ def macros() -> str:
             'help="Methods whose paper has no other settings than ours take the default"',
             (option(name, label, selected=name == "default") for name, label in RECIPES.items()),
         ),
-        "unit": menu(
-            'argument="--unit" type="select" label="Unit of the bulk samples" '
-            'help="What is declared is checked against the numbers"',
-            (option(unit, unit_label(unit), selected=unit == "auto") for unit in UNITS),
+        "unit": units('argument="--unit" type="select" label="Unit of the bulk samples"'),
+        "calibration_unit": units(
+            'argument="--calibration-unit" type="select" label="Unit of the calibration samples"'
         ),
         "preset": menu(
             'argument="--preset" type="select" label="Quality control of the cells"',

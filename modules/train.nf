@@ -17,7 +17,7 @@ process TRAIN {
     def device = task.accelerator ? 'cuda' : 'cpu'
     def extra = [
         bulk ? "--bulk ${bulk}" : '',
-        calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-fractions ${calibration_fractions}" : '',
+        calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-unit ${meta.calibration_unit} --calibration-fractions ${calibration_fractions}" : '',
         meta.malignant ? "--malignant '${meta.malignant.replace("'", "'\\''")}'" : '',
         [published].flatten().collect { file -> "--${meta.takes} ${file}" }.join(' '),
         ontology ? "--ontology ${ontology}" : '',

@@ -77,6 +77,7 @@ workflow DECONVOLVE {
                 takes: method.takes.replace('_', '-'),
                 id: needs_bulk || needs_calibration ? id : '',
                 malignant: method.needs_malignant == 'True' ? row.malignant : '',
+                calibration_unit: needs_calibration ? row.calibration_unit : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
             tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)

@@ -38,6 +38,7 @@ NOT_OFFERED = {
 MENUS = {
     "method": lambda: set(all_methods()),
     "unit": lambda: set(UNITS),
+    "calibration_unit": lambda: set(UNITS),
     "preset": lambda: set(PRESETS),
     "scenario": lambda: set(SCENARIOS),
 }

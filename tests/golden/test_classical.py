@@ -83,7 +83,7 @@ def test_dwls(golden, solver):
 
     signature, expected = golden("dwls_model_small.csv"), golden(f"dwls_{solver}_result_small.csv")
     samples = golden("bulk_small.csv").loc[signature.index]
-    recipe = Recipe(solver=solver, change=0.01)
+    recipe = Recipe(solver=solver, tolerance=0.01)
     found = np.stack([DWLS().regress(signature.to_numpy(), sample, recipe) for sample in samples.to_numpy().T])
     found /= found.sum(1, keepdims=True)
     assert difference(pd.DataFrame(found, samples.columns, signature.columns), expected) < 1e-6

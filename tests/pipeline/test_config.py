@@ -67,7 +67,8 @@ def test_every_profile_can_be_read_and_joined_with_others(tmp_path, profiles, se
 
 def test_units_of_the_samplesheet_are_those_of_the_library():
     rows = json.loads((ROOT / "assets" / "schema_input.json").read_text())
-    assert tuple(rows["properties"]["unit"]["enum"]) == units.UNITS
+    for column in ("unit", "calibration_unit"):
+        assert tuple(rows["properties"][column]["enum"]) == units.UNITS
 
 
 def test_limits_of_the_parameters_are_those_of_the_scripts():

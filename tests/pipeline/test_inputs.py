@@ -52,8 +52,8 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv\n'
+        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell\n"
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls", "xcell"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -67,8 +67,9 @@ def test_a_method_gets_what_it_asks_for(asked, run):
     words = run[1]
     options = {
         "bulk": {"--bulk": "bulk.h5ad"},
-        "intervals": {
+        "calibration": {
             "--calibration-bulk": "calibration/bulk.tsv",
+            "--calibration-unit": "counts",
             "--calibration-fractions": "calibration/truth.tsv",
         },
         "malignant": {"--malignant": f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"},
@@ -79,7 +80,7 @@ def test_a_method_gets_what_it_asks_for(asked, run):
             assert {name for name in words if option in words[name]} == asking
             for name in asking:
                 given = words[name]
-                assert need == "malignant" or f"there: {value}" in given
+                assert option in ("--malignant", "--calibration-unit") or f"there: {value}" in given
                 assert value in given[given.index(option) :]
 
 

@@ -73,7 +73,7 @@ def test_a_method_that_cannot_be_applied_is_named_with_its_reason_wherever_one_l
         assert "donor_key" in page
         record = json.loads((finished[0] / "results" / row / "music" / "skipped.json").read_text())
         assert f"{record['error']['found']}." == reason
-        assert f"unmix: {row}: train leaves music out: {reason} Do: name the column of donors" in finished[1]
+        assert f"unmix: {row}: music is skipped in train: {reason} Do: name the column of donors" in finished[1]
 
 
 def test_a_row_without_any_method_that_can_be_applied_ends_with_a_page_that_says_so(data, tmp_path):

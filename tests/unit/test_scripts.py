@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from unmix import cli
+from unmix.contract.model import Model
 from unmix.io import tables
 from unmix.simulate.toy import CELL_TYPES, toy
 
@@ -112,6 +113,22 @@ def test_the_name_of_the_recipe_and_changed_settings_reach_the_report(folder, mo
     assert "<td>published, 1 setting changed</td>" in page
     page = (tmp_path / "own" / "report.html").read_text(encoding="utf-8")
     assert "and user-supplied settings, as implemented" in page
+
+
+def test_the_unit_of_the_calibration_samples_can_be_given(folder, tmp_path):
+    bulk = pd.read_csv(folder / "bulk.tsv", sep="\t", index_col=0)
+    toy(samples=6)[1].obsm["cell_fractions"].to_csv(tmp_path / "known.tsv", sep="\t")
+    cpm = 1e6 * bulk / bulk.sum()
+    found = {}
+    for unit, code, values in (("cpm", 0, cpm), ("log10cpm", 0, np.log10(cpm + 1)), ("rpm", 2, cpm)):
+        tables.write_table(values, tmp_path / "known_bulk.tsv", index_label="gene")
+        arguments = ["--calibration-bulk", "known_bulk.tsv", "--calibration-fractions", "known.tsv"]
+        arguments += ["--method", "ridge_on_calibration", "--calibration-unit", unit, "--out", f"{unit}.safetensors"]
+        done = run("unmix_train.py", folder / "reference.h5ad", *arguments, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        found[unit] = None if code else Model.load(tmp_path / f"{unit}.safetensors").arrays["mean"]
+    assert np.allclose(found["log10cpm"], found["cpm"], atol=1e-4)
+    assert "'rpm'" in done.stderr
 
 
 def test_same_seed_same_bytes_through_the_scripts(folder, model):

@@ -35,13 +35,12 @@ class ScoreMethod(Method):
 
     def fit(self, task: Task) -> Fit:
         """Keep the sets, and the genes among which theirs are compared."""
-        cells, own = task.train, signatures.read(task.published)
+        cells, own = task.train, signatures.read(task.published, "gene_sets")
         if task.published and not own.sets:
             raise NotApplicable(
                 f"no file of --gene-sets holds gene sets, which {self.name} scores",
                 "a GMT, or a table with the columns gene_set, gene",
-                "give the gene sets, or no file to take markers of the reference (in a samplesheet: METHOD=FILE in the "
-                "column weights tells whose a file is)",
+                "give the gene sets, or no file to take markers of the reference",
             )
         if own.sets:
             sets = own.sets

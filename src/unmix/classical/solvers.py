@@ -19,8 +19,8 @@ def weighted_nonnegative(
     size: np.ndarray,
     *,
     nu: float,
-    eps: float,
-    iterations: int = 1000,
+    tolerance: float,
+    max_iter: int = 1000,
 ) -> np.ndarray:
     """Iterate weighted non-negative least squares as MuSiC does (Wang 2019, Methods), return the fractions.
 
@@ -37,19 +37,20 @@ def weighted_nonnegative(
         Genes x types: of the relative profiles between donors.
     size
         Types: total counts of a cell.
-    nu, eps, iterations
-        Least variance of a gene; change of the fractions (sum of absolute values) below which to stop; most rounds.
+    nu, tolerance, max_iter
+        Least variance of a gene; change of the fractions (sum of absolute values) below which to stop; largest number
+        of iterations.
     """
     x = nonnegative(design, target)
     residual = target - design @ x
     fractions = None
-    for _ in range(iterations + 1):
+    for _ in range(max_iter + 1):
         root = 1 / np.sqrt(nu + residual**2 + variance @ (x * size) ** 2)
         weighted, goal = design * root[:, None], target * root
         x = nonnegative(weighted, goal)
         residual = goal - weighted @ x
         last, fractions = fractions, x / max(x.sum(), 1e-300)
-        if last is not None and np.abs(fractions - last).sum() < eps:
+        if last is not None and np.abs(fractions - last).sum() < tolerance:
             break
     return fractions
 
@@ -260,7 +261,7 @@ def gibbs(
     profiles
         Types x genes, rows sum to 1.
     chain, burn, thin
-        Rounds, those left out at the start, every how-manieth is kept.
+        Rounds, rounds at the start that are not used, and the interval between kept rounds.
     alpha
         Of the Dirichlet prior of the fractions.
     seed

@@ -43,8 +43,8 @@ class Harmony(Settings):
     """Penalty for clusters in which donors are not mixed."""
     clusters: Annotated[int, Field(ge=2, le=MOST)] = 100
     """Clusters of pseudobulk, at most; never more than one for 30 pseudobulk."""
-    iterations: Count = 20
-    """Rounds of clustering and correction, at most."""
+    max_iter: Count = 20
+    """Largest number of iterations of clustering and correction."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Correction:
             theta=recipe.theta,
             sigma=SIGMA,
             nclust=max(2, min(recipe.clusters, len(values) // PER_CLUSTER)),
-            max_iter_harmony=recipe.iterations,
+            max_iter_harmony=recipe.max_iter,
             random_state=seed,
             ncores=1,
             verbose=False,

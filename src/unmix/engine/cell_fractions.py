@@ -44,7 +44,7 @@ def read_table(path: Path) -> pd.Series:
     return sizes
 
 
-def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
+def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     """Return the mRNA per cell, by type, on which a trained method's fractions of cells rest.
 
     The mean count of the reference's cells, as the recipe's simulation pseudobulk them. Empty where nothing of the
@@ -61,7 +61,7 @@ def taken_for_granted(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     return {name: round(float(mean) * factors.get(name, 1.0), 3) for name, mean in means}
 
 
-def rests_on(model: Model) -> dict[str, float]:
+def mrna_per_cell_of(model: Model) -> dict[str, float]:
     """Return the mRNA per cell by type on which a model's fractions rest: 1 for those of mRNA; empty if not known."""
     if model.quantity == "mrna":
         return dict.fromkeys(model.cell_types, 1.0)
@@ -93,7 +93,7 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
     import pandas as pd
 
     samples, types = fractions.values.index, list(fractions.values.columns)
-    before = rests_on(model)
+    before = mrna_per_cell_of(model)
     if not before:
         say(f"The mRNA per cell is not used: what {model.method} estimates does not rest on mRNA per cell of its own.")
         return fractions

@@ -17,6 +17,7 @@ from unmix.contract.attributions import profiles_of
 from unmix.contract.method import silent
 from unmix.deep.attribution import TOLERANCE
 from unmix.engine.inputs import align
+from unmix.io.gene_sets import GMT, read_gmt
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
@@ -143,15 +144,11 @@ def gene_sets(found: Attributions, model: Model, path: Path, seed: int) -> pd.Da
 
     from unmix.errors import DataError
 
-    do = "give a GMT file: a set per line, its name, a description and its genes, between tabs"
-    try:
-        lines = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} cannot be read ({error})", "gene sets in GMT", do) from error
-    sets = {line[0]: [gene for gene in line[2:] if gene] for line in lines}
+    sets = read_gmt(path)
     most = max((len(set(genes) & set(model.genes)) for genes in sets.values()), default=0)
     if most < 5:
-        raise DataError(f"{path.name}: no gene set shares five genes with the model", "the same gene identifiers", do)
+        found = f"{path.name}: no gene set shares five genes with the model"
+        raise DataError(found, GMT, "use the gene identifiers of the model")
     parts = []
     for k, cell_type in enumerate(model.cell_types):
         ranking = pd.Series(found.values[:, k].mean(0), model.genes)

@@ -11,8 +11,7 @@ from unmix import methods
 from unmix.contract.alignment import aligned, per_base
 from unmix.contract.method import Calibration
 from unmix.errors import DataError, NotApplicable, UsageError
-from unmix.io import percent
-from unmix.io.pretrained import READABLE
+from unmix.io import percent, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,10 +154,8 @@ def _check_files(method: Method, files: Mapping[str, tuple[Path, ...]]) -> None:
     """Check that the published files given are of a sort that the method takes, and under the right option."""
     for sort, given in files.items():
         option = f"--{sort.replace('_', '-')}"
-        if sort != "pretrained" and (networks := [path for path in given if Path(path).suffix in READABLE]):
-            raise UsageError(
-                f"{option} {networks[0]} holds a network", "tables", f"give it as --pretrained {networks[0]}"
-            )
+        for path in given:
+            signatures.check_name(Path(path), sort)
         if given and sort != method.takes:
             takers = [name for name, other in methods.all_methods().items() if other.takes == sort]
             own = f"--{method.takes.replace('_', '-')}" if method.takes else "no published files"

@@ -227,6 +227,6 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "seed": seed,
             "training": fit.facts,
             "bulk_at_training": fit.bulk_values,
-            "mrna_per_cell": cell_fractions.taken_for_granted(method, task, fit),
+            "mrna_per_cell": cell_fractions.assumed_mrna_per_cell(method, task, fit),
         },
     )

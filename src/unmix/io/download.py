@@ -9,9 +9,8 @@ docs/signatures.md says how a user gets those.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,8 @@ from unmix.io import signatures, tables, text
 
 #: Seconds to wait for a host.
 PATIENCE = 60
+#: How often a download that failed is tried again.
+RETRIES = 2
 ABIS = "https://raw.githubusercontent.com/giannimonaco/ABIS/632992567ae98e6dd295bea9359c68ce4640a003/data/"
 TIL10 = (
     "https://raw.githubusercontent.com/omnideconv/immunedeconv/941df2d6f396c3d9620e9972aac84a04aabd1b72/"
@@ -134,39 +135,45 @@ def get(name: str) -> Published:
 
 
 def fetch(source: Source, path: Path) -> None:
-    """Write one file of a signature.
+    """Write one file of a signature, if its contents are what they were.
 
     Parameters
     ----------
     source
         Of :data:`SIGNATURES`.
     path
-        Where to write it.
+        Where to write it; nothing is written there on an error.
 
     Raises
     ------
     DataError
         If the host cannot be reached or what it gave is not what is expected.
     """
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    option = "--gene-sets" if source.holds == "sets" else "--signature"
     with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / source.url.rsplit("/", 1)[-1]
+        # pooch compares checksums of bytes; the one here is of the contents, and is compared below
+        host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": source.url}, retry_if_failed=RETRIES)
         try:
-            with urllib.request.urlopen(source.url, timeout=PATIENCE) as answer:
-                raw.write_bytes(answer.read())
-        except (OSError, urllib.error.URLError) as error:
+            raw = Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
+        except (OSError, ValueError) as error:
             raise DataError(
-                f"{source.url} cannot be had ({error})",
+                f"{source.url} cannot be downloaded ({error})",
                 "a network, and the file where its authors put it",
-                "download it where there is a network, and give it to unmix_train.py",
+                f"download it where there is a network, and give it to unmix_train.py with {option}",
             ) from error
-        convert(raw, source.holds, path)
-    found = fingerprint(path)
-    if found != source.sha256:
-        raise DataError(
-            f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
-            source.sha256,
-            "look at the file at its source; if you trust it, give it to unmix_train.py",
-        )
+        made = Path(folder) / source.name
+        convert(raw, source.holds, made)
+        found = fingerprint(made)
+        if found != source.sha256:
+            raise DataError(
+                f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
+                source.sha256,
+                f"look at the file at its source; if you trust it, give it to unmix_train.py with {option}",
+            )
+        shutil.copyfile(made, path)
 
 
 def convert(raw: Path, holds: str, path: Path) -> None:

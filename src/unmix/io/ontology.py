@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-EXPECTED, DO = "an ontology in OBO format, with [Term] stanzas", "the Cell Ontology is cl.obo"
+#: Tags of a term that are used here.
+TAGS = ("id:", "name:", "is_a:", "synonym:", "is_obsolete:")
+#: What a message expects.
+OBO = "an ontology in OBO format, with [Term] stanzas"
 
 
 @dataclass(frozen=True)
@@ -58,40 +61,34 @@ class Levels:
 
 
 def read_obo(path: Path) -> Ontology:
-    """Read the terms of an OBO file that are not obsolete.
+    """Read the terms of an OBO file that are not obsolete, by obonet.
 
     Raises
     ------
     DataError
-        If the file is missing, holds no terms or breaks the rules of the format.
+        If the file is missing, is not OBO, or holds no terms.
     """
     import obonet
 
-    # Blank lines were removed; obonet needs one before every stanza. It gets text, since it would download an address
-    header = "ontology: unnamed\n"  # without one obonet warns; a header of the file's own counts before it
-    content = header + "\n".join(f"\n{line}" if line.startswith("[") else line for line in text.lines(path, []))
+    # Lines that are not used must not make the file unreadable; obonet asks for a blank line before a stanza
+    used = [line for line in text.lines(path, []) if line.startswith(("[", *TAGS))]
+    stanzas = "\n".join([f"ontology: {path.name}", *used]).replace("\n[", "\n\n[")
     try:
-        graph = obonet.read_obo(io.StringIO(content))
-    except (ValueError, KeyError) as error:  # a line without a tag, a term without an identifier
-        raise DataError(f"{path.name}: broken OBO ({' '.join(str(error).split())[:120]})", EXPECTED, DO) from error
-    above = {
-        term: tuple(parent for _, parent, key in graph.out_edges(term, keys=True) if key == "is_a") for term in graph
+        graph = obonet.read_obo(io.StringIO(stanzas))
+    except (KeyError, ValueError) as error:
+        reason = "a term without id" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise DataError(f"{path.name} cannot be read as OBO: {reason}", OBO, "download the file again") from error
+    terms = {term: data for term, data in graph.nodes(data=True) if data or graph.out_degree(term)}  # not only named
+    if not terms:
+        raise DataError(f"{path.name}: no terms", OBO, "the Cell Ontology is cl.obo")
+    exact = {
+        term: [re.match(r'"(.*)" EXACT', said) for said in data.get("synonym", [])] for term, data in terms.items()
     }
-    # A term that others only refer to is in the graph too, with neither tags nor parents
-    known = {term: data for term, data in graph.nodes(data=True) if data or above[term]}
-    if not known:
-        raise DataError(f"{path.name}: no terms", EXPECTED, DO)
     return Ontology(
-        names={term: data.get("name", term) for term, data in known.items()},
-        parents={term: tuple(parent for parent in above[term] if parent in known) for term in known},
-        synonyms={term: _exact(data.get("synonym", ())) for term, data in known.items()},
+        {term: data.get("name", term) for term, data in terms.items()},
+        {term: tuple(parent for parent in graph.successors(term) if parent in terms) for term in terms},
+        {term: tuple(match[1] for match in matches if match) for term, matches in exact.items()},
     )
-
-
-def _exact(synonyms: Iterable[str]) -> tuple[str, ...]:
-    """Return the exact ones of a term's synonyms (``"T lymphocyte" EXACT []``)."""
-    found = (re.match(r'"(.*)" EXACT', synonym) for synonym in synonyms)
-    return tuple(one[1] for one in found if one)
 
 
 def find(ontology: Ontology, cell_types: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -143,20 +140,20 @@ def levels(parents: Mapping[str, Sequence[str]], terms: Mapping[str, str], cell_
     Raises
     ------
     DataError
-        If a term lies above itself.
+        If a term is above itself.
     """
-    import networkx as nx
+    import networkx
 
-    graph = nx.DiGraph((term, parent) for term, above in parents.items() for parent in above)
+    graph = networkx.DiGraph([(term, parent) for term, above in parents.items() for parent in above])
     graph.add_nodes_from(terms.values())
-    wanted = {terms[name] for name in cell_types if name in terms}
-    reached = graph.subgraph(wanted.union(*(nx.descendants(graph, term) for term in wanted)))
-    try:  # children before parents; among others by name, for the same order in every process
-        order = list(nx.lexicographical_topological_sort(reached))
-    except nx.NetworkXUnfeasible as error:
-        term = min(min(edge) for edge in nx.find_cycle(reached))
+    own = [terms[name] for name in cell_types if name in terms]
+    reached = graph.subgraph({*own}.union(*(networkx.descendants(graph, term) for term in own)))
+    try:
+        order = list(networkx.lexicographical_topological_sort(reached))  # children before parents
+    except networkx.NetworkXUnfeasible as error:
+        circle = networkx.find_cycle(reached)[0][0]
         raise DataError(
-            f"the ontology goes in a circle at {term}", "terms without circles", "check the file"
+            f"the ontology goes in a circle at {circle}", "terms without circles", "check the file"
         ) from error
     place = {term: i for i, term in enumerate(order)}
     share = np.zeros((len(cell_types), len(order)))

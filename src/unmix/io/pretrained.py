@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.errors import DataError
-from unmix.io import text
-from unmix.io.tables import read_table
+from unmix.io import tables, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,6 +90,24 @@ def gene_names(path: Path, number: int) -> list[str]:
     )
 
 
+def gene_lengths(path: Path) -> dict[str, float]:
+    """Return the lengths of genes by name, from a table of two columns.
+
+    Raises
+    ------
+    DataError
+        If it is another table.
+    """
+    table = tables.read_table(path)
+    if table.shape[1] != 1 or table.iloc[:, 0].dtype == object:
+        raise DataError(
+            f"{path.name} is no table of genes and their lengths: it has {table.shape[1] + 1} columns",
+            "two columns: gene and length",
+            "give the table of genes that belongs to the network",
+        )
+    return table.iloc[:, 0].to_dict()
+
+
 def ensemble(networks: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> dict[str, np.ndarray]:
     """Return published dense networks as the arrays that a model keeps of one :class:`unmix.nets.dense.Ensemble`.
 
@@ -115,7 +132,7 @@ class Inert:
     def __init__(self, *_: Any) -> None: ...
 
 
-def gene_lengths(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+def tensors_and_lengths(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the tensors and the lengths of their genes that files hold; either may be empty (GBMPurity).
 
     Raises
@@ -128,7 +145,7 @@ def gene_lengths(paths: Iterable[Path]) -> tuple[dict[str, np.ndarray], dict[str
         if path.suffix in READABLE:
             tensors |= read_weights(path)
         else:
-            lengths |= read_table(path).iloc[:, 0].to_dict()
+            lengths |= gene_lengths(path)
     if "genes" in tensors and "lengths" in tensors:
         lengths = dict(zip(tensors.pop("genes").astype(str).tolist(), tensors.pop("lengths").tolist(), strict=True))
     inputs = tensors["fc1.weight"].shape[1] if "fc1.weight" in tensors else 0

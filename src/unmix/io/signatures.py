@@ -5,59 +5,37 @@ unmix contains none of them: most may not be passed on. docs/signatures.md says 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, NotApplicable, UsageError
-from unmix.io import tables, text
+from unmix.io import gene_sets
+from unmix.io.pretrained import READABLE
+from unmix.io.recognition import GENE_COLUMNS, RECOGNISED, SET_COLUMNS, File, Published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import pandas as pd
-
-#: How published tables head the column of genes and the column of sets, in order of preference.
-GENE_COLUMNS = ("gene", "GeneSymbol", "HUGO symbols", "symbol")
-SET_COLUMNS = ("gene_set", "signature", "set", "Cell population", "cell_type")
-#: Columns of xCell's fitted curves: raw score to fraction, of each type.
-CURVES = ["V1", "V2", "V3"]
-
-
-@dataclass
-class Published:
-    """What the files of one method hold; None or empty where none of them does.
-
-    Attributes
-    ----------
-    signature
-        Genes x types, linear.
-    variance
-        Genes x types: a second table of the signature's types (EPIC).
-    sets
-        Genes of each set, by its name.
-    genes
-        A plain list of genes; the method says what it is for.
-    size
-        mRNA content of a cell of each type, relative.
-    curves
-        Types x V1, V2, V3 (xCell).
-    spillover
-        Types x types (xCell).
-    """
-
-    signature: pd.DataFrame | None = None
-    variance: pd.DataFrame | None = None
-    sets: dict[str, list[str]] = field(default_factory=dict)
-    genes: list[str] = field(default_factory=list)
-    size: pd.Series | None = None
-    curves: pd.DataFrame | None = None
-    spillover: pd.DataFrame | None = None
+#: What the files of an option may hold: attributes of :class:`Published`.
+BELONGS = {
+    "signature": ("signature", "variance", "size", "genes"),
+    "gene_sets": ("sets", "genes", "curves", "spillover"),
+}
+#: How a message names what a file holds.
+CALLED = {
+    "signature": "a signature (genes x cell types)",
+    "variance": "variances of a signature",
+    "size": "one number for each name, as the mRNA of a cell",
+    "genes": "a list of genes",
+    "sets": "gene sets",
+    "curves": "curves of scores (V1, V2, V3)",
+    "spillover": "spillover between cell types",
+}
+#: Sorts of published files that the name of a file shows, and how such a name ends.
+BY_NAME = {"pretrained": READABLE, "gene_sets": gene_sets.ENDS}
 
 
-def read(paths: Iterable[Path]) -> Published:
+def read(paths: Iterable[Path], option: str = "") -> Published:
     """Read the files of a published method.
 
     Parameters
@@ -66,16 +44,66 @@ def read(paths: Iterable[Path]) -> Published:
         ``.gmt``: gene sets. TSV or CSV, plain or gzip: genes x types (a signature); type and one number (mRNA of a
         cell); a column of sets and one of genes (gene sets); a column of genes (a list); xCell's two tables. A second
         table of the signature's types holds its variances.
+    option
+        A key of :data:`BELONGS`: the files must hold what belongs there. Empty: anything.
 
     Raises
     ------
     DataError
-        A file that is none of these, holds no number where one must be, or a negative one.
+        A file that is none of these, holds no number where one must be, or a negative one; a second file of what can
+        be given once.
+    UsageError
+        A file that belongs to another option.
     """
     found = Published()
     for path in map(Path, paths):
-        _add(found, path)
+        file = File(path)
+        kind = next((kind for kind in RECOGNISED if kind.fits(file, found)), None)
+        if kind is None:
+            raise DataError(
+                f"{path.name}: column {file.words[0]!r} holds text, and no column is named as one of genes",
+                f"a signature (genes x types, numbers), or gene sets: columns {SET_COLUMNS[0]}, {GENE_COLUMNS[0]}, or "
+                "GMT",
+                "head the columns so, or save the sets as GMT",
+            )
+        if option and kind.name not in BELONGS[option]:
+            raise wrong_option(path, option, CALLED[kind.name], next(o for o in BELONGS if kind.name in BELONGS[o]))
+        _put(found, kind.name, kind.content(file, found), path)
     return found
+
+
+def wrong_option(path: Path, option: str, holds: str, right: str) -> UsageError:
+    """Return the error for a file that was given under the wrong option.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    option, right
+        ``signature``, ``gene_sets`` or ``pretrained``: the one it was given under, and the one that it belongs to.
+    holds
+        What the file holds, in words.
+    """
+    given, other = (f"--{name.replace('_', '-')}" for name in (option, right))
+    wanted = ", ".join(CALLED[name] for name in BELONGS[option]) if option in BELONGS else "a network of its authors"
+    return UsageError(
+        f"{path.name}, given under {given}, holds {holds}",
+        f"{given}: {wanted}",
+        f"give it as {other} {path} (in a samplesheet: column {right})",
+    )
+
+
+def check_name(path: Path, option: str) -> None:
+    """Check that the name of a file does not show that it belongs to another option.
+
+    Raises
+    ------
+    UsageError
+        If it does: a network (``.pt``, ``.npz``, ...) or a GMT.
+    """
+    for right, ends in BY_NAME.items():
+        if right != option and path.name.endswith(ends):
+            raise wrong_option(path, option, "a network" if right == "pretrained" else "gene sets", right)
 
 
 def signature_of(paths: Iterable[Path], fractions: str) -> Published:
@@ -88,13 +116,12 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
     UsageError
         If `fractions` asks for a conversion and the sizes of some types are not known.
     """
-    found = read(paths)
+    found = read(paths, "signature")
     if found.signature is None:
         raise NotApplicable(
             "no file of --signature holds a signature",
             "a table of genes x cell types, linear",
-            "give the signature as TSV, or no file to build one from the reference (in a samplesheet: METHOD=FILE in "
-            "the column weights tells whose a file is)",
+            "give the signature as TSV, or no file to build one from the reference",
         )
     if found.size is not None:
         found.size = found.size.reindex(found.signature.columns)
@@ -108,53 +135,21 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
     return found
 
 
-def _add(found: Published, path: Path) -> None:
-    """Put what a file holds into its place."""
-    lines = text.lines(path, [])
-    rows = [line.split("\t") for line in lines]
-    widths = {len(row) for row in rows}
-    if path.name.removesuffix(".gz").endswith(".gmt") or (len(widths) > 2 and min(widths) > 2):  # ragged: no table
-        found.sets |= {row[0]: [gene for gene in row[2:] if gene] for row in rows}
-        return
-    if not any(separator in lines[-1] for separator in "\t,;"):
-        found.genes += [line.strip().strip('"') for line in lines if line.strip().strip('"') not in GENE_COLUMNS]
-        return
-    table = tables.read_table(path)
-    columns = {str(table.index.name): table.index.astype(str)} | {name: table[name].astype(str) for name in table}
-    genes = next((columns[name] for name in GENE_COLUMNS if name in columns), None)
-    sets = next((columns[name] for name in SET_COLUMNS if name in columns), None)
-    words = [name for name in table if table[name].dtype == object]
-    if words and genes is not None and sets is not None:
-        for name, gene in zip(sets, genes, strict=True):
-            found.sets.setdefault(name, []).append(gene)
-    elif words and genes is not None:
-        found.genes += list(genes)
-    elif words:
+def _put(found: Published, name: str, value: Any, path: Path) -> None:
+    """Put what a file holds into its place; lists of genes and gene sets of several files are joined."""
+    known = getattr(found, name)
+    if name == "genes":
+        value = known + value
+    elif name == "sets":
+        if twice := sorted(set(known) & set(value)):
+            raise DataError(
+                f"{path.name}: another file has a set {twice[0]!r} too", "sets of different names", "rename"
+            )
+        value = known | value
+    elif known is not None:
         raise DataError(
-            f"{path.name}: column {words[0]!r} holds text, and no column is named as one of genes",
-            f"a signature (genes x types, numbers), or gene sets: columns {SET_COLUMNS[0]}, {GENE_COLUMNS[0]}, or GMT",
-            "head the columns so, or save the sets as GMT",
+            f"{path.name} is the second file that holds {CALLED[name]}",
+            "one such file; a second table of the same cell types as the signature holds its variances",
+            "leave one of them out",
         )
-    elif list(table) == CURVES:
-        found.curves = _numbers(table, path)
-    elif len(table) == table.shape[1] and set(table.index) == set(table):
-        found.spillover = _numbers(table, path).loc[:, list(table.index)]
-    elif table.shape[1] == 1:
-        found.size = _numbers(table, path).iloc[:, 0]
-    elif found.signature is not None and set(found.signature) == set(table):
-        found.variance = _numbers(table, path).reindex(found.signature.index)[list(found.signature)]
-    else:
-        found.signature = _numbers(table, path)
-
-
-def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the table with one row per name; raise where a number is missing or negative."""
-    values = table.to_numpy(np.float64)
-    if not (np.isfinite(values) & (values >= 0)).all():
-        row, column = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0]
-        raise DataError(
-            f"{path.name}: {values[row, column]} for {table.index[row]!r} in {table.columns[column]!r}",
-            "numbers of 0 or more, linear (a logarithm must be undone)",
-            "correct the table",
-        )
-    return table[~table.index.duplicated()].astype(np.float64)
+    setattr(found, name, value)

@@ -25,9 +25,9 @@ class Recipe(Classical):
 
     k: Positive = 1.345
     """Huber (MASS): residuals beyond so many deviations weigh less."""
-    iterations: Count = 100
-    """Code: most rounds."""
-    change: NonNegative = 1e-4
+    max_iter: Count = 100
+    """Code: largest number of iterations."""
+    tolerance: NonNegative = 1e-4
     """MASS: relative change of the residuals at which to stop."""
 
 
@@ -43,7 +43,7 @@ def huber(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarr
     sample
         Genes.
     recipe
-        `k`, `iterations`, `change`.
+        `k`, `max_iter`, `tolerance`.
     """
     norm = np.maximum(np.sqrt((signature**2).sum(0)), 1e-300)
     design = signature / norm  # columns of one length: the normal equations of a few types are exact enough and fast
@@ -54,13 +54,13 @@ def huber(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarr
 
     weights = least_squares(np.ones(len(sample)))
     residual = sample - signature @ weights
-    for _ in range(recipe.iterations):
+    for _ in range(recipe.max_iter):
         deviation = np.median(np.abs(residual)) / 0.6745
         if deviation <= 1e-12 * np.abs(sample).max():
             break
         weights = least_squares(np.minimum(1, recipe.k * deviation / np.maximum(np.abs(residual), 1e-300)))
         last, residual = residual, sample - signature @ weights
-        if np.sqrt(((residual - last) ** 2).sum() / max((last**2).sum(), 1e-300)) < recipe.change:
+        if np.sqrt(((residual - last) ** 2).sum() / max((last**2).sum(), 1e-300)) < recipe.tolerance:
             break
     return weights
 

@@ -29,11 +29,11 @@ class Recipe(Classical):
 
     solver: Literal["dwls", "ols", "svr"] = "dwls"
     """Damped weighted least squares, or one of the two other solvers of the package."""
-    change: NonNegative = 1e-4
+    tolerance: NonNegative = 1e-4
     """Sum of absolute changes of the weights below which to stop, where sample and signature have the same mean.
     Code: 0.01, which leaves fractions up to 0.005 short of the end."""
-    iterations: Count = 1000
-    """Code: most rounds."""
+    max_iter: Count = 1000
+    """Code: largest number of iterations."""
     keep: CountOrZero = 4
     """Code: a new solution is averaged with so many copies of the last one."""
     subsets: Count = 100
@@ -50,17 +50,17 @@ def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarra
     sample
         Genes.
     recipe
-        `change`, `iterations`, `keep`, `subsets`.
+        `tolerance`, `max_iter`, `keep`, `subsets`.
     """
     x = nonnegative(signature, sample)
     if not x.any():
         return x
     cap = damping(signature, sample, x, recipe.subsets)
-    for _ in range(recipe.iterations):
+    for _ in range(recipe.max_iter):
         root = np.sqrt(np.minimum(relative_weights(signature, x), cap))
         new = (nonnegative(signature * root[:, None], sample * root) + recipe.keep * x) / (1 + recipe.keep)
         change, x = np.abs(new - x).sum(), new
-        if change <= recipe.change:
+        if change <= recipe.tolerance:
             break
     return x
 
@@ -118,7 +118,7 @@ class DWLS(SignatureMethod):
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=GENES, max_ratio=3),
-        "published": Recipe(genes=GENES, change=0.01),
+        "published": Recipe(genes=GENES, tolerance=0.01),
     }
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:

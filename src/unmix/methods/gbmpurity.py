@@ -16,7 +16,7 @@ import numpy as np
 from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
-from unmix.io.pretrained import ensemble, gene_lengths
+from unmix.io.pretrained import ensemble, tensors_and_lengths
 from unmix.methods import register
 from unmix.simulate.recipe import Simulation
 
@@ -79,7 +79,7 @@ class GBMPurity(DeepMethod):
 
     def fit(self, task: Task) -> Fit:
         """Train on same-donor pseudobulk, or take the weights that the user gave."""
-        tensors, lengths = gene_lengths(task.published)
+        tensors, lengths = tensors_and_lengths(task.published)
         if not lengths:
             task.say("No gene lengths were given: counts are scaled to a common depth, not divided by length.")
             return super().fit(task)

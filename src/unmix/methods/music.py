@@ -30,10 +30,10 @@ class Recipe(Base):
     """Genes of the model."""
     nu: Positive = 1e-4
     """Code: least variance of a gene, where a sample sums to 100 over all genes."""
-    eps: NonNegative = 0.01
+    tolerance: NonNegative = 0.01
     """Code: change of the fractions below which to stop."""
-    iterations: Count = 1000
-    """Code: most rounds."""
+    max_iter: Count = 1000
+    """Code: largest number of iterations."""
     platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition, chosen on simulated pseudobulk)."""
@@ -68,6 +68,6 @@ class MuSiC(ClassicalMethod):
             learned["variance"][:, found].T,
             learned["size"],
             nu=recipe.nu,
-            eps=recipe.eps,
-            iterations=recipe.iterations,
+            tolerance=recipe.tolerance,
+            max_iter=recipe.max_iter,
         )

@@ -32,9 +32,9 @@ class Recipe(Base):
     """Genes of the model."""
     cells: Positive = 500.0
     """Number of cells to begin with: a sample is scaled to what so many hold, since its depth does not tell."""
-    rounds: Count = 50
-    """Most rounds."""
-    change: NonNegative = 1e-5
+    max_iter: Count = 50
+    """Largest number of iterations."""
+    tolerance: NonNegative = 1e-5
     """Change of the fractions (sum of absolute values) at which to stop."""
     platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance of a bulk
@@ -51,20 +51,20 @@ def sieve(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) ->
     sample
         Genes.
     recipe
-        `cells`, `rounds`, `change`, `platform`.
+        `cells`, `max_iter`, `tolerance`, `platform`.
     """
     mean, variance = learned["mean"].T, learned["variance"].T
     uncertain = variance / learned["number"]
     n, types = recipe.cells, mean.shape[1]
     bulk = sample * (n * mean.sum(0).mean() / sample.sum())
     profile, f = mean, np.full(types, 1 / types)
-    for _ in range(recipe.rounds):
+    for _ in range(recipe.max_iter):
         fitted = profile @ f
         drawn = np.clip((profile**2 + variance) @ f - fitted**2, 0, None) / n + (recipe.platform * fitted) ** 2
         drawn = drawn + 1e-6 * (drawn.mean() + 1e-300)  # genes of no variance
         root = 1 / np.sqrt(drawn)
         last, f = f, sum_constrained(profile * root[:, None], root * bulk / n, exactly=True)
-        if np.abs(f - last).sum() < recipe.change:
+        if np.abs(f - last).sum() < recipe.tolerance:
             break
         gain = uncertain * f / (drawn + uncertain @ f**2)[:, None]
         profile = np.clip(mean + gain * (bulk / n - mean @ f)[:, None], 0, None)

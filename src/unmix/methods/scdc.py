@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recipe(MuSiCRecipe):
-    """Recipe of SCDC; `eps` 0.01 is that of omnideconv, the package's own 0.001 moves fractions by up to 0.08."""
+    """Recipe of SCDC; `tolerance` 0.01 is omnideconv's. The package's own 0.001 changes fractions by up to 0.08."""
 
     low: Share = 0.15
     """Code: quantile of the genes' variance below which it is raised to that quantile."""

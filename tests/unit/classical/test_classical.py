@@ -113,7 +113,7 @@ def test_weighted_regression_trusts_genes_that_donors_share(rng):
     odd = np.arange(200) % 4 == 0
     sample[odd] *= 3
     variance = np.where(odd[:, None], signature**2, 1e-6)
-    found = weighted_nonnegative(signature, sample, variance, np.ones(5), nu=1e-4, eps=1e-6)
+    found = weighted_nonnegative(signature, sample, variance, np.ones(5), nu=1e-4, tolerance=1e-6)
     plain = nonnegative(signature, sample)
     assert np.abs(found - fractions).max() < 0.5 * np.abs(plain / plain.sum() - fractions).max()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from unmix import engine
 from unmix.classical.scores import ssgsea
 from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.evaluate import pairing
-from unmix.io import download, signatures, tables
+from unmix.io import download, gene_sets, signatures, tables
 from unmix.io.fractions import read_fractions, write_fractions
 from unmix.simulate.toy import toy
 
@@ -92,11 +94,65 @@ def test_files_are_told_by_what_they_hold(tmp_path):
     [
         (["gene\tT\tB", "CD3D\t-1\t2"], "-1.0 for 'CD3D'"),
         (["name\tnote", "a\tb"], "no column is named as one of genes"),
+        (["\tV1\tV2\tV3", "T\t1\thigh\t3", "B\t1\tlow\t2"], "'V2' holds text"),
     ],
 )
 def test_files_that_are_none_of_these_are_refused(tmp_path, lines, says):
     with pytest.raises(DataError, match=says):
         signatures.read([write(tmp_path / "file.tsv", lines)])
+
+
+@pytest.mark.parametrize("lines", [["T\t\tG1", "T\t\tG2"], ["T,x,G1,G2"], ["T\tno genes"], ["\tno name\tG1"]])
+@pytest.mark.parametrize("name", ["sets.gmt", "sets.gmt.gz"])
+def test_a_line_of_gmt_that_is_no_set_is_refused(tmp_path, lines, name):
+    path = write(tmp_path / name, lines)
+    path.write_bytes(gzip.compress(path.read_bytes()) if name.endswith("gz") else path.read_bytes())
+    for reader in (gene_sets.read_gmt, lambda path: signatures.read([path])):
+        with pytest.raises(DataError, match=r"stands twice|has no genes|without a name"):
+            reader(path)
+
+
+def test_gmt_of_a_spreadsheet_or_without_its_name_is_read(tmp_path):
+    lines = ["StromalSignature\tx\tG1\tG2\tG3\tG4\tG5", "ImmuneSignature\tx\tH1\tH2\tH3\tH4\tH5"]
+    (tmp_path / "sets.gmt").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert list(gene_sets.read_gmt(tmp_path / "sets.gmt")) == ["StromalSignature", "ImmuneSignature"]
+    assert gene_sets.read_gmt(tmp_path / "sets.gmt")["ImmuneSignature"] == ["H1", "H2", "H3", "H4", "H5"]
+    found = signatures.read([write(tmp_path / "sets.tabular", lines)])  # as Galaxy names it; the sets are of one size
+    assert found.sets == gene_sets.read_gmt(tmp_path / "sets.gmt")
+
+
+@pytest.mark.parametrize("lines", [["gene\tT\tB", "CD3D\t1\t2"], ["type\tmrna", "T\t1", "B\t2"]])
+def test_a_second_signature_does_not_replace_the_first(tmp_path, lines):
+    files = [write(tmp_path / "a.tsv", lines), write(tmp_path / "b.tsv", [line.replace("T", "U") for line in lines])]
+    with pytest.raises(DataError, match=r"b\.tsv is the second file that holds"):
+        signatures.read(files)
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "name", "lines", "right"),
+    [
+        ("nnls", "signature", "sets.gmt", ["T\t\tGENE0001"], "--gene-sets"),
+        ("nnls", "signature", "sets.tsv", ["gene_set\tgene", "T\tGENE0001"], "--gene-sets"),
+        ("quantiseq", "signature", "network.pt", [""], "--pretrained"),
+        ("epic", "signature", "curves.tsv", ["\tV1\tV2\tV3", "T\t1\t2\t3"], "--gene-sets"),
+        ("mcpcounter", "gene_sets", "table.tsv", ["gene\tT\tB", "GENE0001\t1\t2"], "--signature"),
+        ("xcell", "gene_sets", "network.npz", [""], "--pretrained"),
+        ("hascad", "pretrained", "sets.gmt.gz", ["T\t\tGENE0001"], "--gene-sets"),
+    ],
+)
+def test_a_file_under_the_wrong_option_is_an_error_that_names_the_right_one(
+    data, tmp_path, method, option, name, lines, right
+):
+    path = write(tmp_path / name, lines)
+    with pytest.raises(UsageError, match=f"given under --{option.replace('_', '-')}, holds") as error:
+        engine.train(method, data[0], **{option: [path]}, quick=True, device="cpu")
+    assert error.value.do.startswith(f"give it as {right} {path}")
+
+
+def test_a_signature_is_no_table_of_gene_lengths(data, tmp_path):
+    path = write(tmp_path / "signature.tsv", ["gene\tT\tB", "GENE0001\t1\t2"])
+    with pytest.raises(DataError, match="no table of genes and their lengths"):
+        engine.train("gbmpurity", data[0], malignant=["NK"], pretrained=[path], quick=True, device="cpu")
 
 
 def test_a_published_signature_brings_its_types_and_genes(data, profiles, tmp_path):
@@ -122,8 +178,6 @@ def test_sizes_turn_mrna_into_cells_and_their_lack_is_said(data, profiles, tmp_p
     options = {"quick": True, "device": "cpu"}
     with pytest.raises(UsageError, match="how much mRNA"):
         engine.train("nnls", data[0], signature=files[:1], settings=["fractions=cell"], **options)
-    with pytest.raises(NotApplicable, match="holds gene sets, which mcpcounter scores"):
-        engine.train("mcpcounter", data[0], gene_sets=files[:1], **options)
     truth = data[1].obsm["cell_fractions"]
     for name, settings in (("nnls", ["fractions=cell"]), ("quantiseq", []), ("epic", [])):
         model = engine.train(name, data[0], signature=files, settings=settings, **options)
@@ -195,17 +249,51 @@ def test_xcell_compares_samples_and_takes_spillover_away(data, tmp_path):
     assert np.allclose(after["NK"][high], expected[high], atol=1e-9)
 
 
-def test_a_download_is_what_it_was_or_is_refused(tmp_path, monkeypatch):
+@pytest.fixture
+def host(monkeypatch):
+    """Serve files of this machine in place of those of hosts, and keep what was asked for; without waiting."""
+    import pooch
+    import requests
+
+    asked = []
+
+    def downloader(**_):
+        def serve(url, output, _):
+            asked.append(url)
+            try:
+                shutil.copyfile(url.removeprefix("https://host"), output)
+            except FileNotFoundError as error:
+                raise requests.exceptions.ConnectionError("no such host") from error
+
+        return serve
+
+    monkeypatch.setattr(pooch, "HTTPDownloader", downloader)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+    return asked
+
+
+def test_downloads_are_encrypted():
+    assert all(source.url.startswith("https://") for one in download.SIGNATURES.values() for source in one.sources)
+
+
+def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
     raw = write(tmp_path / "raw.txt", ['"T cell"\t"B cell"', '"CD3D"\t7\t0', '"CD19"\t0.000975309138853567\t8'])
     download.convert(raw, "signature", tmp_path / "expected.tsv")
-    source = download.Source(raw.as_uri(), "signature", "s.tsv", download.fingerprint(tmp_path / "expected.tsv"))
+    source = download.Source(
+        f"https://host{raw}", "signature", "s.tsv", download.fingerprint(tmp_path / "expected.tsv")
+    )
     download.fetch(source, tmp_path / "s.tsv")
     assert signatures.read([tmp_path / "s.tsv"]).signature.loc["CD3D", "T cell"] == 7
     raw.write_text(raw.read_text().replace("8", "9"))
     with pytest.raises(DataError, match="not what it was"):
         download.fetch(source, tmp_path / "t.tsv")
-    with pytest.raises(DataError, match="cannot be had"):
-        download.fetch(replace(source, url=(tmp_path / "gone.txt").as_uri()), tmp_path / "u.tsv")
+    host.clear()
+    with pytest.raises(DataError, match="cannot be downloaded") as error:
+        download.fetch(replace(source, url=f"https://host{tmp_path}/gone.txt"), tmp_path / "u.tsv")
+    assert len(host) == 1 + download.RETRIES
+    assert "unmix_train.py with --signature" in error.value.do
+    assert not any((tmp_path / name).exists() for name in ("t.tsv", "u.tsv"))
+    assert capfd.readouterr() == ("", "")
     with pytest.raises(UsageError, match="one of abis") as error:
         download.get("lm22")
     assert "docs/signatures.md" in str(error.value)

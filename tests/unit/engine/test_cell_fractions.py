@@ -112,4 +112,4 @@ def test_a_table_is_read(tmp_path):
 def test_calibration_samples_that_a_method_does_not_use_change_nothing(data):
     given_too = (data[1], data[1].obsm["cell_fractions"])
     model = engine.train("nnls", data[0], settings=["fractions=cell"], calibration=given_too, device="cpu")
-    assert set(cell_fractions.rests_on(model)) == set(CELL_TYPES)
+    assert set(cell_fractions.mrna_per_cell_of(model)) == set(CELL_TYPES)

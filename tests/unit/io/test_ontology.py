@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import gzip
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -92,7 +97,55 @@ def test_fractions_add_up_to_the_root(small):
     assert values["CL:0000542"] == values["CL:0000000"] == pytest.approx(0.8)  # the unknown type is lost
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n\n[", "\n["),
+        lambda text: text.replace("is_a: CL:0000542 ! l", "relationship: part of too many words\nis_a: CL:0000542 ! l"),
+        lambda text: text.replace("name: cell\n", "name: cell\na line that is none of OBO's\n"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.split("\n\n", 1)[1],
+    ],
+    ids=["no blank lines", "relationship", "stray line", "windows", "no header"],
+)
+def test_files_of_strangers_are_read_alike_and_in_silence(small, tmp_path, change, caplog):
+    (tmp_path / "other.obo").write_bytes(change(OBO).encode())
+    assert read_obo(tmp_path / "other.obo") == small
+    assert not caplog.records
+
+
+def test_a_compressed_ontology_is_read(small, tmp_path):
+    (tmp_path / "small.obo.gz").write_bytes(gzip.compress(OBO.encode()))
+    assert read_obo(tmp_path / "small.obo.gz") == small
+
+
+def test_a_term_without_a_name_passes_fractions_on(tmp_path):
+    (tmp_path / "small.obo").write_text(OBO.replace("name: lymphocyte\n", ""))
+    assert read_obo(tmp_path / "small.obo").parents["CL:0000084"] == ("CL:0000542",)
+
+
+def test_the_order_of_terms_does_not_depend_on_the_run():
+    code = (
+        "from unmix.io.ontology import levels\n"
+        "parents = {f'{i}{x}': [f'{i + 1}{y}' for y in 'ab'] for i in range(9) for x in 'ab'}\n"
+        "print(levels(parents, {'x': '0a', 'y': '3b'}, ['x', 'y']).nodes)"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+
+
 def test_what_cannot_be_read_says_why(tmp_path):
+    (tmp_path / "no_id.obo").write_text("[Term]\nname: cell\n")
+    with pytest.raises(DataError, match=r"no_id\.obo cannot be read as OBO: a term without id"):
+        read_obo(tmp_path / "no_id.obo")
+    (tmp_path / "other.obo").write_bytes(b"\x89HDF\r\n\x1a\n\x00")
+    with pytest.raises(DataError, match=r"other\.obo"):
+        read_obo(tmp_path / "other.obo")
     (tmp_path / "empty.obo").write_text("format-version: 1.2\n")
     with pytest.raises(DataError, match="no terms"):
         read_obo(tmp_path / "empty.obo")

@@ -235,7 +235,8 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
                 "needs_bulk": "False",
                 "needs_calibration": "False",
                 "needs_malignant": "False",
-                "weights": "",
+                "published": "",
+                "takes": "signature",
             }
         ]
     (tmp_path / "sheet.csv").write_text("id,bulk\na,b.tsv\n")
