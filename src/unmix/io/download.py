@@ -165,12 +165,15 @@ def fetch(source: Source, path: Path) -> None:
                 f"download it where there is a network, and give it to unmix_train.py with {option}",
             ) from error
         made = Path(folder) / source.name
-        convert(raw, source.holds, made)
-        found = fingerprint(made)
-        if found != source.sha256:
+        try:
+            convert(raw, source.holds, made)
+            found = f"the contents of {source.name} have sha256 {fingerprint(made)}"
+        except (DataError, ValueError):  # a page in place of the file, as a host or a login sends it
+            found = f"it cannot be read as {source.name}"
+        if not found.endswith(source.sha256):
             raise DataError(
-                f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
-                source.sha256,
+                f"{source.url} is not what it was: {found}",
+                f"contents with sha256 {source.sha256}",
                 f"look at the file at its source; if you trust it, give it to unmix_train.py with {option}",
             )
         shutil.copyfile(made, path)

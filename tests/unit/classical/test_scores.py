@@ -299,6 +299,17 @@ def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
     assert "docs/signatures.md" in str(error.value)
 
 
+@pytest.mark.parametrize("page", [["<html>", "<body>Please sign in</body>"], ["type\tmrna", "T\tmuch"], [""]])
+@pytest.mark.parametrize("holds", ["signature", "size", "genes", "sets"])
+def test_a_page_in_place_of_a_download_is_an_error_that_names_the_address(tmp_path, host, page, holds):
+    raw = write(tmp_path / "raw.txt", page)
+    source = download.Source(f"https://host{raw}", holds, "file.tsv", "0" * 64)
+    with pytest.raises(DataError, match="is not what it was") as error:
+        download.fetch(source, tmp_path / "file.tsv")
+    assert source.url in error.value.found
+    assert not (tmp_path / "file.tsv").exists()
+
+
 @pytest.mark.parametrize(
     ("holds", "lines", "expected"),
     [

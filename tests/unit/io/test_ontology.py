@@ -153,28 +153,6 @@ def test_what_cannot_be_read_says_why(tmp_path):
         levels({"a": ["b"], "b": ["a"]}, {"x": "a"}, ["x"])
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("[Term]\nid: a\nname: a\nno tag\n", "no tag"),
-        ("[Term]\nname: a\n", "id"),
-        ("[Term]\nid: a\nname: a\nrelationship: part_of\n", "broken OBO"),
-    ],
-    ids=["a line without a tag", "a term without an identifier", "half a relationship"],
-)
-def test_broken_files_are_an_error_of_the_data(tmp_path, content, says):
-    (tmp_path / "broken.obo").write_text(content)
-    with pytest.raises(DataError, match=says) as caught:
-        read_obo(tmp_path / "broken.obo")
-    assert "broken.obo" in caught.value.found
-
-
-@pytest.mark.parametrize("change", [lambda obo: obo.replace("\n\n", "\n"), lambda obo: obo.replace("\n", "\r\n")])
-def test_blank_lines_and_line_ends_do_not_matter(tmp_path, small, change):
-    (tmp_path / "other.obo").write_bytes(change(OBO).encode())
-    assert read_obo(tmp_path / "other.obo") == small
-
-
 def test_a_long_line_of_descent_is_followed_to_its_end():
     parents = {f"t{i}": [f"t{i + 1}"] for i in range(3000)}
     found = levels(parents, {"x": "t0"}, ["x"])
