@@ -41,7 +41,7 @@ class ScoreMethod(Method):
                 f"no file of --gene-sets holds gene sets, which {self.name} scores",
                 "a GMT, or a table with the columns gene_set, gene",
                 "give the gene sets, or no file to take markers of the reference (in a samplesheet: METHOD=FILE in the "
-                "column weights tells whose a file is)",
+                "column gene_sets)",
             )
         if own.sets:
             sets = own.sets

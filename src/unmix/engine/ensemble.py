@@ -73,7 +73,7 @@ def predict(
             raise DataError(
                 f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one "
                 f"of {first.quantity} with {', '.join(sorted(first.cell_types))}",
-                "models of the same cell types and the same quantity of fractions",
+                "models of the same cell types and the same quantity",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]

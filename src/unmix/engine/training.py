@@ -109,7 +109,7 @@ def train(
     device
         ``auto``, ``cpu`` or ``cuda``.
     checkpoint
-        File from which an interrupted training goes on, and which it keeps.
+        File from which an interrupted training continues, and to which it saves its state.
     say, progress
         Take sentences for the record; take what is done, the total and what these are, while waiting.
 

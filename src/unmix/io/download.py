@@ -155,17 +155,17 @@ def fetch(source: Source, path: Path) -> None:
                 raw.write_bytes(answer.read())
         except (OSError, urllib.error.URLError) as error:
             raise DataError(
-                f"{source.url} cannot be had ({error})",
-                "a network, and the file where its authors put it",
+                f"{source.url} cannot be downloaded ({error})",
+                "a network connection, and the file at the authors' address",
                 "download it where there is a network, and give it to unmix_train.py",
             ) from error
         convert(raw, source.holds, path)
     found = fingerprint(path)
     if found != source.sha256:
         raise DataError(
-            f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
+            f"{source.url} has changed: the contents of {source.name} have sha256 {found}",
             source.sha256,
-            "look at the file at its source; if you trust it, give it to unmix_train.py",
+            "check the file at its source; if it is correct, give it to unmix_train.py",
         )
 
 

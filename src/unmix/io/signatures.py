@@ -1,4 +1,4 @@
-"""Published signatures and gene sets in a user's files, each file told by what it holds.
+"""Published signatures and gene sets in a user's files, each file recognised by its content.
 
 unmix contains none of them: most may not be passed on. docs/signatures.md says where each comes from.
 """
@@ -94,7 +94,7 @@ def signature_of(paths: Iterable[Path], fractions: str) -> Published:
             "no file of --signature holds a signature",
             "a table of genes x cell types, linear",
             "give the signature as TSV, or no file to build one from the reference (in a samplesheet: METHOD=FILE in "
-            "the column weights tells whose a file is)",
+            "the column signature)",
         )
     if found.size is not None:
         found.size = found.size.reindex(found.signature.columns)
@@ -131,9 +131,9 @@ def _add(found: Published, path: Path) -> None:
         found.genes += list(genes)
     elif words:
         raise DataError(
-            f"{path.name}: column {words[0]!r} holds text, and no column is named as one of genes",
+            f"{path.name}: column {words[0]!r} holds text, and no column of genes is named",
             f"a signature (genes x types, numbers), or gene sets: columns {SET_COLUMNS[0]}, {GENE_COLUMNS[0]}, or GMT",
-            "head the columns so, or save the sets as GMT",
+            "rename the columns, or save the sets as GMT",
         )
     elif list(table) == CURVES:
         found.curves = _numbers(table, path)

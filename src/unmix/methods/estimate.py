@@ -40,7 +40,7 @@ class ESTIMATE(ScoreMethod):
             raise NotApplicable(
                 f"the gene sets of --gene-sets are {', '.join(sets)}",
                 "a stromal and an immune set, named so",
-                "give ESTIMATE's sets (in a samplesheet: estimate=FILE in the column weights)",
+                "give ESTIMATE's sets (in a samplesheet: estimate=FILE in the column gene_sets)",
             )
         types = ["StromalScore", "ImmuneScore", "ESTIMATEScore", "TumorPurity"]
         return {"order": np.array(order)}, types

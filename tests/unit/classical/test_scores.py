@@ -91,7 +91,7 @@ def test_files_are_told_by_what_they_hold(tmp_path):
     ("lines", "says"),
     [
         (["gene\tT\tB", "CD3D\t-1\t2"], "-1.0 for 'CD3D'"),
-        (["name\tnote", "a\tb"], "no column is named as one of genes"),
+        (["name\tnote", "a\tb"], "no column of genes is named"),
     ],
 )
 def test_files_that_are_none_of_these_are_refused(tmp_path, lines, says):
@@ -202,9 +202,9 @@ def test_a_download_is_what_it_was_or_is_refused(tmp_path, monkeypatch):
     download.fetch(source, tmp_path / "s.tsv")
     assert signatures.read([tmp_path / "s.tsv"]).signature.loc["CD3D", "T cell"] == 7
     raw.write_text(raw.read_text().replace("8", "9"))
-    with pytest.raises(DataError, match="not what it was"):
+    with pytest.raises(DataError, match="has changed"):
         download.fetch(source, tmp_path / "t.tsv")
-    with pytest.raises(DataError, match="cannot be had"):
+    with pytest.raises(DataError, match="cannot be downloaded"):
         download.fetch(replace(source, url=(tmp_path / "gone.txt").as_uri()), tmp_path / "u.tsv")
     with pytest.raises(UsageError, match="one of abis") as error:
         download.get("lm22")

@@ -137,7 +137,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("old\tnew\na\tb\n", "no column 'from'"), ("from\tto\na\tb\na\tc\n", "'a' stands there twice")],
+    [("old\tnew\na\tb\n", "no column 'from'"), ("from\tto\na\tb\na\tc\n", "'a' occurs twice")],
 )
 def test_a_label_map_that_cannot_be_used_is_named(tmp_path, text, message):
     (tmp_path / "map.tsv").write_text(text)
