@@ -1,4 +1,4 @@
-"""Classical methods: what the reference says of every type, and one pure function from that and a sample to fractions.
+"""Classical methods: arrays learned from the reference, and a pure function from these and a sample to fractions.
 
 What a method learns are arrays whose first axis is the types; those of two axes have the model's genes as the second.
 """

@@ -113,7 +113,7 @@ def test_samples_with_gaps_or_nothing_to_compare_are_left_out_and_named():
     notes = " ".join(pairs.notes)
     assert "values are missing: s1." in notes
     assert "add up to 0: s2." in notes
-    with pytest.raises(DataError, match="in no shared sample"):
+    with pytest.raises(DataError, match="no shared sample has values"):
         pairing.pair(ESTIMATE, TRUTH * 0, label_map=MAP)
 
 
