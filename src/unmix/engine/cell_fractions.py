@@ -83,8 +83,8 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
     sizes
         mRNA of a cell in any unit, by cell type; further types do no harm.
     say
-        Takes a sentence where the estimates stay as they are: scores, purity, and fractions of cells of which it is not
-        known what mRNA per cell they rest on.
+        Takes a sentence where the estimates are not converted: scores, purity, and fractions of cells whose mRNA
+        per cell is not known.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def attribute(
     expression, present, device = align(method, model, bulk, device, say)
     found = method.attribute(model, expression, present, device)
     if found.error() > 2 * TOLERANCE:
-        say(f"The attributions differ from the estimates by up to {found.error():.3f}; treat smaller ones as zero.")
+        say(f"Attributions add up to the estimates within {found.error():.3f} only; treat smaller ones as zero.")
     return found
 
 
