@@ -169,7 +169,7 @@ def fetch(source: Source, path: Path) -> None:
         found = fingerprint(made)
         if found != source.sha256:
             raise DataError(
-                f"{source.url} is not what it was: the contents of {source.name} have sha256 {found}",
+                f"{source.url} has changed: the contents of {source.name} have sha256 {found}",
                 source.sha256,
                 f"look at the file at its source; if you trust it, give it to unmix_train.py with {option}",
             )

@@ -23,7 +23,7 @@ from unmix.simulate.pseudobulk import Simulator
 if TYPE_CHECKING:
     from unmix.contract.attributions import Attributions
 
-#: Simulated pseudobulk by which the types are described, or the new output layer is trained.
+#: Simulated pseudobulk for describing the types or training the new output layer.
 PSEUDOBULK = 2000
 
 
@@ -41,7 +41,11 @@ class Recipe(ucdbase.Recipe):
     """Instead of the regression: a new softmax layer over the frozen embedding, trained on pseudobulk."""
 
     rules = (
-        Rule(("nets",), lambda s: s.nets[0].hidden, "a first network with hidden layers, the last of which embeds"),
+        Rule(
+            ("nets",),
+            lambda s: s.nets[0].hidden,
+            "a first network with hidden layers, because the last one is the embedding",
+        ),
     )
 
 

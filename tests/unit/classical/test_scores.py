@@ -285,7 +285,7 @@ def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
     download.fetch(source, tmp_path / "s.tsv")
     assert signatures.read([tmp_path / "s.tsv"]).signature.loc["CD3D", "T cell"] == 7
     raw.write_text(raw.read_text().replace("8", "9"))
-    with pytest.raises(DataError, match="not what it was"):
+    with pytest.raises(DataError, match="has changed"):
         download.fetch(source, tmp_path / "t.tsv")
     host.clear()
     with pytest.raises(DataError, match="cannot be downloaded") as error:
