@@ -187,7 +187,9 @@ def macros() -> str:
             (option(name, label, selected=name == "default") for name, label in RECIPES.items()),
         ),
         "unit": units('argument="--unit" type="select" label="Unit of the bulk samples"'),
-        "calibration_unit": units('argument="--calibration-unit" type="select" label="Unit of the calibration samples"'),
+        "calibration_unit": units(
+            'argument="--calibration-unit" type="select" label="Unit of the calibration samples"'
+        ),
         "preset": menu(
             'argument="--preset" type="select" label="Quality control of the cells"',
             (option(n, f"{n}: {preset.source}", selected=n == "standard") for n, preset in PRESETS.items()),
