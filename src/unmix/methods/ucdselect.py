@@ -41,11 +41,7 @@ class Recipe(ucdbase.Recipe):
     """Instead of the regression: a new softmax layer over the frozen embedding, trained on pseudobulk."""
 
     rules = (
-        Rule(
-            ("nets",),
-            lambda s: s.nets[0].hidden,
-            "a first network with hidden layers, because the last one is the embedding",
-        ),
+        Rule(("nets",), lambda s: s.nets[0].hidden, "a first network with hidden layers, the last of which embeds"),
     )
 
 
