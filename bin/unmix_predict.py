@@ -15,7 +15,7 @@ from unmix import cli
     multiple=True,
     metavar="MODEL",
     help="Model of the same cell types from another reference; repeatable. In each sample, models are weighted by "
-    "how well they rebuild it.",
+    "how well they reconstruct its expression.",
 )
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(

@@ -165,7 +165,7 @@ def macros() -> str:
             *(
                 f"    {line}"
                 for line in menu(
-                    'argument="--method" type="select" label="Method" help="The help below describes each"',
+                    'argument="--method" type="select" label="Method" help="The help below describes the methods"',
                     (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in methods),
                 )
             ),
@@ -173,17 +173,17 @@ def macros() -> str:
             "</conditional>",
         ],
         "method": menu(
-            'argument="--method" type="select" label="Method" help="It leads the report"',
+            'argument="--method" type="select" label="Method" help="Shown first in the report"',
             (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in plain if m.info.family != "control"),
         ),
         "compared": menu(
             'name="compared" type="select" multiple="true" optional="true" label="Compare with" '
-            'help="Controls know nothing of the samples: a method is worth its results only where it beats them"',
+            'help="Controls are independent of the input. A useful method is more accurate than the controls"',
             (option(m.name, m.info.title, selected=m.name in COMPARED) for m in plain),
         ),
         "recipe": menu(
             'argument="--recipe" type="select" label="Settings" '
-            'help="Methods whose paper has no other settings than ours take the default"',
+            'help="Methods without published settings of their own use the default"',
             (option(name, label, selected=name == "default") for name, label in RECIPES.items()),
         ),
         "unit": units('argument="--unit" type="select" label="Unit of the bulk samples"'),

@@ -1,4 +1,4 @@
-"""What every script of bin/ shares: options, errors to exit codes, outputs by rename, run.json.
+"""Common parts of the scripts in bin/: options, exit codes of errors, outputs by rename, run.json.
 
 Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
 """

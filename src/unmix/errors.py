@@ -45,6 +45,6 @@ class DataError(UnmixError):
 
 
 class NotApplicable(UnmixError):
-    """A method that cannot be applied to this input; a benchmark goes on without it (exit 99)."""
+    """A method that is not applicable to this input; a benchmark skips it (exit 99)."""
 
     exit_code = 99

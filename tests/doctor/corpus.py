@@ -129,7 +129,7 @@ BULK: dict[str, Case] = {
     "scanpy's logarithm declared": Case(table(LOGS["ln"](FPKM / 100)), "as declared", unit="lncp10k"),
     "decimals below 30": Case(table(FPKM / FPKM.max().max() * 25), "may be logarithms", True),
     "decimals below 30 declared": Case(table(FPKM / FPKM.max().max() * 25), "as declared", unit="fpkm"),
-    "an impossible logarithm": Case(table(CPM), "so large a logarithm", True, unit="log2tpm"),
+    "an impossible logarithm": Case(table(CPM), "logarithms of expression are smaller", True, unit="log2tpm"),
     "standardised": Case(table(CPM.sub(CPM.mean(axis=1), axis=0)), "standardised", True),
     "negative": Case(table(changed(put(3, "P2", -4.0))), "is negative", True),
     "1e30": Case(table(changed(put(3, "P2", 1e30))), "1e+30", True),

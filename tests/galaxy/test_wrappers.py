@@ -123,7 +123,8 @@ def test_every_method_asks_for_what_it_needs_and_offers_its_recipes_and_numbers(
     for name, method in all_methods().items():
         asked = {param.get("argument") or param.get("name"): param for param in cases[name].iter("param")}
         assert (asked["--bulk"].get("optional") != "true") == method.needs.bulk
-        assert ("--calibration-bulk" in asked) == ("--calibration-fractions" in asked) == method.needs.calibration
+        for option in ("--calibration-bulk", "--calibration-unit", "--calibration-fractions"):
+            assert (option in asked) == method.needs.calibration
         assert ("--malignant" in asked) == method.needs.malignant
         assert ("--gene-sets" in asked) == method.needs.gene_sets
         assert {entry.get("value") for entry in asked["--recipe"].iter("option")} == set(method.recipes)

@@ -240,7 +240,7 @@ def test_a_training_killed_by_signal_9_goes_on_and_ends_with_the_same_bytes(fold
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed.safetensors").exists()
     resumed = run(*arguments("killed.safetensors"))
-    assert "goes on from step" in resumed.stderr, resumed.stderr
+    assert "continues from step" in resumed.stderr, resumed.stderr
     whole = run(*arguments("whole.safetensors"))
     assert whole.returncode == 0, whole.stderr
     killed, undisturbed = (tmp_path / f"{name}.safetensors" for name in ("killed", "whole"))

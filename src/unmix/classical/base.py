@@ -1,4 +1,4 @@
-"""Classical methods: what the reference says of every type, and one pure function from that and a sample to fractions.
+"""Classical methods: arrays learned from the reference, and a pure function from these and a sample to fractions.
 
 What a method learns are arrays whose first axis is the types; those of two axes have the model's genes as the second.
 """
@@ -32,7 +32,7 @@ class Recipe(Settings):
     """Genes of the model."""
     fractions: Literal["own", "cell", "mrna"] = "own"
     """Fractions of cells or of their mRNA: what the method estimates itself, or that converted by the mean total
-    count of a cell of each type in the reference (as far as these totals tell RNA contents)."""
+    count of a cell of each type in the reference (as far as these totals reflect RNA contents)."""
 
 
 class Classical(Recipe):
@@ -71,7 +71,7 @@ class ClassicalMethod(Method):
         return weights
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
-        """Return the arrays of the types; the first of two axes tells which types are expressed.
+        """Return the arrays of the types; the first of two axes marks which types are expressed.
 
         Parameters
         ----------

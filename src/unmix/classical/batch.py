@@ -1,4 +1,4 @@
-"""What a platform does to every gene, taken out by comparing two sets of samples (ComBat; Johnson et al. 2007)."""
+"""Removal of platform effects per gene by comparing two sets of samples (ComBat; Johnson et al. 2007)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class ScoreMethod(Method):
         return {}, sets
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Score every sample over the genes that are present; a set of which none is gets 0."""
+        """Score every sample over the genes that are present; a set without any present gene gets 0."""
         member = model.arrays["member"][:, present].astype(bool)
         recipe = self.recipe_of(model)
         known = member.any(1)

@@ -1,4 +1,4 @@
-"""What classical methods learn of a reference: which genes, what profile a type has, how donors differ."""
+"""What classical methods learn from a reference: genes, profiles of cell types, and variation between donors."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def differential(cells: Reference, recipe: Genes) -> np.ndarray:
 
 
 def condition(signature: np.ndarray) -> float:
-    """Return the condition number (2-norm) of a signature (types x genes); infinite if types cannot be told apart."""
+    """Return the condition number (2-norm) of a signature (types x genes); infinite if types are indistinguishable."""
     values = np.linalg.svd(signature, compute_uv=False) if signature.size else np.zeros(1)
     return float(values[0] / values[-1]) if values[-1] > 0 and len(values) == len(signature) else np.inf
 

@@ -1,4 +1,4 @@
-"""What the controls share: estimates that look at no sample, to bound every figure from below."""
+"""Common parts of the controls: input-independent estimates as a lower bound for accuracy."""
 
 from __future__ import annotations
 

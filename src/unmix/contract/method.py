@@ -113,7 +113,7 @@ class Fit:
     `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names
     what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as pretrained networks settle their layers.
-    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on calibration samples that were left out;
+    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on held-out calibration samples;
     where a method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
     more than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
     """
@@ -205,7 +205,7 @@ class Method:
     def tables(
         self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
     ) -> dict[str, list[list[dict[str, Any]]]]:
-        """Return what a method tells of every sample beside fractions, as tables: name to the rows of each sample.
+        """Return further results for every sample, as tables: name to the rows of each sample.
 
         The step predict writes each as NAME.tsv, the sample in its first column.
         """

@@ -1,4 +1,4 @@
-"""The model file: arrays and a JSON header in one safetensors file. No pickle: a stranger's model is safe."""
+"""The model file: arrays and a JSON header in one safetensors file. No pickle, so that models can be shared safely."""
 
 from __future__ import annotations
 

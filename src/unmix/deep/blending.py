@@ -1,4 +1,4 @@
-"""Calibration samples blended with pseudobulk of pure cells, and networks that each leave some out (DAISM)."""
+"""Calibration samples blended with pseudobulk of pure cells, and networks trained without some of them (DAISM)."""
 
 from __future__ import annotations
 

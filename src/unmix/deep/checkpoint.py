@@ -67,7 +67,7 @@ def resume(
     best: dict[str, Any],
     say: Callable[[str], None],
 ) -> int:
-    """Restore the state of :func:`write` where there is one; return the step to go on from."""
+    """Restore the state of :func:`write` where there is one; return the step from which to continue."""
     if path is None or not path.exists():
         return 0
     from safetensors import safe_open
@@ -75,7 +75,7 @@ def resume(
     with safe_open(path, framework="pt") as file:
         state = json.loads(file.metadata()["unmix"])
         if state["training"] != training:
-            say(f"The checkpoint {path.name} is of another training and is not used.")
+            say(f"The checkpoint {path.name} belongs to another training and is not used.")
             return 0
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     net.load_state_dict(_part(tensors, "net."))
@@ -88,7 +88,7 @@ def resume(
     optimiser.load_state_dict({**optimiser.state_dict(), "state": adam})
     net.generator.set_state(tensors["generator"])
     rng.bit_generator.state = state["rng"]
-    say(f"Training goes on from step {state['step']} of an interrupted run.")
+    say(f"Training continues from step {state['step']} of an interrupted run.")
     return state["step"]
 
 

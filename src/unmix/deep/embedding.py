@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Steps by which a new output layer is trained, on all pseudobulk at once.
+#: Training steps of a new output layer, on all pseudobulk at once.
 HEAD_STEPS = 500
 
 

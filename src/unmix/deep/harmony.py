@@ -40,7 +40,7 @@ class Harmony(Settings):
     components: Count = 100
     """Principal components in which donors are aligned, at most."""
     theta: NonNegative = 3.0
-    """Penalty for clusters in which donors are not mixed."""
+    """Penalty for clusters that are dominated by single donors."""
     clusters: Annotated[int, Field(ge=2, le=MOST)] = 100
     """Clusters of pseudobulk, at most; never more than one for 30 pseudobulk."""
     max_iter: Count = 20
@@ -99,7 +99,7 @@ class Correction:
         from harmonypy import run_harmony
 
         mean, deviation = values.mean(0), values.std(0)
-        deviation = np.where(deviation > 0, deviation, np.inf).astype(np.float32)  # a constant gene tells nothing
+        deviation = np.where(deviation > 0, deviation, np.inf).astype(np.float32)  # a constant gene has no information
         scaled = np.clip((values - mean) / deviation, -CLIP, CLIP).astype(np.float64)
         number = min(recipe.components, min(scaled.shape) - 1)
         _, vectors = np.linalg.eigh(scaled.T @ scaled)

@@ -1,4 +1,4 @@
-"""The profile of every type in every sample, by the fractions: the closed form that deep methods start from."""
+"""The profile of every type in every sample, given the fractions: the closed form that deep methods start from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def attributed(fractions: np.ndarray, cells: np.ndarray, expression: np.ndarray,
     """Return the reference's profiles, changed so that the fractions of a sample rebuild it better.
 
     The logarithm of a gene in a type may be off by a part that all types of the sample share and by one of its own,
-    both normal; the sample tells their sum over types, with noise. This is their most likely value to first order.
+    both normal; the sample gives their sum over types, with noise. This is their most likely value to first order.
 
     Parameters
     ----------

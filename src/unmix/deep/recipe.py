@@ -150,7 +150,7 @@ class Deep(Settings):
     )
 
 
-#: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file says by which figures):
+#: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file gives the figures):
 # few, well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet;
 # half of the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.
 PREP = Prep(genes="markers", per_type=60, pseudocount=500, sample="z")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unmix.deep.recipe import Train
     from unmix.reference import Reference
 
-#: Pseudobulk by which genes are selected and preprocessing is fitted.
+#: Pseudobulk samples for selecting genes and fitting the preprocessing.
 PROBE = 1000
 #: Held-out pseudobulk of each validation.
 VALIDATION = 256

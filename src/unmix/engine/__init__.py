@@ -1,4 +1,4 @@
-"""Train any method on a reference, and predict with any model: the verbs behind every interface."""
+"""Train any method on a reference, and predict with any model: the functions behind all interfaces."""
 
 from unmix.contract.method import silent
 from unmix.engine.prediction import literature, predict

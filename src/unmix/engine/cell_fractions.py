@@ -1,9 +1,10 @@
-"""Fractions of cells by how much mRNA a cell of each type holds, as the user's table says.
+"""Fractions of cells, computed with a user's table of mRNA per cell.
 
 Sequencing counts molecules, so that a type whose cells hold twice the mRNA looks twice as frequent. A method that
-estimates fractions of mRNA leaves this to its reader; one that estimates fractions of cells takes the counts of the
-reference's cells for their mRNA, which droplets flatten: monocytes and lymphocytes of a reference have about as many
-counts, and monocytes two to three times the mRNA. docs/mrna_per_cell.md lists published numbers.
+estimates fractions of mRNA does not correct for this; one that estimates fractions of cells takes the counts of the
+reference's cells for their mRNA. Droplet methods compress these differences: monocytes and lymphocytes of a reference
+have similar counts, although monocytes contain two to three times the mRNA.
+docs/mrna_per_cell.md lists published numbers.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ def read_table(path: Path) -> pd.Series:
     expected = "two columns, headed cell_type and mrna: every cell type of the reference, and a number above 0"
     sizes = signatures.read([path]).size
     if sizes is None:
-        raise DataError(f"{path.name} is no table of cell types and one number", expected, "correct the table")
+        raise DataError(f"{path.name} is not a table of cell types with one number each", expected, "correct the table")
     if not (sizes > 0).all():
         raise DataError(f"{path.name}: {sizes.min():g} for {sizes.idxmin()!r}", expected, "correct the table")
     return sizes
 
 
 def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, float]:
-    """Return the mRNA per cell, by type, on which a trained method's fractions of cells rest.
+    """Return the mRNA per cell, by type, that the fractions of cells of a trained method assume.
 
-    The mean count of the reference's cells, as the recipe's simulation pseudobulk them. Empty where nothing of the
+    The mean count of the reference's cells, as the recipe's simulation sums them. Empty where nothing of the
     quantity is known: controls, levels learned from calibration samples, published weights and signatures.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
@@ -62,7 +63,7 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
 
 
 def mrna_per_cell_of(model: Model) -> dict[str, float]:
-    """Return the mRNA per cell by type on which a model's fractions rest: 1 for those of mRNA; empty if not known."""
+    """Return the mRNA per cell by type that a model's fractions assume: 1 for those of mRNA; empty if not known."""
     if model.quantity == "mrna":
         return dict.fromkeys(model.cell_types, 1.0)
     return model.facts.get("mrna_per_cell", {}) if model.quantity == "cell" else {}
@@ -82,8 +83,8 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
     sizes
         mRNA of a cell in any unit, by cell type; further types do no harm.
     say
-        Takes a sentence where the estimates stay as they are: scores, purity, and fractions of cells of which it is not
-        known what mRNA per cell they rest on.
+        Takes a sentence where the estimates are not converted: scores, purity, and fractions of cells whose mRNA
+        per cell is not known.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
     samples, types = fractions.values.index, list(fractions.values.columns)
     before = mrna_per_cell_of(model)
     if not before:
-        say(f"The mRNA per cell is not used: what {model.method} estimates does not rest on mRNA per cell of its own.")
+        say(f"The mRNA per cell is not used, because the estimates of {model.method} do not assume amounts of it.")
         return fractions
     missing = [name for name in types if name not in sizes.index]
     if missing:
@@ -116,5 +117,5 @@ def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable
         return pd.DataFrame(np.divide(part * factors, whole, out=np.zeros_like(part), where=whole > 0), samples, types)
 
     tables = {name: moved(getattr(fractions, name)) for name in ("values", "lower", "upper")}
-    say("Fractions are of cells, by the given mRNA per cell.")
+    say("The estimates were converted to fractions of cells with the given mRNA per cell.")
     return replace(fractions, quantity="cell", **tables)

@@ -1,8 +1,8 @@
 """One bulk, several references: models of any method, weighed sample by sample (SCDC's ENSEMBLE; Dong et al. 2021).
 
-SCDC rebuilds the bulk from every reference's fractions and profiles and finds the weights, non-negative with sum 1, by
-which the rebuilt bulks come closest to the real one. It takes one set of weights for all samples; here each sample has
-its own, so that samples do not depend on each other.
+SCDC reconstructs the bulk from the fractions and profiles of every reference. It then finds the weights, non-negative
+with sum 1, whose weighted reconstruction is closest to the bulk. SCDC uses one set of weights for all samples. Here
+each sample has its own, so that samples do not depend on each other.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def predict(
             raise DataError(
                 f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one "
                 f"of {first.quantity} with {', '.join(sorted(first.cell_types))}",
-                "models of the same cell types and the same quantity of fractions",
+                "models of the same cell types and the same quantity",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
@@ -119,7 +119,7 @@ def rebuilt(
 
 
 def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Return the weights (non-negative, sum 1) by which rebuilt samples come closest to the real one.
+    """Return the weights (non-negative, sum 1) whose weighted reconstruction is closest to the sample.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which genes drove which fraction: attributions, gene by cell type, of every sample and over all samples.
+"""Attributions of the estimated fractions to genes, for each cell type and sample, and over all samples.
 
 Three ways, each exact in its own sense: networks by integrated gradients (Captum), from the mean input of the training
 pseudobulk to the sample's; least squares by the summand of every gene; other solvers by the expression of every gene
@@ -61,11 +61,15 @@ def attribute(
 
     method = methods.get(model.method)
     if method.info.family == "control":
-        raise NotApplicable(f"{model.method} is a control, which no gene drives", "a method", "explain another model")
+        raise NotApplicable(
+            f"{model.method} is a control, and its estimates do not depend on genes",
+            "a method",
+            "explain another model",
+        )
     expression, present, device = align(method, model, bulk, device, say)
     found = method.attribute(model, expression, present, device)
     if found.error() > 2 * TOLERANCE:
-        say(f"The attributions miss the estimates by up to {found.error():.3f}; take small ones as zero.")
+        say(f"Attributions add up to the estimates within {found.error():.3f} only; treat smaller ones as zero.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a training or a prediction is given: checked against what the method needs, aligned to genes and types."""
+"""Inputs of training and prediction: checked against the needs of the method, and aligned to genes and cell types."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def align(
     if method.info.family != "control":
         _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
     if model.facts.get("bulk_at_training"):
-        say(f"The result of a sample depends on the bulk given at training, from whose samples {method.name} learned.")
+        say(f"The result of a sample depends on the bulk given at training, because {method.name} learned from it.")
     elif transductive(model):
-        say(f"The result of a sample depends on the other samples of its bulk, from which {method.name} learns too.")
+        say(f"The result of a sample depends on the other samples of the bulk, because {method.name} learns from them.")
     expression = np.where(present, found, 0.0)
     if bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):  # TPM and FPKM are per base already
         expression = per_base(model, expression)
@@ -192,7 +192,7 @@ def calibration_samples(
             f"{len(types)} cell types with the reference",
             "two samples and two cell types or more, by the same names "
             f"(samples: {', '.join(bulk.obs_names[:3])} ...; types: {', '.join(cells.cell_types)})",
-            "name samples and cell types alike in all three",
+            "use the same names of samples and cell types in all three files",
         )
     for name in fractions.columns.difference(types):
         say(f"The reference has no {name}: its calibration fractions are not used.")
@@ -221,8 +221,8 @@ def _check_coverage(share: float, genes: np.ndarray, present: np.ndarray, say: C
         raise DataError(
             f"the bulk has {present.sum()} of the {len(genes)} genes of the model ({share:.0%}), not {missing} ...",
             f"at least {COVERAGE_REFUSED:.0%}",
-            "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE tells), or train on a "
+            "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE), or train on a "
             "reference with the genes of this bulk",
         )
     if share < 1:
-        say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing ones count as average.")
+        say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing genes are set to the average.")

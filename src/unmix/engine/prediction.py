@@ -99,7 +99,7 @@ def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None
 
 
 def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Make a table of what a method tells of every sample, by the samples' names."""
+    """Make tables of what a method gives for every sample, by the samples' names."""
     import pandas as pd
 
     return {

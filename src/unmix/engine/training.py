@@ -109,7 +109,7 @@ def train(
     device
         ``auto``, ``cpu`` or ``cuda``.
     checkpoint
-        File from which an interrupted training goes on, and which it keeps.
+        File from which an interrupted training continues, and to which it saves its state.
     say, progress
         Take sentences for the record; take what is done, the total and what these are, while waiting.
 
@@ -176,8 +176,8 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
     if not by_donor:
         donors = f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}"
         say(
-            "Held-out cells are of the same donors as the training cells, because the reference names "
-            f"{donors}: intervals and stopping are optimistic."
+            "Held-out cells come from the same donors as the training cells, because the reference names "
+            f"{donors}: intervals and early stopping are optimistic."
         )
     number = (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
     errors, pooled = [], False
@@ -195,8 +195,8 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
             errors.append(holdout.scores(method, model, held_out, number, rng, task.device))
     if pooled and by_donor:
         say(
-            "No held-out donor has more than half of the cell types: intervals are calibrated on pseudobulk of pooled "
-            "donors, which differ less than patients do, and are optimistic."
+            "No held-out donor has more than half of the cell types: the intervals are based on pseudobulk of "
+            "pooled donors, which vary less than patients, and are optimistic."
         )
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)

@@ -1,4 +1,4 @@
-"""Lay estimates beside the truth: same samples, same cell types, same scale; then measure."""
+"""Match estimates and known fractions (samples, cell types, scale), and measure their agreement."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
         raise DataError(
             f"{path.name} has no column {', '.join(map(repr, missing))}; it has {_names(table.columns, most=9)}",
             expected,
-            "name the columns so, in a first line",
+            "name these columns in the first line",
         )
     return table
 
@@ -127,7 +127,7 @@ def pair(
     DataError
         Without a shared sample, or with fewer shared types than there must be: 2, or 1 for scores and purity.
     NotApplicable
-        The same for scores, which a benchmark can go on without.
+        The same for scores, for which a benchmark can skip the method.
     """
     notes: list[str] = []
     lower, upper = _intervals(estimate, long)
@@ -142,7 +142,7 @@ def pair(
     types = _shared_types(tables["estimate"].columns, truth.columns, quantity, notes)
     gaps = truth.loc[samples, types].isna().any(axis=1) | tables["estimate"].loc[samples, types].isna().any(axis=1)
     if gaps.any():
-        notes.append(f"Left out, as values are missing: {_names(samples[gaps])}.")
+        notes.append(f"Samples not compared, because values are missing: {_names(samples[gaps])}.")
         samples = samples[~gaps]
     truth = truth.loc[samples, types]
     tables = {name: table.loc[samples, types] for name, table in tables.items()}
@@ -150,7 +150,7 @@ def pair(
         total, true_total = tables["estimate"].sum(axis=1), truth.sum(axis=1)
         empty = (total <= 0) | (true_total <= 0)
         if empty.any():
-            notes.append(f"Left out, as their shared types add up to 0: {_names(samples[empty])}.")
+            notes.append(f"Samples not compared, because their shared types add up to 0: {_names(samples[empty])}.")
         truth = truth.div(true_total, axis=0)[~empty]
         tables = {name: table.div(total, axis=0)[~empty] for name, table in tables.items()}
         notes.append(f"Estimate and truth were both scaled to sum 1 over the {len(types)} shared cell types.")
@@ -158,7 +158,7 @@ def pair(
         notes.append("Estimate and truth were compared as they are, without scaling to the shared cell types.")
     if truth.empty:
         raise DataError(
-            "in no shared sample are there values of the shared cell types on both sides",
+            "no shared sample has values of the shared cell types in both tables",
             "numbers in both tables that add up to more than 0",
             "look at the two tables and the label map",
         )
@@ -173,7 +173,7 @@ def summary(table: pd.DataFrame) -> str:
     types = int((table["level"] == "type").sum() / table.loc[table["level"] == "type", "metric"].nunique())
     parts = [f"Over {samples} samples and {types} cell types:"]
     if np.isnan(r["value"]):
-        parts.append("r per cell type is not defined, as the truth does not vary")
+        parts.append("r per cell type is not defined, because the truth does not vary")
     else:
         parts.append(f"mean r per cell type {_interval(r)} (median {r['median']:.3f} of {int(r['n'])})")
     for metric, name in (("ccc", "CCC"), ("rmse", "RMSE"), ("mae", "MAE"), ("coverage", "interval coverage")):
@@ -216,8 +216,8 @@ def _relabel(
     several = target[target.duplicated()].unique()
     if len(several) and quantity == "score":
         raise DataError(
-            f"the label map brings several scores together as {several[0]!r}",
-            "one score per cell type: scores have no common scale and cannot be added",
+            f"the label map merges several scores into {several[0]!r}",
+            "one score per cell type, because scores have no common scale and cannot be added",
             "map one of them and drop the others (empty to)",
         )
     for name in several:

@@ -1,4 +1,4 @@
-"""The input doctor: a bulk matrix as it comes, made canonical, with a sentence for all it found."""
+"""Check of a bulk matrix: it is converted to a standard form, and every finding is reported in a sentence."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, f
     blank = np.isin(labels, ("", "nan", "-", "NA"))
     labels = np.where(blank, given["names"], labels)
     kind, of = gene_ids.identifier(labels), gene_ids.species(labels)
-    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species by their writing: {of}."))
+    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species, from the spelling: {of}."))
     if kind in ("array probe", "Ensembl transcript"):
         said = f"The rows are named by {kind}s ({show(labels)}), not genes: map them to genes before deconvolution."
         findings.append(Finding("warning", "identifiers", said))
@@ -173,7 +173,7 @@ def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, f
         findings.append(Finding("warning", "identifiers", said))
     if species != "auto" and of not in ("unknown", species):
         raise DataError(
-            f"The genes are written as in {of} ({show(labels)}), but --species {species} was declared.",
+            f"The gene names are spelled as in {of} ({show(labels)}), but --species {species} was declared.",
             f"{species} gene names",
             "check the file; names are never changed to upper case, because mouse and human genes differ",
         )
@@ -218,7 +218,7 @@ def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], pa
             _reason(found, wanted.index),
         )
     level = "ok" if share >= LOW_SHARE else "warning"
-    end = "" if level == "ok" else "; less than half: expect poor fractions, and look at the names"
+    end = "" if level == "ok" else "; less than half, so the estimates will be inaccurate; check the gene names"
     findings.append(Finding(level, "coverage", f"{said}{end} ({names})."))
 
 

@@ -1,4 +1,4 @@
-"""Columns of numbers that are no samples: identifiers, lengths, positions, quality, quantities of one sample."""
+"""Columns of numbers that are not samples: identifiers, lengths, positions, quality, quantities of one sample."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def fetch(source: Source, path: Path) -> None:
             found = f"it cannot be read as {source.name}"
         if not found.endswith(source.sha256):
             raise DataError(
-                f"{source.url} is not what it was: {found}",
+                f"{source.url} has changed: {found}",
                 f"contents with sha256 {source.sha256}",
                 f"look at the file at its source; if you trust it, give it to unmix_train.py with {option}",
             )

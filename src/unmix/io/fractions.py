@@ -1,4 +1,4 @@
-"""Estimated fractions with intervals and trust flags, and the two tables that carry them."""
+"""Estimated fractions with intervals and flags, and the two tables that contain them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fractions:
     level
         Nominal coverage of the intervals.
     tables
-        What the method tells beside fractions (see :meth:`unmix.contract.method.Method.tables`), by name.
+        Further tables of the method (see :meth:`unmix.contract.method.Method.tables`), by name.
     """
 
     values: pd.DataFrame

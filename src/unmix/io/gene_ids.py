@@ -62,7 +62,7 @@ def identifier(names: Iterable[str]) -> str:
 def species(names: Iterable[str]) -> str:
     """Return ``human``, ``mouse``, ``rat`` (by Ensembl codes only) or ``unknown``.
 
-    Symbols are told apart by case: GAPDH is human, Gapdh is mouse (rat is written the same way).
+    Symbols are distinguished by case: GAPDH is human, Gapdh is mouse (rat is written the same way).
     """
     names = _some(names)
     codes = [match[1] for name in names if (match := ENSEMBL_CODE.match(name))]
@@ -112,7 +112,7 @@ def unwrapped(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     mended = {date: gene for date, gene in mended.items() if gene not in there}
     if mended:
         listed = ", ".join(f"{date} is {gene}" for date, gene in list(mended.items())[:5])
-        said.append(f"{len(mended)} gene names that a spreadsheet turned into dates were mended: {listed}.")
+        said.append(f"{len(mended)} gene names that a spreadsheet had turned into dates were corrected: {listed}.")
     return np.array([mended.get(name, name) for name in names], dtype=object), said
 
 

@@ -138,7 +138,7 @@ def _off(level: float) -> float:
 
 
 def _wholeness(linear: np.ndarray) -> float:
-    """Return the share of small values that are whole; 0 where there are too few to tell."""
+    """Return the share of small values that are whole; 0 where there are too few values."""
     small = linear[(linear > 0.5) & (linear < 20)]
     near = np.round(small)
     if small.size < 30 or len(np.unique(near)) < 4:
@@ -149,7 +149,7 @@ def _wholeness(linear: np.ndarray) -> float:
 def _multiples(values: np.ndarray, linear: np.ndarray) -> float:
     """Return the share of values, over 4 to 20 times their sample's smallest one, that are multiples of it.
 
-    Samples whose smallest step is near the precision of the file tell nothing.
+    Samples whose smallest step is near the precision of the file give no evidence.
     """
     some = values[:, :500][np.isfinite(values[:, :500])]
     digits = next((k for k in range(1, 8) if np.allclose(some * 10**k, np.round(some * 10**k), rtol=0, atol=1e-3)), 9)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-#: So many numbers tell thousands from three decimals: those would end in 0, and be written shorter, now and then.
+#: From this many numbers on, thousands separators and three decimals can be distinguished: some decimals would end in
+#: 0 and be written shorter.
 MANY = 100
 #: A chromosome among numbers of chromosomes.
 _CHROMOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|Un|\w+_(random|alt|fix)|[GK][IL]\d+(\.\d)?)", re.IGNORECASE)
@@ -28,7 +29,7 @@ class Marks(NamedTuple):
 
 
 def marks(lines: list[str], separator: str, path: Path) -> Marks:
-    """Tell decimal marks from thousands separators by all numbers of the file.
+    """Distinguish decimal marks from thousands separators by all numbers of the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The layout of a bulk file: which axis holds the genes, what stands beside the samples."""
+"""The orientation of a bulk file: which axis are the genes, and which columns are not samples."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.nda
         )
     if not usable and matrices.is_mask(_dense(data.X)):
         raise DataError(
-            f"{path.name} holds 0 and 1 only: what was seen, not how much.", NEED, "give the file with the counts"
+            f"{path.name} contains 0 and 1 only: detection, not amounts.", NEED, "give the file with the counts"
         )
     if not usable:  # what is wrong with X is said by the check of its values
         return _dense(data.X), data.var
@@ -115,7 +115,7 @@ def _orient(
     if strange:
         listed = "; ".join(f"{name} ({why})" for name, why in strange.items())
         findings.append(
-            Finding("warning", "columns", f"Columns of numbers left out, because they are no samples: {listed}.")
+            Finding("warning", "columns", f"Columns of numbers ignored, because they are not samples: {listed}.")
         )
         numbers = numbers.loc[:, [name not in strange for name in numbers.columns.astype(str)]]
     if in_rows:
@@ -132,7 +132,7 @@ def _orient(
         said = "The table holds samples in rows and genes in columns; it was read that way."
         findings.append(Finding("ok", "orientation", said))
     if extra:
-        findings.append(Finding("mended", "columns", f"Columns of text left out: {show(extra)}."))
+        findings.append(Finding("mended", "columns", f"Columns of text ignored: {show(extra)}."))
     return table, rows
 
 
@@ -160,7 +160,7 @@ def _without_summary(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     summary = numbers.index.str.fullmatch(SUMMARY_ROW)
     if summary.any():
-        said = f"Rows that are no genes left out: {show(numbers.index[summary])}."
+        said = f"Rows removed, because they are not genes: {show(numbers.index[summary])}."
         findings.append(Finding("mended", "rows", said))
     return numbers[~summary], rows[~summary]
 
@@ -171,7 +171,7 @@ def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, fi
     describing = columns.OF_SAMPLES | {"index", "unnamed:0", "level"}
     out = np.array([columns.plain(name) in describing and str(name) not in known for name in numbers.columns])
     if out.any():
-        said = f"Columns that describe samples left out: {show(numbers.columns[out])}."
+        said = f"Columns ignored, because they describe samples: {show(numbers.columns[out])}."
         findings.append(Finding("mended", "columns", said))
     return numbers.loc[:, ~out]
 

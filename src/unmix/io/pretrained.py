@@ -1,6 +1,6 @@
 """Published weights of networks, as arrays, and the genes of their inputs.
 
-From .npz, .safetensors, and .pt without running what a pickle asks for.
+From .npz, .safetensors, and .pt without running code in a pickle.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which values and samples of a bulk are used: what was measured, what varies, what no sample can hold."""
+"""Which values and samples of a bulk are used: missing, constant and impossible values."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFr
         row = table.to_numpy()[at]
         drop[at] = any(np.allclose(row, function(others), rtol=0.01, atol=1e-3) for function in SUMMARIES[names[at]])
     if drop.any():
-        said = f"Left out, because computed from the other samples: {show(table.index[drop])}."
+        said = f"Removed, because computed from the other samples: {show(table.index[drop])}."
         findings.append(Finding("mended", "samples", said))
     if (odd := named & ~drop).any():
-        said = f"Used as samples, although named like a summary of others: {show(table.index[odd])}."
+        said = f"Kept as samples, although named like a summary of others: {show(table.index[odd])}."
         findings.append(Finding("warning", "samples", said))
     return table[~drop]
 

@@ -1,4 +1,4 @@
-"""Published signatures and gene sets in a user's files, each file told by what it holds.
+"""Published signatures and gene sets in a user's files, each file recognised by its content.
 
 unmix contains none of them: most may not be passed on. docs/signatures.md says where each comes from.
 """

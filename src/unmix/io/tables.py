@@ -1,6 +1,6 @@
-"""Read and write tables and h5ad files; what a spreadsheet did to a table is mended here.
+"""Read and write tables and h5ad files; changes made by spreadsheets are corrected here.
 
-Nothing else in unmix opens data files. What was mended stands as sentences in
+Nothing else in unmix opens data files. Corrections are listed as sentences in
 ``frame.attrs["messages"]``.
 """
 
@@ -102,7 +102,7 @@ def read_label_map(path: Path | str) -> dict[str, str]:
         raise DataError(
             f"{path.name} has no column {missing[0]!r}; it has {', '.join(header)}",
             "a table with the columns from, to",
-            "name the columns so, in a first line",
+            "name these columns in the first line",
         )
     cells = pd.read_csv(
         io.StringIO("\n".join(lines)), sep=separator, header=None, names=header, dtype=str, keep_default_na=False
@@ -111,7 +111,7 @@ def read_label_map(path: Path | str) -> dict[str, str]:
     twice = names["from"][names["from"].duplicated()]
     if len(twice):
         raise DataError(
-            f"{path.name}: {twice.iloc[0]!r} stands there twice", "one line per cell type", "keep one of the lines"
+            f"{path.name}: {twice.iloc[0]!r} occurs twice", "one line per cell type", "keep one of the lines"
         )
     return dict(zip(names["from"], names["to"], strict=True))
 

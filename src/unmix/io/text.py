@@ -1,4 +1,4 @@
-"""The text of a table: decoding, separator, header, columns; whatever program saved it."""
+"""The text of a table from any program: decoding, separator, header, columns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lines(path: Path, messages: list[str]) -> list[str]:
         raise DataError(f"{path.name} is an HDF5 file.", TABLE, "name it .h5ad if it is one")
     text = _decode(raw, path, messages)
     if "\r" in text:
-        messages.append(f"{path.name} has Windows or old Mac line ends; they were mended.")
+        messages.append(f"{path.name} has Windows or old Mac line ends; they were converted.")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     if lines[0].startswith("#1.2"):  # GCT: the second line holds the size of the table

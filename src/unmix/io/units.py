@@ -166,10 +166,10 @@ def _detect_small(values: np.ndarray) -> Unit:
     options = [f"--unit {reading.prefix}{'tpm' if reading.prefix else declare}" for reading in possible]
     raise DataError(
         f"The values (from {low:.2f} to {high:.2f}) may be logarithms, and more than one reading fits: {described}.",
-        "a unit that the numbers show, or a declared one",
+        "a unit that can be recognised from the values, or a declared unit",
         f"{', '.join(options[:-1])} or {options[-1]}, whichever it is"
         if len(options) > 1
-        else f"--unit with what the values are, such as {options[0] if options else '--unit log2tpm'}",
+        else f"--unit with the unit of the values, such as {options[0] if options else '--unit log2tpm'}",
     )
 
 
@@ -225,7 +225,7 @@ def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) 
         return Unit(name, "2", 0.0, "The microarray values are logarithms: log2 was undone.")
     if log != "none" and high * np.log(BASES[log]) > np.log(LARGEST):
         raise DataError(
-            f"The values were declared {spelt}, but reach {high:,.5g}: no expression has so large a logarithm.",
+            f"The values were declared {spelt}, but reach {high:,.5g}: logarithms of expression are smaller.",
             f"values in {spelt}",
             "--unit auto, or declare the unit without the logarithm",
         )

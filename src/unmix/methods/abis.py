@@ -24,7 +24,7 @@ class Recipe(Classical):
     """Recipe of ABIS."""
 
     k: Positive = 1.345
-    """Huber (MASS): residuals beyond so many deviations weigh less."""
+    """Huber (MASS): residuals beyond this many deviations get less weight."""
     max_iter: Count = 100
     """Code: largest number of iterations."""
     tolerance: NonNegative = 1e-4

@@ -28,7 +28,7 @@ class Recipe(Deep):
     kernel: Count = 3
     """Genes that a filter sees (our choice; the paper does not say)."""
     pool: Count = 2
-    """Neighbours of which pooling keeps the largest (our choice; the paper does not say)."""
+    """Window of maximum pooling (our choice; the paper gives none)."""
 
 
 @register

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.reference import Reference
 
-#: Genes that tell the state of a cell or the quality of a library rather than its type (the authors' advice):
+#: Genes that reflect the state of a cell or the quality of a library rather than its type (the authors' advice):
 #: ribosomal, mitochondrial, MALAT1.
 UNINFORMATIVE = r"(?i)(RP[LS]P?\d+[A-Z]?L?\d*$|RPSA$|MRP[LS]\d+|MT-|MALAT1$)"
 
@@ -44,17 +44,17 @@ class Recipe(Base):
     sampler: Literal["em", "gibbs"] = "em"
     """Expectation maximisation (InstaPrism), or Gibbs sampling (code)."""
     iterations: Count = 200
-    """Of expectation maximisation (InstaPrism: at least 100)."""
+    """Number of iterations of expectation maximisation (InstaPrism: at least 100)."""
     chain: Count = 1000
     """Code: length of the Gibbs chain."""
     burn: CountOrZero = 500
     """Code: rounds at the start of the Gibbs chain that are not used."""
     thin: Count = 2
-    """Code: one of so many rounds of the Gibbs chain is kept."""
+    """Code: interval between rounds of the Gibbs chain that are kept."""
     seed: CountOrZero = 123
     """Code: seed of the Gibbs chain of every sample."""
     alpha: Positive = 1.0
-    """Code (2.2.3): of the Dirichlet prior of the fractions."""
+    """Code (2.2.3): parameter of the Dirichlet prior of the fractions."""
     pseudo: ShareBelowOne = 1e-8
     """Code: least share of a gene in a profile."""
     outlier: Share = 0.01
@@ -85,7 +85,7 @@ class BayesPrism(ClassicalMethod):
 
     @classmethod
     def transductive_of(cls, recipe: Recipe) -> bool:
-        """Tell that the update learns from the samples of a bulk."""
+        """State that the update learns from the samples of a bulk."""
         return recipe.update
 
     def fit(self, task: Task) -> Fit:
@@ -114,7 +114,7 @@ class BayesPrism(ClassicalMethod):
             malignant = np.isin(task.train.cell_types, task.malignant)
             learned |= {"malignant": malignant.astype(np.uint8), "reference": profiles}
         facts = {"genes_left_out": int((~kept).sum())}
-        # Genes that take too much of the bulk are left out even where the profiles are not updated
+        # Genes that take too much of the bulk are excluded even where the profiles are not updated
         seen = task.bulk is not None
         return Fit(fit.genes[kept], fit.arrays | learned, facts, fit.quantity, bulk_values=seen)
 

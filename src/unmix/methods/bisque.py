@@ -119,8 +119,8 @@ class Bisque(Method):
             raise NotApplicable(
                 f"the reference has {len(number)} donor{'s' * (len(number) > 1)} to train on, which "
                 "all have the same proportions of cell types",
-                "three or more donors that differ, as composition=donors learns from how they do",
-                "give a reference that was not evened out by type, or use --set composition=bulk",
+                "three or more donors that differ, because composition=donors learns from these differences",
+                "give a reference with the original proportions of cell types, or use --set composition=bulk",
             )
         profiles = chosen.mean_cpm() if task.recipe.profile == "cells" else 1e6 * chosen.profiles()
         return Fit(genes, {"profile": profiles, "donors": number / number.sum(1, keepdims=True)}, {})

@@ -90,7 +90,9 @@ class Daism(DeepMethod):
             If the recipe has one network only.
         """
         if len(task.recipe.nets) < 2:
-            raise UsageError("the recipe has one network", "two or more, each of which leaves some samples out")
+            raise UsageError(
+                "the recipe has one network", "two or more networks, because each is trained without some samples"
+            )
         fit = super().fit(replace(task, bulk=task.calibration.expression))
         genes, types = task.train.genes[fit.genes].tolist(), task.train.cell_types
         net, transform = self.restore(

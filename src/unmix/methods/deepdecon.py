@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.deep.trainer import Session
 
-#: Held-out pseudobulk by which errors are measured.
+#: Held-out pseudobulk samples for measuring errors.
 MEASURED = 2000
 
 

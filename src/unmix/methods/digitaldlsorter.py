@@ -33,7 +33,7 @@ SETS = {
     "dirichlet": 3000,
     "permuted_ranges": 2000,
 }
-#: digitalDLSorteR 1.1.2, in percent; sets 4 and 5 are both Dirichlet(1), with and without types left out.
+#: digitalDLSorteR 1.1.2, in percent; sets 4 and 5 are both Dirichlet(1), with and without absent types.
 SETS_R = {"prior_ranges": 10, "permuted_ranges": 5, "fill": 20, "dirichlet": 15 + 35, "pure": 15}
 
 #: Keras clips both arguments of its Kullback-Leibler divergence to [this, 1].

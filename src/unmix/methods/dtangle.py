@@ -53,7 +53,7 @@ class Dtangle(ClassicalMethod):
         return {"profile": profile, "marker": find_markers(logs, recipe.markers).astype(np.uint8)}
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return the fractions; a type of which no marker is present gets 0."""
+        """Return the fractions; a type without any present marker gets 0."""
         profile, marker = learned["profile"], learned["marker"].astype(float)
         logs = np.log2(1e6 * sample / sample.sum() + recipe.pseudocount)
         pure = np.log2(1e6 * profile / profile.sum(1, keepdims=True) + recipe.pseudocount)

@@ -35,9 +35,9 @@ class Recipe(Classical):
     max_iter: Count = 1000
     """Code: largest number of iterations."""
     keep: CountOrZero = 4
-    """Code: a new solution is averaged with so many copies of the last one."""
+    """Code: a new solution is averaged with this many copies of the last one."""
     subsets: Count = 100
-    """Code: random halves of the genes by which the damping is chosen."""
+    """Code: number of random halves of the genes for choosing the damping."""
 
 
 def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:

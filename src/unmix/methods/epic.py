@@ -1,4 +1,4 @@
-"""EPIC: constrained least squares with room for cells that the reference does not know (Racle et al. 2017).
+"""EPIC: constrained least squares with a share for cells that are absent from the reference (Racle et al. 2017).
 
     min sum over genes of w (sample - profiles f)^2, f >= 0, sum(f) <= 1; then f is divided by the mRNA of a cell
 

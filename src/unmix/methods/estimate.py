@@ -27,7 +27,7 @@ RANKED = 10_412
 
 @register
 class ESTIMATE(ScoreMethod):
-    """Enrichment of the stromal and the immune set, their sum, and the tumour purity that the sum tells."""
+    """Enrichment of the stromal and the immune set, their sum, and the tumour purity derived from the sum."""
 
     name = "estimate"
     needs = Needs(gene_sets=True)

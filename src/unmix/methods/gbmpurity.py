@@ -3,7 +3,7 @@
 Every training sample sums 200 to 4,000 cells of one donor. Dropout of 40 % of the genes, two layers of 32 and 16, one
 linear output that is cut off at 0 and 1, absolute error. Either train it on a reference (`--malignant`), or take the
 authors' network (`--pretrained GBMPurity.pt --pretrained input-genes-lengths.csv`), for which the reference only
-calibrates the intervals.
+gives the intervals.
 """
 
 from __future__ import annotations

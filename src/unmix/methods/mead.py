@@ -83,7 +83,7 @@ class MEAD(ClassicalMethod):
     }
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-        """Return the mean profile over donors, the variance of that mean, and the variance by which genes weigh."""
+        """Return the mean profile over donors, the variance of that mean, and the variance for the gene weights."""
         profiles, types = donor_profiles(cells.select(genes=genes)), len(cells.cell_types)
         mean, variance = profiles.mean, filled(profiles.variance)
         pairs = np.unique(np.stack([cells.type_of, cells.donor_of]), axis=1)

@@ -31,7 +31,7 @@ class Recipe(Base):
     nu: Positive = 1e-4
     """Code: least variance of a gene, where a sample sums to 100 over all genes."""
     tolerance: NonNegative = 0.01
-    """Code: change of the fractions below which to stop."""
+    """Code: change of the fractions (sum of absolute values) below which to stop."""
     max_iter: Count = 1000
     """Code: largest number of iterations."""
     platform: NonNegative = 0.0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Recipe(Deep):
-    """Recipe of NNICE; `nets` holds one network, of which every cell type (and quantile) gets a copy."""
+    """Recipe of NNICE; `nets` contains one network; every cell type and quantile gets a copy."""
 
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
     """Code and paper; ascending, an odd number around the median."""

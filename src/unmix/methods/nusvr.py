@@ -39,7 +39,7 @@ class Recipe(Classical):
     solver: Literal["interior", "libsvm"] = "interior"
     """``interior``: to optimality; ``libsvm``: as the original."""
     permutations: CountOrZero = 0
-    """Paper: 100 to 1,000 random samples give a p-value, told beside correlation and error in ``goodness.tsv``. Here
+    """Paper: 100 to 1,000 random samples give a p-value, written with correlation and error to ``goodness.tsv``. Here
     they permute the sample's own genes, not values of all samples, so that samples do not depend on each other."""
     absolute: bool = False
     """Scores instead of fractions: times the median of the signature's genes over that of all genes, both of the genes
@@ -69,7 +69,7 @@ class NuSVRegression(SignatureMethod):
 
     @classmethod
     def transductive_of(cls, recipe: Recipe) -> bool:
-        """Tell that batch correction compares the samples of a bulk."""
+        """State that batch correction compares the samples of a bulk."""
         return recipe.batch != "none"
 
     def fit(self, task: Task) -> Fit:

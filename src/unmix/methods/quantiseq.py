@@ -1,4 +1,4 @@
-"""quanTIseq: least squares with room for other cells, then division by the mRNA of a cell (Finotello et al. 2019).
+"""quanTIseq: least squares with a share for other cells, then division by the mRNA of a cell (Finotello et al. 2019).
 
     min ||signature f - sample||^2, f >= 0, sum(f) <= 1
 

@@ -36,7 +36,7 @@ def ridge(signature: np.ndarray, sample: np.ndarray, penalty: float) -> np.ndarr
 
 @register
 class Ridge(LeastSquares):
-    """Hoerl & Kennard's penalty with non-negative weights; steadier than nnls where types are hard to tell apart."""
+    """Hoerl & Kennard's penalty with non-negative weights; more stable than nnls where types are similar."""
 
     name = "ridge"
     recipes = {

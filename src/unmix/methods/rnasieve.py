@@ -31,7 +31,7 @@ class Recipe(Base):
     genes: Genes = Genes(rule="expressed")
     """Genes of the model."""
     cells: Positive = 500.0
-    """Number of cells to begin with: a sample is scaled to what so many hold, since its depth does not tell."""
+    """Initial number of cells in a sample, to which the sample is scaled; its depth does not give this number."""
     max_iter: Count = 50
     """Largest number of iterations."""
     tolerance: NonNegative = 1e-5
@@ -88,7 +88,7 @@ class RNASieve(ClassicalMethod):
     }
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-        """Return mean and variance of a cell's counts, and how many cells tell of them."""
+        """Return mean and variance of a cell's counts, and the number of cells they are based on."""
         chosen = cells.select(genes=genes)
         number = np.maximum(cells.cells_per_type(), 1)
         mean = chosen.sums() / number[:, None]

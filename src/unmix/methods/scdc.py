@@ -36,7 +36,7 @@ class Recipe(MuSiCRecipe):
 
 
 def gene_scale(cells: Reference, low: float, high: float) -> np.ndarray:
-    """Return the factor by which one donor's counts of every gene are divided; zeros if the donor tells none.
+    """Return the divisor of one donor's counts for every gene; zeros if the donor gives none.
 
     The square root of the largest variance of a gene within a type, relative to that of the median gene, clipped
     at two quantiles. Where the upper quantile is 0 the original gets no number and leaves the donor out.

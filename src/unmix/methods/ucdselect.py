@@ -23,7 +23,7 @@ from unmix.simulate.pseudobulk import Simulator
 if TYPE_CHECKING:
     from unmix.contract.attributions import Attributions
 
-#: Simulated pseudobulk by which the types are described, or the new output layer is trained.
+#: Simulated pseudobulk for describing the types or training the new output layer.
 PSEUDOBULK = 2000
 
 
@@ -89,8 +89,7 @@ class UCDSelect(ucdbase.UCDBase):
             seen = self._described(model, expression, present, device)
             head = model.arrays["select.head"]
             return np.stack([softmax_of(row[: len(head) - 1], head) for row in seen])
-        features = np.flatnonzero(model.arrays["select.features"])
-        types = model.arrays["select.types"]
+        types, features = model.arrays["select.types"], np.flatnonzero(model.arrays["select.features"])
         width = types.shape[1] - len(features)
         used = np.concatenate([np.ones(width, bool), present[features]])
         use = {"embeddings": (1, 0), "features": (0, 1), "both": (1, 1)}[self.recipe_of(model).use]

@@ -52,7 +52,7 @@ class XCell(ScoreMethod):
     recipes = {"default": Recipe()}
 
     def columns(self, own: Published, sets: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
-        """Return which set tells of which type, the curves, the spillover and the sums of types."""
+        """Return which set belongs to which type, the curves, the spillover and the sums of types."""
         types = list(dict.fromkeys(name.split("%")[0] for name in sets))
         for table in (own.curves, own.spillover):
             types = types if table is None else [name for name in table.index if name in types]
@@ -75,7 +75,7 @@ class XCell(ScoreMethod):
         if len(scores) < 2:
             raise NotApplicable(
                 "xcell was given 1 bulk sample",
-                "two or more samples that differ, because every score is the height above the lowest sample",
+                "two or more samples that differ, because every score is relative to the lowest sample",
                 "add samples of the same cohort, or take a score of single samples (mcpcounter)",
             )
         learned = model.arrays

@@ -1,1 +1,1 @@
-"""What the Nextflow pipeline is given."""
+"""Inputs of the Nextflow pipeline."""

@@ -21,7 +21,7 @@ NEAR, NEAR_UP_TO = 0.05, 20
 #: What cannot be used, as text, and what to do.
 UNUSABLE = {
     "scaled": "scaled values only, negative ones",
-    "mask": "zeros and ones only, which tell what was seen but not how much",
+    "mask": "zeros and ones only: detection, not amounts",
     "unclear": "small values with decimals that may be logarithms or corrected counts; neither reading fits",
 }
 REMEDY = {

@@ -73,7 +73,7 @@ def _column(found: SingleCells, key: str, option: str, hints: Sequence[str]) -> 
     raise DataError(
         f"{found.name} has no column {key!r} for {option} (found: {there}).",
         "a column of obs",
-        f"{option} {near[0]}" if near else "leave it out, or name one of the columns",
+        f"{option} {near[0]}" if near else "omit it, or name one of the columns",
     )
 
 
@@ -93,7 +93,7 @@ def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[
     if unknown:
         messages.append(f"The label map names labels that no cell has: {', '.join(unknown)}.")
     if unmapped:
-        messages.append(f"Labels that the map does not name stay as they are: {', '.join(unmapped)}.")
+        messages.append(f"Labels that the map does not name are kept unchanged: {', '.join(unmapped)}.")
     if dropped:
         lost = obs["cell_type"].isin(dropped).sum()
         messages.append(f"{lost:,} cells dropped by the label map: {', '.join(dropped)}.")

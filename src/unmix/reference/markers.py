@@ -40,7 +40,7 @@ def markers(signature: np.ndarray, per_type: int) -> np.ndarray:
 
 
 def find_markers(profiles: np.ndarray, number: int) -> np.ndarray:
-    """Return which genes are markers of which type (types x genes): highest ratio to the mean of the other types.
+    """Return the marker genes of each type (types x genes): highest ratio to the mean of the other types.
 
     Parameters
     ----------

@@ -164,13 +164,13 @@ def _summary(obs: pd.DataFrame, messages: list[str], kind: str) -> None:
     if kind == "tissue":
         if single := [str(label) for label, size in sizes.items() if size == 1]:
             messages.append(
-                f"Warning: one sample only of {', '.join(single)}: how much such samples differ cannot be learned, and "
+                f"Warning: one sample only of {', '.join(single)}: their variation is not known, and "
                 "intervals will be optimistic."
             )
     elif few := [str(label) for label, size in sizes.items() if size < FEW_CELLS]:
         messages.append(
-            f"Warning: fewer than {FEW_CELLS} cells of {', '.join(few)}: their fractions will be unsure; "
+            f"Warning: fewer than {FEW_CELLS} cells of {', '.join(few)}: their fractions will be uncertain; "
             "merge or drop them with a label map."
         )
     if len(sizes) < 2:
-        messages.append("Warning: one cell type only; there is nothing to tell apart.")
+        messages.append("Warning: there is only one cell type, so fractions cannot be estimated.")

@@ -49,7 +49,7 @@ def control(
         messages.append(f"{(~keep).sum():,} cells without any count were dropped.")
     by_cells = preset.min_genes or preset.max_mito < 1
     if by_cells and len(var) <= PANEL:
-        messages.append(f"Preset {name}: thresholds of cells not applied to a panel of {len(var):,} genes.")
+        messages.append(f"Preset {name}: thresholds for cells were not applied to a panel of {len(var):,} genes.")
     elif by_cells:
         seen = np.diff(X.indptr)
         mito = _mito_share(X, var)

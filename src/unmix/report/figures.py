@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Paul Tol's "muted" scheme, safe for colour-blind readers, its darkest three lighter so that they show on black too.
 COLOURS = ("#6558c8", "#44aa99", "#ddcc77", "#cc6677", "#88ccee", "#2f8f55", "#aa4499", "#999933", "#993366")
-#: Of the rarer types; more colours cannot be told apart.
+#: Of the rarer types; more colours cannot be distinguished.
 REST = "#a3adb5"
 ESTIMATE, DIFFERENCE, CONTROL, LINE = "#2a8c9e", "#c9713b", "#8a949c", "#7d8790"
 #: Width of a figure that takes the whole column, of one beside another, and of a small one; height of a row.

@@ -38,7 +38,7 @@ RECIPES = {
     "published": "the settings of the publication",
     "own": "user-supplied settings",
 }
-#: Pseudobulk or samples on which the intervals were calibrated, by what was held out.
+#: Pseudobulk or samples whose errors give the intervals, by what was held out.
 HELD_OUT = {
     "donors": "pseudobulk of held-out donors of the reference",
     "cells": "pseudobulk of held-out cells of the same donors",

@@ -125,9 +125,9 @@ class Result(Asked):
 
 @dataclass(frozen=True)
 class Results:
-    """A folder of results: the methods (the headline first, controls last), those left out, and what preceded them.
+    """A folder of results: the methods (the headline first, controls last), skipped methods, and the preceding steps.
 
-    Only where a method was left out may `methods` be empty.
+    `methods` may be empty only if a method was skipped.
     """
 
     methods: list[Result]
@@ -155,7 +155,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     Raises
     ------
     DataError
-        If there are no fractions and no method was left out, or there is no method named `headline`.
+        If there are no fractions and no method was skipped, or there is no method named `headline`.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")

@@ -119,12 +119,13 @@ def limits(results: Results) -> dict[str, Any]:
         ]
     if lead.lower is not None:
         said.append(
-            "The intervals were calibrated on pseudobulk of reference cells and widened by our choice for samples that "
-            "are further from the reference. Errors in another tissue or disease can be larger than they suggest."
+            "The intervals are based on errors in pseudobulk of reference cells. They are widened by a choice of unmix "
+            "for samples that are further from the reference. Errors in another tissue or disease can be larger than "
+            "they suggest."
         )
         if lead.learned.get("intervals", {}).get("held_out") == "cells":
             said.append(
-                "The reference names fewer than three donors, so the intervals were calibrated on other cells of the "
+                "The reference names fewer than three donors, so the intervals are based on other cells of the "
                 "same donors. They are too narrow for a new donor."
             )
     if lead.metrics is not None:

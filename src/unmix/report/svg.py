@@ -26,7 +26,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 #: Becomes ``currentColor``, the colour of the text around the drawing, dark or light. Every other colour of a drawing
 #: must be visible on white and on black.
 INK = "#000000"
-#: Size of the text in pixels, one of which is a unit of the drawing; the longest label in characters.
+#: Size of the text in pixels (the unit of the drawing); the longest label in characters.
 TEXT, LONGEST = 12, 32
 STYLE = {
     "font.size": TEXT,

@@ -31,7 +31,7 @@ Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
-"""For shares of which something must remain, as dropout."""
+"""For shares below 1, such as dropout."""
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 """Adam moves every weight by about this much in a step: above 1 nothing converges."""

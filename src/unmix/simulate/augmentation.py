@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from unmix.reference import Reference
 
-#: Range of the dispersion: a variance that the mean hides, and one of which hardly any cell has a count.
+#: Range of the dispersion: from negligible overdispersion to one at which hardly any cell has a count.
 _LEAST, _MOST = 1e-6, 1e6
 #: Inflations tried for each gene.
 _TRIED = 51

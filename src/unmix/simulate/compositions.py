@@ -1,4 +1,4 @@
-"""Laws of the fractions of simulated pseudobulk. Each returns samples x types, rows summing to 1."""
+"""Composition distributions of simulated pseudobulk. Each returns samples x types, rows summing to 1."""
 
 from __future__ import annotations
 

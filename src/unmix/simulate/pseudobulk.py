@@ -264,7 +264,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     reference
         Reference x genes, prepared.
     recipe
-        How to mix.
+        Settings of the simulation.
     samples
         Number of pseudobulk.
     seed

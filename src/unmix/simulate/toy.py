@@ -1,4 +1,4 @@
-"""Toy data for tests and documentation: a reference with donor effects, and bulk of donors it does not hold."""
+"""Toy data for tests and documentation: a reference with donor effects, and bulk samples of other donors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def toy(
     genes, donors, cells_per_type
         Size of the reference (`cells_per_type` for each donor).
     samples
-        Bulk samples, mixed from two further donors.
+        Bulk samples, simulated from two further donors.
     cell_types
         Names of the types.
 

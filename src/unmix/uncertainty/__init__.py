@@ -1,1 +1,1 @@
-"""How far off an estimate may be."""
+"""Uncertainty of estimates: intervals and domain shift."""

@@ -1,4 +1,4 @@
-"""Split-conformal intervals: how far off the method was on pseudobulk of donors it had not seen."""
+"""Split-conformal intervals from the errors of a method on pseudobulk of held-out donors."""
 
 from __future__ import annotations
 

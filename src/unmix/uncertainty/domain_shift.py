@@ -1,13 +1,12 @@
-"""How far a sample's expression lies from any mixture of the reference's cell types; what that says of trust.
+"""Domain shift: distance of a sample's expression from any mixture of the reference's cell types.
 
 The distance of a sample is the standard deviation, over expressed genes, of the logarithm of its expression over that
 of the best non-negative mixture of the types. It depends on that sample and on the model alone. A sample is flagged
 when it is further away than 99 % of held-out pseudobulk whose every gene a platform has multiplied by exp(N(0, 1)).
 
-What it can tell, measured: PBMC bulk against PBMC references passes (0.74 and 0.88 of thresholds 0.87 and 0.96), bulk
-of islets or cell lines is flagged (0.98 to 1.24). A single type that is missing from the reference is hard to tell,
-since real platforms differ from a reference by more than a fifth of unknown cells does: how much of one is noticed is
-measured on each reference by leaving its types out in turn, and stands in the report.
+A single cell type that is missing from the reference is hard to detect, because real platforms differ from a reference
+by more than a fifth of unknown cells does. The detectable share is measured on each reference, by removing its types in
+turn from the signature, and is given in the report.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Counts per million added before logarithms; genes below it on both sides are not expressed.
 OFFSET = 10.0
-#: Platform noise of the held-out pseudobulk that set the threshold, and of those by which intervals are calibrated.
+#: Platform noise of the held-out pseudobulk that set the threshold, and of those for the intervals.
 FAR, CALIBRATED = 1.0, 0.5
 NUMBER, QUANTILE = 100, 0.99
 #: What another laboratory adds to the errors (standard deviation, in units of `uncertainty`'s scale), in full for
@@ -83,10 +82,10 @@ def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict
 def detected(
     cells: Reference, held_out: Reference, signature: np.ndarray, threshold: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return, for every share of `UNKNOWN`, the share of pseudobulk flagged when that much is of a type left out.
+    """Return, for every share of `UNKNOWN`, the share of pseudobulk flagged when that much is of a missing type.
 
-    Measured on the user's own reference: types are left out of the signature in turn, held-out cells of them are mixed
-    in, and a platform (FAR) multiplies every gene.
+    Measured on the user's own reference: types are removed from the signature in turn, their held-out cells are added
+    to the pseudobulk, and a platform (FAR) multiplies every gene.
     """
     types = len(cells.cell_types)
     left_out = rng.permutation(np.flatnonzero(np.bincount(held_out.type_of, minlength=types)))[:TRIED_TYPES]
@@ -122,9 +121,9 @@ def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:
 def distance_ratio(model: Model, values: np.ndarray) -> np.ndarray:
     """Return by how much the intervals of samples with these distances grow: 1 or more.
 
-    Intervals are calibrated on pseudobulk of the typical distance. A sample twice as far from the reference gets
-    intervals twice as wide (our choice: real platforms differ more than simulated ones, and nothing but the
-    distance tells by how much without a truth).
+    Intervals come from errors in pseudobulk at the typical distance. A sample twice as far from the reference gets
+    intervals twice as wide (our choice: real platforms differ more than simulated ones, and without known fractions
+    the distance is the only evidence of how much).
     """
     return np.maximum(1.0, _times_typical(model, values))
 

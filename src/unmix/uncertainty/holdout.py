@@ -1,4 +1,4 @@
-"""What is held out of training, and how far off a method is there: the calibration of its intervals."""
+"""Cells and donors held out of training, and the errors of a method on them, from which its intervals are made."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 HELD_OUT = 0.25
 #: Share of the held-out donors that stop the training of a network; the others calibrate its intervals.
 STOPPING = 1 / 3
-#: Held-out pseudobulk by which intervals are calibrated, and as many for a quick training.
+#: Held-out pseudobulk samples for the intervals, and their number for a quick training.
 SAMPLES_HELD_OUT, QUICK_SAMPLES_HELD_OUT = 500, 120
-#: Groups of donors of which each is held out once, for methods that are fitted in no time.
+#: Groups of donors, each held out once, for methods that are fitted quickly.
 FOLDS = 4
 #: What held-out pseudobulk look like for calibration, the same for every method: half of them sparse, and a platform
 #: that multiplies every gene by its own factor, since no bulk comes from the reference's platform.

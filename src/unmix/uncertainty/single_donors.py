@@ -1,4 +1,4 @@
-"""Pseudobulk of one donor each: a patient is one person, and differs from others as donors do."""
+"""Pseudobulk samples of one donor each, because a bulk sample also comes from one donor."""
 
 from __future__ import annotations
 

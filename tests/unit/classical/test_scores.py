@@ -285,7 +285,7 @@ def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
     download.fetch(source, tmp_path / "s.tsv")
     assert signatures.read([tmp_path / "s.tsv"]).signature.loc["CD3D", "T cell"] == 7
     raw.write_text(raw.read_text().replace("8", "9"))
-    with pytest.raises(DataError, match="not what it was"):
+    with pytest.raises(DataError, match="has changed"):
         download.fetch(source, tmp_path / "t.tsv")
     host.clear()
     with pytest.raises(DataError, match="cannot be downloaded") as error:
@@ -304,7 +304,7 @@ def test_a_download_is_what_it_was_or_is_refused(tmp_path, host, capfd):
 def test_a_page_in_place_of_a_download_is_an_error_that_names_the_address(tmp_path, host, page, holds):
     raw = write(tmp_path / "raw.txt", page)
     source = download.Source(f"https://host{raw}", holds, "file.tsv", "0" * 64)
-    with pytest.raises(DataError, match="is not what it was") as error:
+    with pytest.raises(DataError, match="has changed") as error:
         download.fetch(source, tmp_path / "file.tsv")
     assert source.url in error.value.found
     assert not (tmp_path / "file.tsv").exists()

@@ -44,7 +44,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(data, tmp_path, monkey
     assert checkpoint.exists()
     model = engine.train("scaden", data[0], settings=settings, device="cpu", checkpoint=checkpoint, say=said.append)
     model.save(tmp_path / "resumed")
-    assert "Training goes on from step 20 of an interrupted run." in said
+    assert "Training continues from step 20 of an interrupted run." in said
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
     assert not checkpoint.exists()
 

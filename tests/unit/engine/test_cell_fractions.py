@@ -37,7 +37,7 @@ def test_fractions_of_mrna_are_divided_by_the_mrna_of_a_cell(data, models):
     expected = plain.values / SIZES[plain.values.columns]
     assert np.allclose(found.values, expected.div(expected.sum(axis=1), axis=0))
     assert (plain.quantity, found.quantity) == ("mrna", "cell")
-    assert "Fractions are of cells, by the given mRNA per cell." in said
+    assert "The estimates were converted to fractions of cells with the given mRNA per cell." in said
 
 
 def test_fractions_of_cells_first_lose_what_they_rested_on(data, models):
@@ -93,7 +93,7 @@ def test_a_type_without_a_number_is_named(data, models):
     [
         ("cell_type\tmrna\nB\t0.4\nT\t0\n", "0 for 'T'"),
         ("cell_type\tmrna\nB\tmuch\n", "text"),
-        ("cell_type\tone\ttwo\nB\t1\t2\n", "is no table of cell types and one number"),
+        ("cell_type\tone\ttwo\nB\t1\t2\n", "is not a table of cell types with one number each"),
     ],
 )
 def test_another_table_is_refused(tmp_path, text, words):

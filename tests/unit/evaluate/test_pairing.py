@@ -113,7 +113,7 @@ def test_samples_with_gaps_or_nothing_to_compare_are_left_out_and_named():
     notes = " ".join(pairs.notes)
     assert "values are missing: s1." in notes
     assert "add up to 0: s2." in notes
-    with pytest.raises(DataError, match="in no shared sample"):
+    with pytest.raises(DataError, match="no shared sample has values"):
         pairing.pair(ESTIMATE, TRUTH * 0, label_map=MAP)
 
 
@@ -137,7 +137,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("old\tnew\na\tb\n", "no column 'from'"), ("from\tto\na\tb\na\tc\n", "'a' stands there twice")],
+    [("old\tnew\na\tb\n", "no column 'from'"), ("from\tto\na\tb\na\tc\n", "'a' occurs twice")],
 )
 def test_a_label_map_that_cannot_be_used_is_named(tmp_path, text, message):
     (tmp_path / "map.tsv").write_text(text)

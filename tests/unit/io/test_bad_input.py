@@ -121,7 +121,11 @@ def negative(table):
 
 
 REFUSED = {
-    "counts declared log": (lambda t: t, ["--unit", "log2tpm"], ["declared log2tpm", "so large a logarithm"]),
+    "counts declared log": (
+        lambda t: t,
+        ["--unit", "log2tpm"],
+        ["declared log2tpm", "logarithms of expression are smaller"],
+    ),
     "no common genes": (lambda t: t.set_axis([f"X{i}" for i in range(len(t))]), [], ["0 genes in common"]),
     "mouse": (lambda t: t.set_axis(t.index.str.title()), [], ["genes in common", "mouse", "upper case"]),
     "a negative": (lambda t: negative(t.copy()), [], ["negative (-7", "'s1'"]),

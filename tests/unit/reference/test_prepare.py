@@ -74,7 +74,7 @@ def test_label_map_renames_drops_and_says_what_it_did_not_know(tmp_path):
     assert set(data.obs["cell_type"]) == {"B", "CD4+ T/NK", "Ünsure"}
     assert "ghost" in said(data)
     assert "6 cells dropped by the label map: rare" in said(data)
-    assert "stay as they are: CD4+ T/NK, Ünsure" in said(data)
+    assert "are kept unchanged: CD4+ T/NK, Ünsure" in said(data)
     (tmp_path / "bad.tsv").write_text("old\tnew\nB cell\tB\n")
     with pytest.raises(DataError, match="old, new"):
         tables.read_label_map(tmp_path / "bad.tsv")

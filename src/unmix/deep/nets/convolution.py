@@ -30,7 +30,7 @@ class Convolutions(Ensemble):
     kernel
         Genes that a filter sees; the ends are padded with zeros, so that a convolution keeps the length.
     pool
-        Neighbours of which pooling keeps the largest.
+        Window of maximum pooling, in neighbouring positions.
     nets, inputs, outputs, generator
         As for :class:`Ensemble`; `nets` are the dense layers.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unmix.contract.method import Task
     from unmix.reference import Reference
 
-#: Pseudobulk by which expression is scaled.
+#: Number of pseudobulk samples for scaling the expression.
 PROBE = 64
 
 
@@ -82,7 +82,7 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
     task
         With the recipe of DISSECT.
     cells
-        To mix, over the model's genes.
+        To sum, over the model's genes.
     mean
         Types x genes: the mean cell of each type.
     """
