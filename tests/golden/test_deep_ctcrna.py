@@ -40,4 +40,8 @@ def test_one_profile_a_tissue_is_enough_for_designed_mixes(rat):
 def test_missing_genes_cost_little(rat):
     model, bulk, truth, _ = rat
     kept = np.random.default_rng(0).random(bulk.n_vars) > 0.4
-    assert ccc(engine.predict(model, bulk[:, kept].copy(), device="cpu").values, truth) > 0.9
+    found, without = (
+        ccc(engine.predict(model, samples.copy(), device="cpu").values, truth) for samples in (bulk, bulk[:, kept])
+    )
+    assert without > found - 0.15
+    assert without > 0.8

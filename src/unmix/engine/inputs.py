@@ -143,11 +143,11 @@ def check_needs(
             "give a reference with both",
         ),
     ]
-    if unknown := sorted(set(malignant) - set(types)):
-        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(types)}")
     for lacks, *words in missing:
         if lacks:
             raise NotApplicable(*words)
+    if unknown := sorted(set(malignant) - set(types)):
+        raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(types)}")
 
 
 def _check_files(method: Method, files: Mapping[str, tuple[Path, ...]]) -> None:

@@ -69,7 +69,7 @@ def test_beats_the_mean_profile_of_the_reference(name, data, models):
     cells = Reference.from_anndata(reference)
     truth = np.log2(per_million(layers[:, :, genes]) + OFFSET)
     estimate = np.log2(layers_of(found, model.cell_types) + OFFSET)
-    mean = np.log2(per_million(cells.mean_cells(genes)) + OFFSET)
+    mean = np.log2(per_million(cells.select(genes=genes).profiles("counts_per_cell")) + OFFSET)
     judged = shares >= JUDGED
     error = np.sqrt(((estimate - truth)[judged] ** 2).mean())
     error_of_mean = np.sqrt(((mean - truth)[judged] ** 2).mean())
