@@ -5,6 +5,7 @@ import pytest
 
 from unmix import engine
 from unmix.deep.recipe import Net
+from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.simulate.toy import toy
 
@@ -104,7 +105,7 @@ def test_members_side_by_side_equal_members_alone():
 
 
 def test_stored_pseudobulk_is_reused(data, monkeypatch):
-    from unmix.deep.trainer import DeepMethod, Session
+    from unmix.deep.trainer import Session
 
     take, seen = Session.pseudobulk, []
     monkeypatch.setattr(Session, "pseudobulk", lambda *given: seen.append(take(*given)) or seen[-1])
