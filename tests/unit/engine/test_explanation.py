@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_said(trained, tmp_path):
     with pytest.raises(UsageError, match="svg"):
         explanation.draw(pd.DataFrame(), tmp_path / "figure.txt")
     uniform = engine.train("uniform", toy()[0], device="cpu")
-    with pytest.raises(NotApplicable, match="which no gene drives"):
+    with pytest.raises(NotApplicable, match="do not depend on genes"):
         explanation.attribute(uniform, bulk)
 
 
