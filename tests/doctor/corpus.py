@@ -163,7 +163,9 @@ BULK: dict[str, Case] = {
         "several quantities",
         True,
     ),
-    "htseq's summary": Case(table(pd.concat([CLEAN, pd.DataFrame(9**8, ["__no_feature"], CLEAN.columns)])), "not genes"),
+    "htseq's summary": Case(
+        table(pd.concat([CLEAN, pd.DataFrame(9**8, ["__no_feature"], CLEAN.columns)])), "not genes"
+    ),
     "Ensembl": Case(table(renamed(IDS)), "Ensembl table"),
     "versions": Case(table(renamed([f"{gene}.7" for gene in IDS])), "Ensembl table"),
     "identifier and symbol": Case(table(renamed([f"{i}.7_{g}" for i, g in zip(IDS, GENES, strict=True)])), "two ident"),
