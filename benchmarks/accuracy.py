@@ -271,8 +271,8 @@ def page(table: pd.DataFrame) -> str:
         "# Accuracy on real bulk",
         "",
         "Made by `make results` from docs/results.tsv, which the same command fills. These figures were measured "
-        "before the changes listed as unreleased in CHANGELOG.md (choice of markers, fractions of all mRNA, intervals of "
-        "single donors); they will be measured again. Mean over three seeds, standard "
+        "before the changes listed as unreleased in CHANGELOG.md (choice of markers, fractions of all mRNA, intervals "
+        "of single donors); they will be measured again. Mean over three seeds, standard "
         "deviation behind the sign; CPU seconds of one training on one thread. Published settings are given the bulk "
         "at training, by which the originals choose their genes. A method that does not beat the controls in r per "
         "type and CCC tells nothing about these samples. Nothing was tuned on them. The last columns, where there are "
