@@ -223,6 +223,7 @@ def cells(X: object = None, labels: object = None, raw: object = None, **parts: 
 SINGLE = REFERENCE.X.toarray()
 CP10K = SINGLE / SINGLE.sum(1, keepdims=True) * 1e4
 LABELS = REFERENCE.obs["cell_type"].astype(str).to_numpy()
+BATCHES = ["batch_1" if donor < "donor3" else "NA" for donor in REFERENCE.obs["donor"]]
 ODD = np.arange(len(LABELS)) % 2 == 1
 AMBIENT = np.clip(SINGLE * RNG.uniform(0.3, 0.9, (len(SINGLE), 1)) - RNG.uniform(0, 0.3, SINGLE.shape), 0, 25)
 
@@ -248,3 +249,87 @@ CELLS: dict[str, Case] = {
 }
 for _case in list(CELLS):
     CELLS[_case] = CELLS[_case]._replace(suffix=".h5ad")
+
+
+class Set(NamedTuple):
+    """Inputs of a reference: `write` takes a folder and returns the arguments of prepare_reference that differ."""
+
+    write: Callable[[Path], dict[str, object]]
+    words: str = ""
+    refused: bool = False
+
+
+def file(path: Path, rows: object = slice(None), names: list[str] = GENES, genes: object = slice(None), **obs) -> Path:
+    """Write some cells and genes as an h5ad, with annotations added or changed."""
+    frame = REFERENCE.obs.assign(**obs)[rows]
+    var = pd.DataFrame(index=np.array(names)[genes])
+    anndata.AnnData(SINGLE[rows][:, genes], obs=frame, var=var).write_h5ad(path)
+    return path
+
+
+def one(**obs: object) -> Callable[[Path], dict[str, object]]:
+    """Return what writes one file with annotations added or changed."""
+    return lambda folder: {"paths": [file(folder / "a.h5ad", **obs)]}
+
+
+def two(second: object = slice(None), names: list[str] = GENES, **obs: object) -> Callable[[Path], dict[str, object]]:
+    """Return what writes the cells into two files, the second with other genes or gene names."""
+    return lambda folder: {
+        "paths": [file(folder / "a.h5ad", ~ODD), file(folder / "b.h5ad", ODD, names, second, **obs)],
+    }
+
+
+def sheet(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], dict[str, object]]:
+    """Return what writes the cells and a table of their labels, changed."""
+
+    def write(folder: Path) -> dict[str, object]:
+        change(REFERENCE.obs[["cell_type", "donor"]].astype(str)).to_csv(folder / "l.tsv", sep="\t", index_label="cell")
+        return {"paths": [file(folder / "a.h5ad")], "cells": folder / "l.tsv"}
+
+    return write
+
+
+def mapped(**label_map: str) -> Callable[[Path], dict[str, object]]:
+    """Return what writes one file and gives a label map."""
+    return lambda folder: {**one()(folder), "label_map": label_map}
+
+
+NUMBERED = pd.Series(np.unique(LABELS, return_inverse=True)[1].astype(float), REFERENCE.obs_names)
+REFERENCES: dict[str, Set] = {
+    "one file": Set(one()),
+    "two files": Set(two(), "600 genes in common"),
+    "a file of Ensembl identifiers": Set(two(names=[f"{gene}.3" for gene in IDS]), "became symbols"),
+    "a file with a genome before": Set(two(names=[f"GRCh38_{gene}" for gene in GENES]), "begin with a genome"),
+    "a file of a panel": Set(two(slice(40)), "is a panel", True),
+    "a file of a mouse": Set(two(names=[gene.title() for gene in GENES]), "species", True),
+    "a file of Entrez numbers": Set(two(names=list(ENTREZ.astype(str))), "identifiers", True),
+    "a file with other types": Set(two(cell_type=[f"{label} II" for label in LABELS]), "12 types"),
+    "donors of the same name": Set(two(), "are kept apart ('a:"),
+    "batches as types": Set(lambda f: {**one(batch=BATCHES)(f), "cell_type_key": "batch"}, "does not hold cell", True),
+    "persons as types": Set(lambda f: {**one()(f), "cell_type_key": "donor"}, "does not hold cell types", True),
+    "barcodes as types": Set(one(cell_type=list(REFERENCE.obs_names)), "does not hold cell types", True),
+    "no such column": Set(lambda f: {**one()(f), "cell_type_key": "celltype"}, "no column 'celltype'", True),
+    "donors not named": Set(lambda f: {**one()(f), "donor_key": None}, "donor (4 values)"),
+    "donors denied": Set(lambda f: {**one()(f), "donor_key": "none"}, "may hold donors: donor (4 values)"),
+    "unknown cells": Set(one(cell_type=np.where(ODD, "Unknown", LABELS)), "'Unknown' (180 cells) may be no cell type"),
+    "doublets": Set(one(cell_type=np.where(ODD, "Doublet", LABELS)), "'Doublet' (180 cells) may be no cell type"),
+    "NA as text": Set(one(cell_type=np.where(ODD, "NA", LABELS)), "'NA' (180 cells) may be no cell type"),
+    "upper and lower case": Set(
+        one(cell_type=np.where(ODD, [label.upper() for label in LABELS], LABELS)), "differ only in how"
+    ),
+    "numbers of clusters": Set(one(cell_type=NUMBERED.where(~ODD, np.nan)), "4 donors: 0 32, 2 32"),
+    "a map of other labels": Set(mapped(Bcells="B", Tcells="T"), "names none of the cell types", True),
+    "a map of one label": Set(mapped(**{"B cell": "B"}), "kept unchanged"),
+    "a table of labels": Set(sheet(lambda table: table[::-1])),
+    "a line twice": Set(sheet(lambda table: pd.concat([table, table[:9]]))),
+    "two labels for a cell": Set(
+        sheet(lambda table: pd.concat([table, table[:9].assign(cell_type="NK")])), "two values of", True
+    ),
+    "labels of few cells": Set(sheet(lambda table: table[:9]), "names 9 of 360 of the cells", True),
+    "labels of other cells": Set(sheet(lambda table: table.rename("x{}".format)), "names none of the cells", True),
+    "a table for two files that share names": Set(
+        lambda f: {"paths": [file(f / "a.h5ad"), file(f / "b.h5ad")], "cells": sheet(lambda t: t)(f)["cells"]},
+        "occur more than once",
+        True,
+    ),
+}

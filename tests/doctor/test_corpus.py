@@ -77,3 +77,18 @@ def test_single_cells_give_the_same_fractions_or_are_refused(tmp_path, clean, na
     reference = prepare_reference([path], "cell_type", "donor", preset="none")
     assert case.words in " ".join(reference.uns["unmix"]["messages"])
     return agree(fractions(clean, reference), fractions(clean, corpus.REFERENCE))
+
+
+@pytest.mark.parametrize("name", corpus.REFERENCES)
+def test_a_reference_gives_the_same_fractions_or_is_refused(tmp_path, clean, name):
+    case = corpus.REFERENCES[name]
+    given = {"cell_type_key": "cell_type", "donor_key": "donor", "preset": "none"} | case.write(tmp_path)
+    if case.refused:
+        with pytest.raises(DataError) as error:
+            prepare_reference(**given)
+        return refused(error, case)
+    reference = prepare_reference(**given)
+    assert case.words in " ".join(reference.uns["unmix"]["messages"])
+    if set(reference.obs["cell_type"]) == set(corpus.LABELS):
+        agree(fractions(clean, reference), fractions(clean, corpus.REFERENCE))
+    return None

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from unmix.errors import DataError
 from unmix.io import gene_ids
+from unmix.io.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,32 @@ SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "g
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "feature_id", "ENSEMBL")
 
 
-def join(matrices: Sequence[Matrix], files: Sequence[str]) -> tuple[pd.DataFrame, list[sparse.csr_matrix]]:
-    """Return the common genes (sorted) and, per file, the matrix that sums its genes into them."""
-    tables = [_gene_table(matrix.var) for matrix in matrices]
+#: What several files must have in common: these shares of the genes of the smallest and of the largest file, unless
+#: so many genes are common.
+OF_SMALLEST, OF_LARGEST, ENOUGH = 1 / 3, 1 / 10, 5000
+
+
+def join(
+    matrices: Sequence[Matrix], files: Sequence[str], messages: list[str]
+) -> tuple[pd.DataFrame, list[sparse.csr_matrix]]:
+    """Return the common genes (sorted) and, per file, the matrix that sums its genes into them.
+
+    Ensembl identifiers become symbols where the file names these or where other files hold symbols.
+
+    Raises
+    ------
+    DataError
+        The files have few genes in common; the message says whether identifiers, species or a panel is the reason.
+    """
+    tables = [_gene_table(matrix.var, name, messages) for matrix, name in zip(matrices, files, strict=True)]
+    kinds = [gene_ids.identifier(table.index) for table in tables]
+    if len(set(kinds)) > 1:
+        for table, kind, name in zip(tables, kinds, files, strict=True):
+            if kind == "Ensembl":
+                _translate(table, name, messages)
     common = sorted(set.intersection(*(set(table.index) for table in tables)))
-    if not common:
-        examples = "; ".join(f"{name}: {', '.join(t.index[:3])}" for name, t in zip(files, tables, strict=True))
-        raise DataError(f"The inputs have no gene in common ({examples}).", "the same identifiers", "map them first")
+    if len(files) > 1:
+        _check_common(len(common), tables, files, messages)
     var = pd.DataFrame(index=pd.Index(common, dtype=object))
     for table in tables:
         if "gene_id" in table and "gene_id" not in var:
@@ -41,9 +61,48 @@ def join(matrices: Sequence[Matrix], files: Sequence[str]) -> tuple[pd.DataFrame
     return var, projections
 
 
-def _gene_table(var: pd.DataFrame) -> pd.DataFrame:
+def _check_common(common: int, tables: Sequence[pd.DataFrame], files: Sequence[str], messages: list[str]) -> None:
+    """Refuse files with few genes in common, with the reason."""
+    sizes = [table.index.nunique() for table in tables]
+    listed = ", ".join(f"{name}: {size:,}" for name, size in zip(files, sizes, strict=True))
+    said = f"The files have {common:,} genes in common ({listed})."
+    if common >= min(ENOUGH, max(1, OF_SMALLEST * min(sizes), OF_LARGEST * max(sizes))):
+        messages.append(f"{said} The reference holds these.")
+        return
+    for what, of in (("identifiers", gene_ids.identifier), ("species", gene_ids.species)):
+        found = [of(table.index) for table in tables]
+        if len(set(found) - {"unknown"}) > 1:
+            named = ", ".join(f"{name}: {one}" for name, one in zip(files, found, strict=True))
+            raise DataError(
+                f"{said} They differ in their {what} ({named}).", f"the same {what}", "give files of one kind"
+            )
+    if common < OF_LARGEST * max(sizes) and common >= OF_SMALLEST * min(sizes):
+        few = files[int(np.argmin(sizes))]
+        raise DataError(
+            f"{said} {few} is a panel or a choice of variable genes, and the joined reference would hold no others.",
+            "files with all genes",
+            f"take the file of {few} with all genes, or prepare the reference without it",
+        )
+    examples = "; ".join(f"{name}: {show(table.index, 3)}" for name, table in zip(files, tables, strict=True))
+    raise DataError(f"{said} Their names differ ({examples}).", "the same names of genes", "map them first")
+
+
+def _translate(table: pd.DataFrame, name: str, messages: list[str]) -> None:
+    """Give a table of Ensembl identifiers their symbols, in place."""
+    ids = table.index.to_numpy(dtype=object)
+    symbols = gene_ids.translate(list(ids))
+    table["gene_id"] = ids
+    table.index = pd.Index(symbols, dtype=object)
+    messages.append(
+        f"{name}: {np.sum(symbols != ids):,} of {len(ids):,} Ensembl identifiers became symbols, as in the other files."
+    )
+
+
+def _gene_table(var: pd.DataFrame, name: str, messages: list[str]) -> pd.DataFrame:
     """Return names (symbols where the file has them) as index, and gene_id where known."""
-    names = pd.Index(gene_ids.strip_version(var.index.astype(str)), dtype=object)
+    unwrapped, said = gene_ids.unwrapped(list(var.index.astype(str)))
+    messages += [f"{name}: {sentence}" for sentence in said]
+    names = pd.Index(gene_ids.strip_version(unwrapped), dtype=object)
     table = pd.DataFrame(index=names)
     if gene_ids.identifier(names) == "Ensembl":
         symbol = next((column for column in SYMBOL_COLUMNS if column in var), None)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
+from unmix.io.text import show
+from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from unmix.reference.single_cells import SingleCells
 
-#: Parts of the names of columns that may hold cell types and donors, the likeliest first.
-TYPE_HINTS = ("type", "label", "annot", "cluster", "louvain", "leiden", "ident", "population", "celltype", "class")
-DONOR_HINTS = ("donor", "patient", "individual", "subject", "sample", "orig.ident", "person", "batch", "lane")
+#: Labels that name no cell type, without blanks, points and dashes.
+NO_TYPE = re.compile(
+    r"na|nan|none|null|n/a|unknown\w*|unassigned|unclassified|unidentified|undetermined|undefined|unlabell?ed|unclear"
+    r"|ambiguous|doublets?|multiplets?|lowquality|lowq|debris|dead(cells?)?|other|others|-+|\?+",
+    re.IGNORECASE,
+)
 
 
 def annotate(
@@ -27,27 +34,32 @@ def annotate(
     label_map: Mapping[str, str],
     messages: list[str],
 ) -> pd.DataFrame:
-    """Return cell type, donor and batch of every cell of every file; ``""`` where cells are dropped."""
+    """Return cell type, donor and batch of every cell of every file; ``""`` where cells are dropped.
+
+    Donors and batches of several files are kept apart, even if they have the same name.
+    """
+    named = donor_key if donor_key != "none" else None
     parts = []
     for found in files:
-        part = {"cell_type": _column(found, cell_type_key, "--cell-type-key", TYPE_HINTS)}
-        if donor_key and donor_key != "none":
-            part["donor"] = _column(found, donor_key, "--donor-key", DONOR_HINTS)
+        part = {"cell_type": _column(found, cell_type_key, "--cell-type-key")}
+        part["donor"] = _column(found, named, "--donor-key") if named else "all"
         if batch_key:
-            part["batch"] = _column(found, batch_key, "--batch-key", DONOR_HINTS)
-        parts.append(pd.DataFrame(part))
+            part["batch"] = _column(found, batch_key, "--batch-key")
+        parts.append(pd.DataFrame(part, index=found.obs_names))
+    if len(files) > 1:
+        names = _names(files)
+        if named:
+            _keep_apart(parts, names, "donor", messages)
+        if batch_key:
+            _keep_apart(parts, names, "batch", messages)
+        else:
+            parts = [part.assign(batch=name) for part, name in zip(parts, names, strict=True)]
     obs = pd.concat(parts)
     if obs.index.has_duplicates:
         obs.index = [f"{i}:{name}" for i, part in enumerate(parts) for name in part.index]
     obs["cell_type"] = trimmed(obs["cell_type"], messages)
-    if donor_key == "none":
-        obs.insert(1, "donor", "all")
-        messages.append("No donors, as declared: intervals will be optimistic.")
-    elif donor_key is None:
-        obs.insert(1, "donor", "all")
-        near = hinted(files[0].keys, DONOR_HINTS)
-        hint = f" Columns that may hold donors: {', '.join(near)} (--donor-key)." if near else ""
-        messages.append(f"No donors given: all cells count as one donor, and intervals will be optimistic.{hint}")
+    if not named:
+        messages.append(_no_donors(files[0], declared=donor_key == "none"))
     elif (obs["donor"] == "").any():
         messages.append(f"{(obs['donor'] == '').sum():,} cells without a donor were given the donor 'unknown'.")
         obs.loc[obs["donor"] == "", "donor"] = "unknown"
@@ -57,14 +69,17 @@ def annotate(
     if unlabelled:
         messages.append(f"{unlabelled:,} cells without a label were dropped.")
     _map_labels(obs, label_map, messages)
+    _doubtful(obs["cell_type"], messages)
     return obs
 
 
-def _column(found: SingleCells, key: str, option: str, hints: Sequence[str]) -> pd.Series:
+def _column(found: SingleCells, key: str, option: str) -> pd.Series:
     if key in found.keys:
         return found.column(key)
-    near, there = hinted(found.keys, hints), ", ".join(found.keys) or "no annotation at all"
-    if not near and option == "--cell-type-key":
+    of_types = option == "--cell-type-key"
+    near = type_columns(found) if of_types else list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
+    there = ", ".join(found.keys) or "no annotation at all"
+    if not near and of_types:
         raise DataError(
             f"{found.name} seems to be unlabelled: no column {key!r} for --cell-type-key (found: {there}).",
             "single cells with their cell types in a column of obs",
@@ -77,19 +92,92 @@ def _column(found: SingleCells, key: str, option: str, hints: Sequence[str]) -> 
     )
 
 
-def hinted(keys: Iterable[str], hints: Sequence[str]) -> list[str]:
-    """Return the keys that hold a hint, in the order of the hints."""
-    keys = list(keys)
-    return list(dict.fromkeys(key for hint in hints for key in keys if hint in key.lower()))
+def check_types(files: Sequence[SingleCells], key: str, messages: list[str]) -> None:
+    """Refuse a column of batches in place of cell types, and warn where it looks like one.
+
+    Raises
+    ------
+    DataError
+        There is no such column; name and values are those of batches or persons; or nearly every cell has a label of
+        its own.
+    """
+    for found in files:
+        _check_types(found, key, _column(found, key, "--cell-type-key"), messages)
+
+
+def _check_types(found: SingleCells, key: str, labels: pd.Series, messages: list[str]) -> None:
+    values = sorted(set(labels) - {""})
+    by_name, by_values = no_types(key, values)
+    own = len(values) > max(20, len(labels) / 2)
+    if not (by_name or by_values or own):
+        return
+    near = [column for column in type_columns(found) if column != key]
+    what = f"{len(values):,} labels for {len(labels):,} cells" if own else f"labels {show(values, 4)}"
+    do = f"--cell-type-key {near[0]}" if near else "name the column of cell types, or give a table with --cells"
+    if own or (by_name and by_values):
+        raise DataError(
+            f"The column {key!r} of {found.name} does not hold cell types ({what}).", "a column of cell types", do
+        )
+    messages.append(
+        f"Warning: the column {key!r} of {found.name} may not hold cell types ({what})"
+        + (f"; columns that may: {', '.join(near)} (--cell-type-key)." if near else ".")
+    )
+
+
+def _no_donors(found: SingleCells, *, declared: bool) -> str:
+    """Say what follows where no donors are known, and which column may hold them."""
+    near = donor_columns(found, DONOR_HINTS if declared else DONOR_HINTS + SAMPLE_HINTS)
+    listed = ", ".join(f"{key} ({number} values)" for key, number in near.items())
+    if declared:
+        hint = f" But {found.name} has columns that may hold donors: {listed} (--donor-key)." if near else ""
+        return f"No donors, as declared: intervals will be optimistic.{hint}"
+    hint = f" Columns that may hold donors: {listed} (--donor-key)." if near else ""
+    return f"No donors given: all cells count as one donor, and intervals will be optimistic.{hint}"
+
+
+def _names(files: Sequence[SingleCells]) -> list[str]:
+    """Return a name of its own for each file."""
+    names = [Path(found.name).stem for found in files]
+    return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+
+
+def _keep_apart(parts: Sequence[pd.DataFrame], names: Sequence[str], column: str, messages: list[str]) -> None:
+    """Put the name of the file before donors or batches that occur in several files."""
+    values = [set(part[column]) - {""} for part in parts]
+    shared = {value for i, own in enumerate(values) for other in values[:i] for value in own & other}
+    if not shared:
+        return
+    for part, name in zip(parts, names, strict=True):
+        part[column] = part[column].map(lambda value, name=name: f"{name}:{value}" if value in shared else value)
+    first = sorted(shared)[0]
+    same = next(f"{name}:{first}" for name, own in zip(names, values, strict=True) if first in own)
+    messages.append(
+        f"Files have a {column} of the same name ({show(sorted(shared))}); they are kept apart ({same!r}). If they are "
+        f"one {column}, join these files before."
+    )
 
 
 def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[str]) -> None:
+    """Rename and drop labels.
+
+    Raises
+    ------
+    DataError
+        The map names no label of the cells.
+    """
     if not label_map:
         return
+    label_map = {_spelt(old): new for old, new in label_map.items()}
     present = sorted(set(obs["cell_type"]) - {""})
     unknown = [label for label in label_map if label not in present]
     unmapped = [label for label in present if label not in label_map]
     dropped = [label for label in present if label_map.get(label) == ""]
+    if len(unknown) == len(label_map):
+        raise DataError(
+            f"The label map names none of the cell types (it maps {show(unknown)}; found: {show(present, 12)}).",
+            "the cell types of the reference in the column from",
+            "correct the column from; upper and lower case count",
+        )
     if unknown:
         messages.append(f"The label map names labels that no cell has: {', '.join(unknown)}.")
     if unmapped:
@@ -119,17 +207,36 @@ def choose(obs: pd.DataFrame, most: int | None, seed: int, messages: list[str]) 
 
 
 def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:
-    """Return labels without blanks around them, and say so; warn of labels that differ in nothing but writing."""
-    clean = labels.str.replace(r"\s+", " ", regex=True).str.strip()
+    """Return labels without blanks around them and with single plain blanks inside, and say so."""
+    clean = labels.map({label: _spelt(label) for label in labels.unique()})
     if changed := sorted(set(labels[clean != labels])):
         messages.append(f"Blanks in labels were removed: {', '.join(map(repr, changed[:5]))}.")
-    alike: dict[str, set[str]] = {}
-    for label in set(clean) - {""}:
+    return clean
+
+
+def _spelt(label: str) -> str:
+    """Return a label with plain single blanks: no-break and zero-width spaces are blanks too."""
+    return re.sub(r"[\s\u200b\ufeff]+", " ", label).strip()
+
+
+def _doubtful(labels: pd.Series, messages: list[str]) -> None:
+    """Warn of labels that name no cell type, and of those that differ in nothing but writing, with a proposal."""
+    sizes = labels[labels != ""].value_counts()
+    none = [label for label in sorted(sizes.index) if NO_TYPE.fullmatch(re.sub(r"[\s._-]+(?=\w)", "", label))]
+    if none:
+        listed = ", ".join(f"{label!r} ({sizes[label]:,} cells)" for label in none)
+        messages.append(
+            f"Warning: {listed} may be no cell type, but will be estimated as one. To drop these cells, give a label "
+            "map whose lines name them under from and nothing under to."
+        )
+    alike: dict[str, list[str]] = {}
+    for label in sorted(sizes.index):
         bare = "".join(character for character in label.lower() if character.isalnum() or character == "+")
-        alike.setdefault(bare, set()).add(label)
-    for group in sorted(sorted(labels) for labels in alike.values() if len(labels) > 1):
+        alike.setdefault(re.sub(r"(cell|cyte)s$", r"\1", bare), []).append(label)
+    for group in (labels for labels in alike.values() if len(labels) > 1):
+        most = max(group, key=lambda label: sizes[label])
         messages.append(
             f"Warning: {', '.join(map(repr, group))} differ only in how they are written; if they are one cell type, "
-            "join them with a label map."
+            f"join them with a label map (from {', '.join(repr(label) for label in group if label != most)} "
+            f"to {most!r})."
         )
-    return clean

@@ -12,8 +12,10 @@ from scipy import sparse
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
 from unmix.reference import count_recovery, qc
+from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
-from unmix.reference.labels import TYPE_HINTS, annotate, choose, hinted
+from unmix.reference.label_tables import refuse_shared_names
+from unmix.reference.labels import annotate, check_types, choose
 from unmix.reference.single_cells import Matrix, SingleCells, read_cells
 from unmix.reference.tissues import read_tissues
 
@@ -71,7 +73,7 @@ def prepare_reference(
     Parameters
     ----------
     paths
-        h5ad, 10x folders or .h5, or tables of counts; joined on their common genes.
+        h5ad, 10x folders or .h5, or tables of counts; joined on their common genes, with the cell types of all.
     cell_type_key, donor_key, batch_key
         Annotations of the cells; ``donor_key="none"`` declares that there are no donors.
     label_map
@@ -98,7 +100,7 @@ def prepare_reference(
     Raises
     ------
     DataError
-        No labels, no counts, no common genes, or no cells left.
+        No labels, no counts, few common genes, or no cells left.
     UsageError
         Unknown preset.
     """
@@ -111,11 +113,15 @@ def prepare_reference(
         preset, files = "none", [read_tissues(path, cell_type_key, cells, unit, messages) for path in paths]
     else:
         files = [read_cells(path, cells) for path in paths]
+    if cells is not None:
+        refuse_shared_names(files, Path(cells).name)
+    if kind == "cells":
+        check_types(files, cell_type_key, messages)
     obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages)
     chosen = choose(obs, max_cells_per_type, seed, messages)
     linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
     picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]
-    var, projections = join([matrix for matrix, _ in picked], [found.name for found in files])
+    var, projections = join([matrix for matrix, _ in picked], [found.name for found in files], messages)
     blocks, done = [], 0
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):

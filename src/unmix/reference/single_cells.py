@@ -12,6 +12,7 @@ from scipy import sparse
 
 from unmix.errors import DataError
 from unmix.io import gene_ids, matrices, tables
+from unmix.reference.label_tables import annotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,9 +120,17 @@ class SingleCells:
     logged: str | None = None
 
     def column(self, key: str) -> pd.Series:
-        """Return one annotation of the cells as str; missing values are ``""``."""
-        values = self.annotation(key)
-        texts = pd.Series(np.asarray(values, dtype=object), index=self.obs_names)
+        """Return one annotation of the cells as str; missing values are ``""``, and whole numbers have no decimals.
+
+        Raises
+        ------
+        DataError
+            The annotation comes from a table with two labels for one cell.
+        """
+        values = pd.Series(np.asarray(self.annotation(key)))
+        if values.dtype.kind == "f" and (values.dropna() % 1 == 0).all():
+            values = values.astype("Int64")  # a missing value turns 0, 1 into 0.0, 1.0
+        texts = values.astype(object).set_axis(self.obs_names)
         return texts.where(texts.notna(), "").astype(str).replace("nan", "")
 
 
@@ -139,7 +148,7 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
     Raises
     ------
     DataError
-        The file cannot be read, or `cells` names none of its cells.
+        The file cannot be read, or `cells` names none or few of its cells.
     """
     path = Path(path)
     if path.is_dir():
@@ -245,23 +254,3 @@ def _read_table(path: Path) -> AnnData:
     obs.index = obs.index.astype(str)
     var = pd.DataFrame(index=numbers.columns.astype(str))
     return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)
-
-
-def annotate(found: SingleCells, table: pd.DataFrame, name: str) -> SingleCells:
-    """Return the cells with the annotation of a table of that name.
-
-    Raises
-    ------
-    DataError
-        The table names none of the cells.
-    """
-    if not table.index.isin(found.obs_names).any():
-        raise DataError(
-            f"{name} names none of the cells of {found.name} (its first is {table.index[0]!r}, "
-            f"the first cell is {found.obs_names[0]!r}).",
-            "the cells' names in the first column",
-            "check that both come from the same data set",
-        )
-    table = table[~table.index.duplicated()].reindex(found.obs_names)
-    keys = [str(key) for key in table]
-    return SingleCells(found.name, found.obs_names, keys, lambda key: table[key], found.matrices, found.logged)

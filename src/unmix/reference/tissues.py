@@ -9,7 +9,8 @@ from scipy import sparse
 
 from unmix.io import tables
 from unmix.io.check import read_bulk
-from unmix.reference.single_cells import Matrix, SingleCells, annotate, read_cells
+from unmix.reference.label_tables import annotate
+from unmix.reference.single_cells import Matrix, SingleCells, read_cells
 
 if TYPE_CHECKING:
     import pandas as pd

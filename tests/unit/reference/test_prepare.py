@@ -8,8 +8,8 @@ import pytest
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import tables
-from unmix.reference import prepare, single_cells
+from unmix.io import gene_ids, tables
+from unmix.reference import columns, prepare, single_cells
 
 RNG = np.random.default_rng(2)
 GENES = ["CD3D", "MS4A1", "GAPDH", "MT-CO1", "MT-ND1", *(f"GENE{i}" for i in range(2995))]
@@ -130,8 +130,44 @@ def test_several_inputs_meet_on_their_common_genes(tmp_path):
     assert data.obs_names.is_unique
     np.testing.assert_array_equal(data[:200, GENES[1000:2000]].X.toarray(), COUNTS[:, 1000:2000])
     np.testing.assert_array_equal(data[200:, GENES[1000:2000]].X.toarray(), COUNTS[:, 1000:2000])
-    with pytest.raises(DataError, match="no gene in common"):
+    with pytest.raises(DataError, match="0 genes in common"):
         prepare.prepare_reference([first, made(tmp_path / "c.h5ad", COUNTS[:, 2000:], GENES[2000:])], "cell_type")
+
+
+def test_several_inputs_keep_their_types_donors_and_batches_apart(tmp_path):
+    first = made(tmp_path / "a.h5ad", COUNTS[:100], cell_type=LABELS[:100], donor=["d1"] * 100)
+    second = made(tmp_path / "b.h5ad", COUNTS[100:], cell_type=LABELS[100:], donor=["d1"] * 50 + ["d2"] * 50)
+    data = prepare.prepare_reference([first, second], "cell_type", "donor", preset="none")
+    assert set(data.obs["cell_type"]) == set(LABELS)  # rare and Ünsure are in the second file only
+    assert set(data.obs["donor"]) == {"a:d1", "b:d1", "d2"}
+    assert list(data.obs["batch"]) == ["a"] * 100 + ["b"] * 100
+    assert "donor of the same name (d1)" in said(data)
+
+
+def test_identifiers_meet_symbols_of_another_file(tmp_path):
+    symbols = [symbol for symbol in dict.fromkeys(gene_ids.symbols("human").values()) if symbol != "CD3D"][:2999]
+    ids = {symbol: gene_id for gene_id, symbol in gene_ids.symbols("human").items()}
+    names = ["CD3D", *symbols]
+    first = made(tmp_path / "a.h5ad", COUNTS, names)
+    second = made(tmp_path / "b.h5ad", COUNTS[:, ::-1], [f"{ids[name]}.4" for name in names[::-1]])
+    data = prepare.prepare_reference([first, second], "cell_type", "donor_id", preset="none")
+    assert data.n_vars > 2990
+    np.testing.assert_array_equal(data[:200, "CD3D"].X.toarray(), data[200:, "CD3D"].X.toarray())
+    assert data.var.loc["CD3D", "gene_id"] == "ENSG00000167286"
+
+
+@pytest.mark.parametrize(
+    ("genes", "why"),
+    [
+        ([*GENES[:100]], "panel or a choice of variable genes"),
+        ([f"Gene{i}x" for i in range(3000)], "species|names differ"),
+        ([*GENES[:3], *(f"OTHER{i}" for i in range(2997))], "3 genes in common"),
+    ],
+)
+def test_inputs_with_few_genes_in_common_are_refused_with_the_reason(tmp_path, genes, why):
+    first, second = made(tmp_path / "a.h5ad"), made(tmp_path / "b.h5ad", COUNTS[:, : len(genes)], genes)
+    with pytest.raises(DataError, match=why):
+        prepare.prepare_reference([first, second], "cell_type", "donor_id", preset="none")
 
 
 def test_identifiers_become_symbols_and_duplicates_are_summed(tmp_path):
@@ -341,3 +377,22 @@ def test_labels_that_differ_by_blanks_are_one_and_by_case_are_reported(tmp_path)
     assert sorted(set(data.obs["cell_type"])) == ["B cell", "T cell", "b cell"]
     assert "'T cell '" in said(data)
     assert "'B cell', 'b cell' differ only" in said(data)
+    assert "from 'b cell' to 'B cell'" in said(data)
+
+
+def test_columns_are_proposed_by_name_and_content_and_never_batches(tmp_path):
+    obs = {
+        "batch": np.array(["batch_1", "NA"])[np.arange(200) % 2],
+        "n_counts": np.arange(200),
+        "leiden": np.arange(200) % 4,
+        "assigned": LABELS,
+        "sample_type": ["blood"] * 200,
+    }
+    path = made(tmp_path / "a.h5ad", **obs)
+    assert columns.type_columns(single_cells.read_cells(path)) == ["assigned", "leiden"]
+    with pytest.raises(DataError, match="NA, batch_1") as error:
+        prepare.prepare_reference([path], "batch")
+    assert error.value.do == "--cell-type-key assigned"
+    data = prepare.prepare_reference([path], "leiden", "none", preset="none")
+    assert sorted(set(data.obs["cell_type"])) == ["0", "1", "2", "3"]
+    assert "may hold donors" not in said(data)
