@@ -19,11 +19,17 @@ def main(results_dir, title, headline, out, pdf, **common):
 
         page = report.render(report.read_results(results_dir, headline), title)
         job.output(out).write_text(page, encoding="utf-8")
-        job.commit(None)  # the page stays where the PDF cannot be made
         if pdf:
-            from unmix.report.pdf import write_pdf
+            from unmix.errors import UnmixError
+            from unmix.report.pdf import as_pdf
 
-            write_pdf(page, job.output(pdf))
+            job.commit(None)  # the page is complete without the PDF
+            try:
+                printed = as_pdf(page)
+            except UnmixError as error:
+                job.say(f"No PDF: {error.found}. {error.do}.")
+            else:
+                job.output(pdf).write_bytes(printed)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ def scatter(results: Results) -> dict[str, Any] | None:
     if lead.pairs is None:
         return None
     score = lead.quantity == "score"
+    summarised = figures.many(lead.values)
     captions, panels = [], []
     for name in _types([lead], results):
         pairs = lead.pairs[lead.pairs["cell_type"] == name]
@@ -102,7 +103,12 @@ def scatter(results: Results) -> dict[str, Any] | None:
         title = f"{name}: estimate against known fraction, r {r}"
         across = [(tick, f"{round(100 * tick, 1):g}") for tick in (0, right / 2, right)]
         panels.append((title, pairs, across, axis(lead, low, high) if score else across, not score))
-    return {"title": lead.title, "panels": list(zip(captions, figures.scatter(panels), strict=True)), "score": score}
+    return {
+        "title": lead.title,
+        "panels": list(zip(captions, figures.scatter(panels, summarised), strict=True)),
+        "score": score,
+        "each": not summarised,
+    }
 
 
 def paragraphs(results: Results) -> list[str]:

@@ -37,7 +37,7 @@ def fractions(results: Results) -> dict[str, Any]:
     types = by_abundance(lead)
     values = lead.values[types]
     score = lead.quantity == "score"
-    columns = len(values) > figures.LABELLED
+    columns = len(values) > figures.LABELLED or figures.many(values)
     drawn = values.sort_values(types[0], ascending=False, kind="stable") if columns else values
     return {
         "words": quantity(lead),
@@ -51,7 +51,8 @@ def fractions(results: Results) -> dict[str, Any]:
         else "",
         "rest_colour": figures.REST,
         "columns": columns,
-        "open": not columns,
+        "each": not figures.many(values),
+        "open": not columns and values.size <= figures.PRINTED,
         "figures": [] if score else figures.stacked(drawn),
         "intervals": lead.lower is not None and bool(lead.lower.notna().any(axis=None)),
         "rows": [
@@ -61,7 +62,9 @@ def fractions(results: Results) -> dict[str, Any]:
                 [(estimate(lead, row[name]), _interval(lead, sample, name)) for name in types],
             )
             for sample, row in values.iterrows()
-        ],
+        ]
+        if not figures.many(values)
+        else [],
     }
 
 
@@ -75,7 +78,8 @@ def samples_to_check(results: Results) -> dict[str, Any] | None:
     return {
         "total": count(len(lead.flags), "sample"),
         "unknown": _detection(lead.learned.get("intervals", {})),
-        "flagged": flagged,
+        "flagged": len(flagged),
+        "rows": list(flagged.items())[: figures.ROWS],
         "reasons": [
             (
                 reason,
@@ -125,6 +129,7 @@ def cell_types(results: Results) -> dict[str, Any] | None:
     return {
         "rows": rows,
         "figures": figures.spread(lead.values[types], ticks),
+        "each": not figures.many(lead.values),
         "score": score,
         "title": lead.title,
         "widths": lead.lower is not None,

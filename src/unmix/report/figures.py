@@ -27,6 +27,12 @@ ESTIMATE, DIFFERENCE, CONTROL, LINE = "#2a8c9e", "#c9713b", "#8a949c", "#7d8790"
 WIDE, HALF, SMALL, ROW = 760, 460, 200, 20
 #: Samples that get a labelled bar each (more are drawn as columns), rows of a figure, and columns of a figure.
 LABELLED, ROWS, COLUMNS = 60, 30, 100
+#: Samples, and estimates, up to which each is drawn and listed. More are summarised, or the PDF takes minutes.
+SAMPLES, ESTIMATES = 200, 6000
+#: Estimates up to which their table is open, and thereby part of the PDF.
+PRINTED = 2000
+#: Cells across a scatter of many samples.
+CELLS = 30
 
 #: Positions and labels of an axis, from its start to its end.
 Ticks = list[tuple[float, str]]
@@ -42,17 +48,46 @@ def stacked(values: pd.DataFrame) -> list[Markup]:
     Parameters
     ----------
     values
-        Samples x types, in the order in which they shall be drawn; the first types have a colour each.
+        Samples x types, in the order in which they shall be drawn; the first types have a colour each. Of
+        :func:`many` estimates, each column is the mean of consecutive samples.
     """
+    if many(values):
+        values = neighbours(values)
+        return [_columns([(str(name), _segments(row)) for name, row in values.iterrows()], 0)]
     parts = [(str(sample), _segments(row)) for sample, row in values.iterrows()]
     if len(parts) <= LABELLED:
         return [_bars(parts[start : start + ROWS], start) for start in range(0, len(parts), ROWS)]
     return [_columns(parts[start : start + COLUMNS], start) for start in range(0, len(parts), COLUMNS)]
 
 
+def many(values: pd.DataFrame) -> bool:
+    """Say whether a table (samples x types) is too large to show every estimate."""
+    return len(values) > SAMPLES or values.size > ESTIMATES
+
+
+def neighbours(values: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of at most `COLUMNS` groups of consecutive samples, of the same size or one less.
+
+    Parameters
+    ----------
+    values
+        Samples x types.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Groups x types, each named by its first and last sample.
+    """
+    import pandas as pd
+
+    groups = np.array_split(np.arange(len(values)), min(COLUMNS, len(values)))
+    names = [f"mean of {len(at)} samples, {values.index[at[0]]} to {values.index[at[-1]]}" for at in groups]
+    return pd.DataFrame([values.iloc[at].mean() for at in groups], index=names)
+
+
 @styled
 def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
-    """Draw the estimates of every cell type: a dot per sample, a line at the median.
+    """Draw the estimates of every cell type: a dot per sample, a line at the median; boxes where samples are many.
 
     Parameters
     ----------
@@ -62,6 +97,7 @@ def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
         Positions and labels of the common axis, from its start to its end.
     """
     samples = [str(sample) for sample in values.index]
+    summarised = many(values)
     figures = []
     for start in range(0, values.shape[1], ROWS):
         types = values.columns[start : start + ROWS]
@@ -71,10 +107,12 @@ def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
             column = values[name].to_numpy(float)
             known = ~np.isnan(column)
             axes.hlines(at, ticks[0][0], ticks[-1][0], color=LINE, alpha=0.4, linewidth=1)
-            axes.plot(
-                column[known], np.full(known.sum(), at), "o", color=ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}"
-            )
-            hover[f"t{at}"] = [sample for sample, shown in zip(samples, known, strict=True) if shown]
+            if summarised:
+                _box(axes, column[known], at)
+            else:
+                row = np.full(known.sum(), at)
+                axes.plot(column[known], row, "o", color=ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}")
+                hover[f"t{at}"] = [sample for sample, shown in zip(samples, known, strict=True) if shown]
             if known.any():
                 axes.vlines(np.median(column[known]), at - 0.4, at + 0.4, color=INK, linewidth=2)
         title = f"Estimates of {len(samples)} samples by cell type"
@@ -113,7 +151,7 @@ def intervals(name: str, title: str, rows: Sequence[tuple[str, bool, Sequence[fl
 
 
 @styled
-def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]]) -> list[Markup]:
+def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summarised: bool = False) -> list[Markup]:
     """Draw estimate against known fraction.
 
     Parameters
@@ -121,6 +159,8 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]]) -> l
     panels
         For each: what it shows; sample, truth, estimate, lower and upper end (NaN: no interval); ticks of both axes;
         whether both axes have the same unit, so that a dashed line shows where they are equal.
+    summarised
+        Count the samples in squares, instead of drawing each.
     """
     figures = []
     for number, (title, pairs, across, upwards, equal) in enumerate(panels):
@@ -137,8 +177,13 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]]) -> l
         axes.vlines(told["truth"], ends["lower"], ends["upper"], color=ESTIMATE, alpha=0.4, linewidth=1)
         shown = pairs.dropna(subset=["truth", "estimate"])
         x, y = shown["truth"].clip(low, high), shown["estimate"].clip(bottom, top)
-        axes.plot(x, y, "o", color=ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
-        figures.append(inline(axes, f"scatter {number}", title, {"samples": shown["sample"].astype(str).tolist()}))
+        hover = {}
+        if summarised:
+            _density(axes, x.to_numpy(), y.to_numpy())
+        else:
+            axes.plot(x, y, "o", color=ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
+            hover = {"samples": shown["sample"].astype(str).tolist()}
+        figures.append(inline(axes, f"scatter {number}", title, hover))
     return figures
 
 
@@ -182,6 +227,25 @@ def matrix(
     return inline(axes, name, title)
 
 
+def _box(axes: Axes, values: np.ndarray, at: float) -> None:
+    """Draw the range of a row's values as a line and its middle half as a box."""
+    if values.size:
+        low, start, end, high = np.quantile(values, (0, 0.25, 0.75, 1))
+        axes.hlines(at, low, high, color=ESTIMATE, linewidth=2)
+        _stack(axes, [((start, at - 0.3), (end - start, 0.6), ESTIMATE)], f"t{at}")
+
+
+def _density(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Draw points as square cells, darker where there are more."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    counts, across, upwards = np.histogram2d(x, y, CELLS, ((left, right), (bottom, top)))
+    size = (across[1] - across[0], upwards[1] - upwards[0])
+    shades = np.ceil(4 * np.sqrt(counts / counts.max())) / 4  # four shades, so that cells of one make one drawing
+    for shade in np.unique(shades[shades > 0]):
+        boxes = [((across[i], upwards[j]), size, ESTIMATE) for i, j in np.argwhere(shades == shade)]
+        _stack(axes, boxes, f"density {shade}", alpha=0.2 + 0.8 * shade)
+
+
 def _rows(names: Sequence[str], width: float, ticks: Ticks, right: float) -> Axes:
     """Return axes with one labelled row per name, the first on top, and a light line at every tick."""
     left = text_width(names) + 14
@@ -218,12 +282,15 @@ def _columns(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
     return inline(axes, f"columns {start}", f"Stacked columns of {len(parts)} samples", hover)
 
 
-def _stack(axes: Axes, boxes: Sequence[tuple[tuple[float, float], tuple[float, float], str]], gid: str) -> None:
+def _stack(
+    axes: Axes, boxes: Sequence[tuple[tuple[float, float], tuple[float, float], str]], gid: str, alpha: float = 1
+) -> None:
     """Draw boxes (corner, size, colour) as one artist."""
     from matplotlib.collections import PolyCollection
 
     corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for (x, y), (w, h), _ in boxes]
-    axes.add_collection(PolyCollection(corners, facecolors=[colour for *_, colour in boxes], linewidths=0, gid=gid))
+    colours = [colour for *_, colour in boxes]
+    axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, gid=gid, alpha=alpha))
 
 
 def _segments(row: pd.Series) -> list[Segment]:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 import os
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from unmix.errors import UnmixError
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-def write_pdf(page: str, path: Path) -> None:
+def as_pdf(page: str) -> bytes:
     """Print a page of :func:`unmix.report.render` on A4.
 
     Parameters
     ----------
     page
         The page as HTML.
-    path
-        Where the PDF goes; the same page gives the same bytes.
+
+    Returns
+    -------
+    bytes
+        The PDF; the same page gives the same bytes.
 
     Raises
     ------
@@ -34,10 +33,10 @@ def write_pdf(page: str, path: Path) -> None:
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)  # it warns of rules that only screens need
     paper = (resources.files("unmix") / "templates" / "paper.css").read_text("utf-8")
     try:
-        weasyprint.HTML(string=page.replace("</style>", f"{paper}</style>", 1)).write_pdf(path)
+        return weasyprint.HTML(string=page.replace("</style>", f"{paper}</style>", 1)).write_pdf()
     except Exception as error:  # WeasyPrint ends with an AssertionError on some page breaks
         raise UnmixError(
             f"the PDF could not be made ({type(error).__name__} in WeasyPrint {weasyprint.__version__})",
             "a page that it can lay out",
-            "use the HTML page, which is complete, or print it from a browser",
+            "The HTML page is complete; print it from a browser",
         ) from error
