@@ -10,6 +10,7 @@ import pandas as pd
 
 from unmix.errors import DataError, NotApplicable
 from unmix.evaluate import metrics
+from unmix.io.cell_names import near_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -248,6 +249,8 @@ def _shared_samples(estimate: pd.Index, truth: pd.Index, notes: list[str]) -> pd
 
 def _shared_types(estimate: pd.Index, truth: pd.Index, quantity: str, notes: list[str]) -> pd.Index:
     shared = truth[truth.isin(estimate)]
+    near = near_names(estimate[~estimate.isin(truth)], truth[~truth.isin(estimate)])
+    lines = ", ".join(f"{one!r} to {other!r}" for one, other in near[:8])
     needed = 2 if quantity in COMPOSITIONS else 1
     if len(shared) < needed:
         error = NotApplicable if quantity == "score" else DataError  # scores may be of no cell type at all (ESTIMATE)
@@ -255,11 +258,14 @@ def _shared_types(estimate: pd.Index, truth: pd.Index, quantity: str, notes: lis
             f"the estimate and the truth share {len(shared)} cell types; the estimate has "
             f"{_names(estimate, most=12)}, the truth has {_names(truth, most=12)}",
             f"at least {needed} cell types with the same name in both",
-            "give --label-map: a table from/to that turns the estimate's names into the truth's",
+            "give --label-map: a table from/to that turns the estimate's names into the truth's"
+            + (f", for example {lines}" if near else ""),
         )
     for side, names in (("estimate", estimate[~estimate.isin(truth)]), ("truth", truth[~truth.isin(estimate)])):
         if len(names):
             notes.append(f"Cell types only in the {side}, not compared: {_names(names, most=30)}.")
+    if near:
+        notes.append(f"Some of these may mean the same; a label map joins them (from {lines}).")
     return shared
 
 

@@ -13,6 +13,7 @@ import pytest
 from unmix.errors import DataError
 from unmix.evaluate import pairing
 from unmix.io import tables
+from unmix.io.cell_names import near_names
 
 TRUTH = pd.DataFrame({"B": [0.1, 0.2, 0.3], "CD4 T": [0.5, 0.5, 0.1], "NK": [0.4, 0.3, 0.6]}, index=["s1", "s2", "s3"])
 #: The same composition under other names, finer, with a type that the truth lacks.
@@ -200,3 +201,35 @@ def test_original_tools_on_real_bulk_give_the_known_figures(shared, folder, data
                 assert r[name] == pytest.approx(row[f"r_{name}"], abs=6e-5), (path.name, name)
         checked += 1
     assert checked >= 8
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        ("Neutrophil", "Granulocytes", True),
+        ("CD4T", "CD4+ T cells", True),
+        ("CD4 T", "T lymphocytes", True),
+        ("CD4 T", "CD8 T", False),
+        ("Neutrophil", "Eosinophils", False),
+        ("NK", "Natural killer cells", True),
+        ("NK", "NKT", False),
+        ("CD14+ Monocytes", "Monocyte", True),
+        ("B", "Plasma cells", False),
+        ("Kupffer cell", "Kupffer cells, central", True),
+    ],
+)
+def test_names_that_may_mean_the_same(one, other, near):
+    assert bool(near_names([one], [other])) == near
+    assert bool(near_names([other], [one])) == near
+
+
+def test_near_names_are_proposed_and_never_joined():
+    truth = TRUTH.rename(columns={"NK": "Natural killer"}).assign(Granulocyte=0.1)
+    estimate = TRUTH.assign(Neutrophil=0.1)
+    pairs = pairing.pair(estimate, truth)
+    assert list(pairs.truth) == ["B", "CD4 T"]
+    notes = " ".join(pairs.notes)
+    assert "'NK' to 'Natural killer', 'Neutrophil' to 'Granulocyte'" in notes
+    with pytest.raises(DataError) as error:
+        pairing.pair(TRUTH.add_suffix(" cells"), TRUTH)
+    assert "'NK cells' to 'NK'" in error.value.do
