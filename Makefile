@@ -46,7 +46,7 @@ lint: setup ## style of the Python code, order of its rooms
 
 # Two at a time, each on one thread; tests of one method go together, since they share its training
 test-unit: setup .cache/demo/ready ## the library
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup tests/unit tests/contract tests/golden tests/doctor
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup tests/unit tests/contract tests/golden tests/doctor tests/hostile
 
 test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
 	$(PYTEST) tests/pipeline

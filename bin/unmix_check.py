@@ -26,7 +26,7 @@ from unmix import cli
     show_default=True,
     help="Species of the genes.",
 )
-@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Folder for the results.")
+@click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for the results.")
 @cli.common
 def main(bulk, reference, unit, species, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:

@@ -13,7 +13,7 @@ from unmix import cli
 @click.command(help=__doc__)
 @click.argument("what", type=click.Choice(["signatures"]))
 @click.argument("name", required=False)
-@click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the files.")
+@click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the files.")
 @cli.common
 def main(what, name, out_dir, **options):
     with cli.run("download", out_dir / f"{name}.run.json" if name else None, **options) as run:

@@ -23,10 +23,10 @@ from unmix import cli
 @click.option("--renormalise/--no-renormalise", default=True, help="Scale both to sum 1 over the shared types.")
 @click.option(
     "--pairs",
-    type=cli.FILE,
+    type=cli.OUTPUT,
     help="Also write every pair of known and estimated fraction (for the scatter plots of the report).",
 )
-@click.option("--out", type=cli.FILE, default="metrics.tsv", show_default=True, help="Table of metrics.")
+@click.option("--out", type=cli.OUTPUT, default="metrics.tsv", show_default=True, help="Table of metrics.")
 @cli.skipped
 @cli.common
 def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, **common):

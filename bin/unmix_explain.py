@@ -20,8 +20,8 @@ from unmix import cli
 @click.option(
     "--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written to a second table beside --out."
 )
-@click.option("--plot", type=cli.FILE, help="Figure of the strongest genes over all samples (svg, png or pdf).")
-@click.option("--out", type=cli.FILE, default="attributions.tsv", show_default=True, help="Table of attributions.")
+@click.option("--plot", type=cli.OUTPUT, help="Figure of the strongest genes over all samples (svg, png or pdf).")
+@click.option("--out", type=cli.OUTPUT, default="attributions.tsv", show_default=True, help="Table of attributions.")
 @cli.skipped
 @cli.common
 def main(model, bulk, unit, top, gene_sets, plot, out, **options):

@@ -12,7 +12,7 @@ from unmix import cli
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(
     "--out",
-    type=cli.FILE,
+    type=cli.OUTPUT,
     default="expression.h5ad",
     show_default=True,
     help="Expression (h5ad), one layer per cell type.",

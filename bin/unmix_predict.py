@@ -31,7 +31,7 @@ from unmix import cli
     metavar="TABLE",
     help="Table of cell type and mRNA per cell, to convert the estimates to fractions of cells.",
 )
-@click.option("--out-dir", type=cli.DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
+@click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
 @cli.common
 def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):

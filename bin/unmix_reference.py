@@ -36,7 +36,7 @@ from unmix import cli
 @click.option(
     "--max-cells-per-type", type=click.IntRange(min=1), help="Largest number of cells per donor and cell type."
 )
-@click.option("--out", type=cli.FILE, default="reference.h5ad", show_default=True, help="The prepared reference.")
+@click.option("--out", type=cli.OUTPUT, default="reference.h5ad", show_default=True, help="The prepared reference.")
 @cli.common
 def main(inputs, label_map, out, **settings):
     options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet")}

@@ -10,8 +10,8 @@ from unmix import cli
 @click.argument("results_dir", type=cli.DIRECTORY)
 @click.option("--title", default="", help="Title of the page.  [default: Cell-type fractions]")
 @click.option("--headline", help="Method shown first.  [default: the one whose fractions are in RESULTS_DIR]")
-@click.option("--out", type=cli.FILE, default="report.html", show_default=True, help="The page.")
-@click.option("--pdf", type=cli.FILE, help="The same page as PDF.")
+@click.option("--out", type=cli.OUTPUT, default="report.html", show_default=True, help="The page.")
+@click.option("--pdf", type=cli.OUTPUT, help="The same page as PDF.")
 @cli.common
 def main(results_dir, title, headline, out, pdf, **common):
     with cli.run("report", **common) as job:

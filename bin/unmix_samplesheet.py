@@ -12,7 +12,9 @@ from unmix import cli
 @click.option("--folder", help="Folder to which paths are relative.  [default: that of the samplesheet]")
 @click.option("--params", type=cli.FILE, help="The pipeline's parameters (JSON).")
 @click.option("--params-schema", type=cli.FILE, help="Their JSON schema: nextflow_schema.json.")
-@click.option("--out-dir", type=cli.DIRECTORY, required=True, help="Folder for rows.csv and, with --params, jobs.csv.")
+@click.option(
+    "--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for rows.csv and, with --params, jobs.csv."
+)
 @cli.common
 def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
     with cli.run("samplesheet", **common) as job:

@@ -21,7 +21,7 @@ from unmix import cli
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting of the simulation; repeatable."
 )
 @click.option(
-    "--out", type=cli.FILE, default="pseudobulk.h5ad", show_default=True, help="Pseudobulk with the fractions (h5ad)."
+    "--out", type=cli.OUTPUT, default="pseudobulk.h5ad", show_default=True, help="Pseudobulk with the fractions (h5ad)."
 )
 @cli.common
 def main(reference, samples, cells, scenario, settings, out, **options):

@@ -45,7 +45,7 @@ from unmix import cli
 @click.option(
     "--checkpoint", type=cli.FILE, help="File from which an interrupted training continues.  [default: beside --out]"
 )
-@click.option("--out", type=cli.FILE, default="model.safetensors", show_default=True, help="The model.")
+@click.option("--out", type=cli.OUTPUT, default="model.safetensors", show_default=True, help="The model.")
 @cli.skipped
 @cli.common
 def main(
@@ -68,6 +68,7 @@ def main(
     out,
     **options,
 ):
+    checkpoint = checkpoint or out.with_name(f".{out.name}.checkpoint")
     with cli.run("train", cli.record_beside(out), **options) as run:
         from unmix import engine
         from unmix import methods as registry
@@ -118,13 +119,14 @@ def main(
             quick=quick,
             seed=options["seed"],
             device=options["device"],
-            checkpoint=checkpoint or out.with_name(f".{out.name}.checkpoint"),
+            checkpoint=checkpoint,
             say=run.say,
             progress=run.progress,
         )
         model.facts["inputs"] = run.fingerprints()
         run.facts |= {name: model.facts[name] for name in ("recipe_name", "settings")} | {"recipe": model.recipe}
         model.save(run.output(out))
+    checkpoint.unlink(missing_ok=True)  # the model stands
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ process TRAIN {
         meta.malignant ? "--malignant '${meta.malignant.replace("'", "'\\''")}'" : '',
         [published].flatten().collect { file -> "--${meta.takes} ${file}" }.join(' '),
         ontology ? "--ontology ${ontology}" : '',
+        // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
+        meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint '${workflow.workDir.toString().replace("'", "'\\''")}/checkpoints/${name}'" : '',
     ].findAll().join(' ')
     // 99: the method cannot be applied, and skipped.json says why
     """

@@ -13,9 +13,8 @@ import math
 import os
 import platform
 import resource
-import shutil
+import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,19 +22,38 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
-from unmix.errors import NotApplicable, UnmixError
+from unmix.errors import NotApplicable, UnmixError, UsageError
+from unmix.io.outputs import SIGNALS, Outputs, check, refused, say_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 FILE = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class _Output(click.Path):
+    """A file or folder to be written; one that cannot be is refused before anything is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        try:
+            check(path if self.file_okay else path / "run.json")
+        except UnmixError as error:
+            refusal = click.ClickException(str(error))
+            refusal.exit_code = error.exit_code
+            raise refusal from error
+        return path
+
+
+OUTPUT = _Output(path_type=Path)
+OUTPUT_DIRECTORY = _Output(path_type=Path, file_okay=False)
 #: Packages whose versions can change a number; they stand in every run.json.
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
 
 #: The option of the steps for which a method may not be fit.
 skipped = click.option(
-    "--skipped", type=FILE, help="Run record with the reason, if the method cannot be applied (exit code 99)."
+    "--skipped", type=OUTPUT, help="Run record with the reason, if the method cannot be applied (exit code 99)."
 )
 
 
@@ -112,7 +130,7 @@ class Run:
     """One step from start to end: what it read, said and wrote.
 
     Outputs are written into a hidden folder beside their destination and renamed when the step
-    has succeeded, so that a failed step leaves nothing behind.
+    has succeeded, so that a failed or interrupted step leaves nothing behind.
     """
 
     def __init__(self, step: str, *, seed: int, device: str, threads: int | None, quiet: bool) -> None:
@@ -121,8 +139,7 @@ class Run:
         self.messages: list[str] = []
         self.facts: dict[str, Any] = {}
         self._inputs: dict[str, Path] = {}
-        self._outputs: dict[Path, Path] = {}
-        self._staging: list[Path] = []
+        self._outputs = Outputs()
         self._started = time.time()
         self._waiting = Waiting()
 
@@ -147,14 +164,21 @@ class Run:
         return {name: _fingerprint(path) for name, path in self._inputs.items()}
 
     def output(self, path: Path) -> Path:
-        """Return where to write the output `path` until the step succeeds."""
-        parent = path.absolute().parent
-        while not parent.exists():
-            parent = parent.parent
-        staging = Path(tempfile.mkdtemp(prefix=".unmix-", dir=parent))
-        self._staging.append(staging)
-        self._outputs[path] = staging / path.name
-        return self._outputs[path]
+        """Return where to write the output `path` until the step succeeds.
+
+        Raises
+        ------
+        UsageError
+            If it is also an input, or the path of another output.
+        """
+        for name, given in self._inputs.items():
+            if path.exists() and given.exists() and path.samefile(given):
+                raise UsageError(
+                    f"{path} is the {name} and an output",
+                    "outputs beside the inputs",
+                    "give another path for the output",
+                )
+        return self._outputs.add(path)
 
     def record(self) -> dict[str, Any]:
         """Return the contents of run.json: enough to repeat this step exactly."""
@@ -166,7 +190,7 @@ class Run:
             "device": self.device,
             "threads": self.threads,
             "inputs": self.fingerprints(),
-            "outputs": {path.name: _fingerprint(staged) for path, staged in self._outputs.items()},
+            "outputs": {path.name: _fingerprint(path) for path in self._outputs.waiting()},
             **self.facts,
             "versions": {"python": platform.python_version(), **_versions()},
             "messages": self.messages,
@@ -180,22 +204,18 @@ class Run:
         if record is not None:
             text = json.dumps(_finite(self.record()), indent=2, ensure_ascii=False, allow_nan=False)
             self.output(record).write_text(text + "\n", encoding="utf-8")
-        for path, staged in self._outputs.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staged, path)
-        self._outputs.clear()
+        self._outputs.commit()
 
     def skip(self, error: NotApplicable, record: Path) -> None:
         """Write the record with the reason why the method cannot be applied, and no output."""
         self.facts["error"] = {"found": error.found, "expected": error.expected, "do": error.do}
-        self._outputs.clear()
+        self._outputs.drop()
         self.commit(record)
 
     def clean(self) -> None:
         """Remove the bar and the hidden folders."""
         self._waiting.stop()
-        for staging in self._staging:
-            shutil.rmtree(staging, ignore_errors=True)
+        self._outputs.clean()
 
 
 @contextlib.contextmanager
@@ -214,6 +234,9 @@ def run(step: str, record: Path | None = None, skipped: Path | None = None, **op
         The values of :func:`common`.
     """
     _limit_threads(options.get("threads"))
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, _stop) for number in heard}
+    say_once()
     job = Run(step, **options)
     try:
         yield job
@@ -225,15 +248,29 @@ def run(step: str, record: Path | None = None, skipped: Path | None = None, **op
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):
         raise
-    except Exception:
-        click.echo(
-            f"unmix {step}: this is a bug in unmix {__version__} "
-            f"(Python {platform.python_version()}); please report it with the lines below.",
-            err=True,
-        )
+    except Exception as error:
+        if found := refused(error):
+            click.echo(f"unmix {step}: error: {found}", err=True)
+            job.clean()
+            os._exit(found.exit_code)  # HDF5 ends in SIGSEGV where it closes, at exit, what a full disk left open
+        if not isinstance(error, BrokenPipeError):  # a reader such as head has closed the pipe
+            click.echo(
+                f"unmix {step}: this is a bug in unmix {__version__} "
+                f"(Python {platform.python_version()}); please report it with the lines below.",
+                err=True,
+            )
         raise
     finally:
         job.clean()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _: object) -> None:
+    """End the step in answer to a signal, after its temporary files are removed."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def names(given: Iterable[str], known: Iterable[str]) -> list[str]:

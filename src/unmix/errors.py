@@ -44,6 +44,12 @@ class DataError(UnmixError):
     exit_code = 65
 
 
+class OutputError(UnmixError):
+    """An output that cannot be written: a full or read-only disk, no permission (exit 74)."""
+
+    exit_code = 74
+
+
 class NotApplicable(UnmixError):
     """A method that is not applicable to this input; a benchmark skips it (exit 99)."""
 

@@ -1,101 +1,144 @@
-"""Checkpoints of a training: everything that decides the remaining steps, in one safetensors file."""
+"""Checkpoints of a training: everything that decides the remaining steps, in one file.
+
+The file begins with the SHA-256 of what follows, which is safetensors. A file that does not match it is set aside. A
+checkpoint is used by the training that wrote it only, and kept until the caller has the model.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from unmix import __version__
+from unmix.errors import UnmixError
+from unmix.io.outputs import write_whole
 
+if TYPE_CHECKING:
     import torch
 
+    from unmix.contract.method import Task
 
-def identity(task: Any) -> str:
-    """Return a digest of all that a training starts from; a checkpoint of another one is not used."""
-    digest = hashlib.sha256(repr(task.recipe).encode())
-    digest.update(json.dumps(task.rng.bit_generator.state, sort_keys=True).encode())
-    known = None if task.calibration is None else task.calibration.fractions
-    for array in (task.train.counts.data, task.train.counts.indices, task.train.type_of, task.bulk, known):
-        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+#: Parts of a task that decide nothing.
+_NEUTRAL = ("say", "progress", "checkpoint")
+_SIZE = hashlib.sha256().digest_size
+
+
+def identity(method: str, task: Task) -> str:
+    """Return a digest of all that a training starts from; a checkpoint of another one is not used.
+
+    The method, the versions, and every part of the task: recipe, cells with their types, donors and genes, bulk,
+    calibration samples, contents of published files, state of the generator, device.
+    """
+    import torch
+
+    digest = hashlib.sha256(json.dumps([method, __version__, torch.__version__]).encode())
+    for field in dataclasses.fields(task):
+        if field.name not in _NEUTRAL:
+            digest.update(f"\n{field.name}:".encode())
+            _add(digest, getattr(task, field.name))
     return digest.hexdigest()
 
 
-def write(
-    path: Path | None,
-    training: str,
-    step: int,
-    net: Any,
-    optimiser: torch.optim.Optimizer,
-    rng: np.random.Generator,
-    best: dict[str, Any],
-) -> None:
-    """Write the state after `step`, by rename; does nothing without a path."""
-    if path is None:
-        return
-    from safetensors.torch import save
-
-    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in (best["weights"] or {}).items()}
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
-    tensors["generator"] = net.generator.get_state()
-    state = {
-        "training": training,
-        "step": step,
-        "rng": rng.bit_generator.state,
-        "error": best["error"],
-        "best_step": best["step"],
-    }
-    data = save({n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}, {"unmix": json.dumps(state)})
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+def _add(digest: Any, value: Any) -> None:
+    """Add a value to a digest, with its kind and size, so that no two values add the same bytes."""
+    if isinstance(value, np.random.Generator):
+        value = json.dumps(value.bit_generator.state, sort_keys=True, default=np.ndarray.tolist)
+    elif isinstance(value, Path):
+        value = value.read_bytes()
+    elif hasattr(value, "indptr"):
+        value = (value.data, value.indices, value.indptr, value.shape)
+    elif dataclasses.is_dataclass(value):
+        value = tuple(getattr(value, field.name) for field in dataclasses.fields(value))
+    if isinstance(value, (tuple, list)):
+        digest.update(f"({len(value)}".encode())
+        for one in value:
+            _add(digest, one)
+    elif isinstance(value, np.ndarray):
+        digest.update(f"[{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes() if value.dtype != object else repr(value.tolist()).encode())
+    else:
+        text = value if isinstance(value, bytes) else repr(value).encode()
+        digest.update(f"{type(value).__name__}{len(text)}".encode() + text)
 
 
-def resume(
-    path: Path | None,
-    training: str,
-    net: Any,
-    optimiser: torch.optim.Optimizer,
-    rng: np.random.Generator,
-    best: dict[str, Any],
-    say: Callable[[str], None],
-) -> int:
-    """Restore the state of :func:`write` where there is one; return the step from which to continue."""
-    if path is None or not path.exists():
-        return 0
-    from safetensors import safe_open
+class Checkpoint:
+    """The checkpoint of one training; does nothing without a path."""
 
-    with safe_open(path, framework="pt") as file:
-        state = json.loads(file.metadata()["unmix"])
-        if state["training"] != training:
-            say(f"The checkpoint {path.name} belongs to another training and is not used.")
+    def __init__(self, method: str, task: Task) -> None:
+        self._path, self._say, self._rng = task.checkpoint, task.say, task.rng
+        self._training = identity(method, task) if task.checkpoint else ""
+
+    def write(self, step: int, net: Any, optimiser: torch.optim.Optimizer, best: dict[str, Any]) -> None:
+        """Write the state after `step`, by rename; a disk that cannot be written is said once, and does not end it."""
+        if self._path is None:
+            return
+        import torch
+        from safetensors.torch import save
+
+        tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in (best["weights"] or {}).items()}
+        for number, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
+        tensors["generator"] = net.generator.get_state()
+        state = {"training": self._training, "step": step, "rng": self._rng.bit_generator.state}
+        text = json.dumps({**state, "error": best["error"], "best_step": best["step"]})
+        tensors["state"] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+        data = save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
+        try:
+            write_whole(self._path, hashlib.sha256(data).digest() + data)
+        except (UnmixError, OSError) as error:
+            self._say(f"No checkpoint is kept, so that an interrupted training starts anew: {error.args[0]}.")
+            self._path = None
+
+    def resume(self, net: Any, optimiser: torch.optim.Optimizer, best: dict[str, Any]) -> int:
+        """Restore the state of :meth:`write` where there is one; return the step from which to continue.
+
+        A checkpoint of another training is not used, and a damaged one is renamed; both are said.
+        """
+        content = self._content()
+        if content is None:
             return 0
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    net.load_state_dict(_part(tensors, "net."))
-    weights = _part(tensors, "best.")
-    best.update(error=state["error"], step=state["best_step"], weights=weights or None)
-    adam: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in _part(tensors, "adam.").items():
-        number, key = name.split(".", 1)
-        adam.setdefault(int(number), {})[key] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": adam})
-    net.generator.set_state(tensors["generator"])
-    rng.bit_generator.state = state["rng"]
-    say(f"Training continues from step {state['step']} of an interrupted run.")
-    return state["step"]
+        from safetensors.torch import load
 
+        tensors = load(content)
+        state = json.loads(tensors.pop("state").numpy().tobytes())
+        if state["training"] != self._training:
+            self._say(f"The checkpoint {self._path.name} belongs to another training and is not used.")
+            return 0
+        net.load_state_dict(_part(tensors, "net."))
+        weights = _part(tensors, "best.")
+        best.update(error=state["error"], step=state["best_step"], weights=weights or None)
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in _part(tensors, "adam.").items():
+            number, key = name.split(".", 1)
+            adam.setdefault(int(number), {})[key] = value
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": adam})
+        net.generator.set_state(tensors["generator"])
+        self._rng.bit_generator.state = state["rng"]
+        self._say(f"Training continues from step {state['step']} of an interrupted run.")
+        return state["step"]
 
-def remove(path: Path | None) -> None:
-    """Delete the checkpoint of a finished training."""
-    if path is not None:
-        path.unlink(missing_ok=True)
+    def _content(self) -> bytes | None:
+        """Return what the file holds after its checksum; None without a file, or where it is damaged."""
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            content = self._path.read_bytes()
+            digest, data = content[:_SIZE], content[_SIZE:]
+            if hashlib.sha256(data).digest() == digest:
+                return data
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            self._path.replace(aside)
+        except OSError as error:
+            self._say(f"The checkpoint {self._path.name} is not used ({error.strerror}).")
+        else:
+            self._say(f"The checkpoint {self._path.name} is damaged and not used; it was renamed to {aside.name}.")
+        return None
 
 
 def _part(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -147,15 +147,15 @@ class DeepMethod(Method):
         """Run the loop; return what the model shall remember of it."""
         import torch
 
-        from unmix.deep import checkpoint
+        from unmix.deep.checkpoint import Checkpoint
 
         plan, task = session.recipe.train, session.task
         optimiser = torch.optim.Adam(
             net.parameters(), lr=plan.lr, eps=plan.eps, weight_decay=plan.weight_decay, fused=True
         )
         best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
-        training = checkpoint.identity(task) if task.checkpoint else ""
-        step = checkpoint.resume(task.checkpoint, training, net, optimiser, task.rng, best, task.say)
+        checkpoint = Checkpoint(self.name, task)
+        step = checkpoint.resume(net, optimiser, best)
         error = float("nan")
         while step < plan.steps:
             for group in optimiser.param_groups:
@@ -178,12 +178,11 @@ class DeepMethod(Method):
                         best["weights"] = {n: v.detach().clone() for n, v in net.state_dict().items()}
                 if plan.patience and step - best["step"] >= plan.patience * plan.validate_every:
                     break
-                checkpoint.write(task.checkpoint, training, step, net, optimiser, task.rng, best)
+                checkpoint.write(step, net, optimiser, best)
             known = "" if np.isnan(error) else f", held-out error {error:.4f}"
             task.progress(step, plan.steps, f"training steps{known}")
         if best["weights"] is not None:
             net.load_state_dict(best["weights"])
-        checkpoint.remove(task.checkpoint)
         kept = step if best["weights"] is None else best["step"]
         return {"steps": step, "kept_step": kept, "held_out_rmse": round(self._error(net, session, validation), 5)}
 

@@ -109,7 +109,8 @@ def train(
     device
         ``auto``, ``cpu`` or ``cuda``.
     checkpoint
-        File from which an interrupted training continues, and to which it saves its state.
+        File from which an interrupted training continues, and to which it saves its state. It is not removed: remove it
+        when the model is saved.
     say, progress
         Take sentences for the record; take what is done, the total and what these are, while waiting.
 

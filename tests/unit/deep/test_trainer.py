@@ -47,21 +47,50 @@ def test_an_interrupted_training_ends_with_the_same_bytes(data, tmp_path, monkey
     model.save(tmp_path / "resumed")
     assert "Training continues from step 20 of an interrupted run." in said
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
-    assert not checkpoint.exists()
+    assert checkpoint.exists()  # until the caller has saved the model
 
 
-def test_a_checkpoint_of_another_training_is_not_used(data, tmp_path, monkeypatch):
-    from unmix.deep import checkpoint
+@pytest.mark.parametrize("change", ["seed", "method", "donors", "genes", "settings"])
+def test_a_checkpoint_of_another_training_is_not_used(data, tmp_path, change):
+    path, options = tmp_path / "checkpoint", {"settings": SETTINGS, "device": "cpu"}
+    engine.train("scaden", data[0], **options, checkpoint=path)
+    reference = data[0].copy()
+    if change == "donors":  # the same cells, and the same numbers of cells per donor
+        reference.obs["donor"] = np.where(reference.obs["donor"] == "donor1", "donor9", reference.obs["donor"])
+    if change == "genes":
+        reference.var_names = ["OTHER", *reference.var_names[1:]]
+    options |= {"seed": int(change == "seed")}
+    if change == "settings":
+        options["settings"] = [*SETTINGS, "train.lr=0.002"]
+    name, said = "convdeconv" if change == "method" else "scaden", []
+    other = engine.train(name, reference, **options, checkpoint=path, say=said.append)
+    fresh = engine.train(name, reference, **options)
+    assert all(np.array_equal(other.arrays[key], fresh.arrays[key]) for key in fresh.arrays)
+    assert f"The checkpoint {path.name} belongs to another training and is not used." in said
 
-    path = tmp_path / "checkpoint"
-    monkeypatch.setattr(checkpoint, "remove", lambda _: None)
-    engine.train("scaden", data[0], settings=SETTINGS, device="cpu", checkpoint=path)
-    monkeypatch.undo()
+
+@pytest.mark.parametrize("damage", ["cut", "one bit", "empty", "pickle"])
+def test_a_damaged_checkpoint_is_set_aside_and_said(data, tmp_path, damage):
+    path, said = tmp_path / "checkpoint", []
+    options = {"settings": SETTINGS, "device": "cpu", "checkpoint": path}
+    first = engine.train("scaden", data[0], **options)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed = {"cut": content[:-9], "one bit": content, "empty": b"", "pickle": b"\x80\x04N."}[damage]
+    path.write_bytes(changed)
+    second = engine.train("scaden", data[0], **options, say=said.append)
+    assert "The checkpoint checkpoint is damaged and not used; it was renamed to checkpoint.damaged." in said
+    assert (tmp_path / "checkpoint.damaged").read_bytes() == changed
+    assert all(np.array_equal(first.arrays[name], second.arrays[name]) for name in first.arrays)
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_a_training(data, tmp_path):
+    (tmp_path / "file").write_text("")
     said = []
-    other = engine.train("scaden", data[0], settings=SETTINGS, seed=1, device="cpu", checkpoint=path, say=said.append)
-    fresh = engine.train("scaden", data[0], settings=SETTINGS, seed=1, device="cpu")
-    assert not any("goes on" in sentence for sentence in said)
-    assert all(np.array_equal(other.arrays[name], fresh.arrays[name]) for name in fresh.arrays)
+    engine.train(
+        "scaden", data[0], settings=SETTINGS, device="cpu", checkpoint=tmp_path / "file" / "c", say=said.append
+    )
+    assert sum("No checkpoint is kept" in sentence for sentence in said) == 1
 
 
 def test_early_stopping_keeps_the_best_weights(data):

@@ -1,0 +1,171 @@
+"""Outputs: devices, links, full disks, signals and two processes at one place."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.hostile import forks
+
+from unmix import engine, toy
+from unmix.contract.model import Model
+from unmix.errors import OutputError, UsageError
+from unmix.io import outputs
+from unmix.reference.prepare import read_reference
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "reference.h5ad"
+    toy(genes=120, cells_per_type=4)[0].write_h5ad(path)
+    return path
+
+
+def ended(process):
+    code, said = forks.end(*process)
+    assert "Traceback" not in said, said
+    assert "bug in unmix" not in said
+    return code, said
+
+
+def hidden(folder):
+    return [path.name for path in folder.rglob(".*")]
+
+
+def test_what_is_no_file_is_refused_and_stays(tmp_path, reference):
+    fifo, folder, loop = tmp_path / "fifo", tmp_path / "folder", tmp_path / "loop"
+    os.mkfifo(fifo)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    for path in ("/dev/null", "/dev/stdout", "/dev/fd/1", fifo, folder, loop, "/proc/1/x", tmp_path / "." / "folder"):
+        with pytest.raises(UsageError):
+            outputs.write_whole(Path(path), b"x")
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    code, said = ended(forks.start("simulate", reference, "--samples", 2, "--out", fifo))
+    assert code == 2
+    assert "is a device or a pipe" in said
+    assert not hidden(tmp_path)
+
+
+def test_a_symlink_is_written_through(tmp_path):
+    (tmp_path / "real").mkdir()
+    for name in ("old", "new"):
+        target, link = tmp_path / "real" / name, tmp_path / name
+        link.symlink_to(target)
+        if name == "old":
+            target.write_bytes(b"before")
+        outputs.write_whole(link, b"after")
+        assert link.is_symlink()
+        assert target.read_bytes() == b"after"
+
+
+def test_a_file_cannot_be_a_folder_and_two_outputs_not_one_file(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError, match="it is a file"):
+        outputs.check(tmp_path / "file" / "out.tsv")
+    waiting = outputs.Outputs()
+    waiting.add(tmp_path / "new" / "a.tsv")
+    with pytest.raises(UsageError, match="two outputs"):
+        waiting.add(tmp_path / "new" / ".." / "new" / "a.tsv")
+    waiting.clean()
+    assert not hidden(tmp_path)
+
+
+def test_an_input_is_not_overwritten(reference):
+    before = reference.read_bytes()
+    code, said = ended(forks.start("simulate", reference, "--samples", 2, "--out", reference))
+    assert (code, reference.read_bytes()) == (2, before)
+    assert "is the reference and an output" in said
+
+
+@pytest.mark.parametrize("kilobytes", [8, 20])
+def test_a_full_disk_is_an_error_in_a_sentence(tmp_path, reference, kilobytes):
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kilobytes, 1024 * kilobytes))
+
+    (tmp_path / "pseudobulk.h5ad").write_text("the result of yesterday")
+    code, said = ended(
+        forks.start("simulate", reference, "--samples", 40, "--out", tmp_path / "pseudobulk.h5ad", before=full)
+    )
+    assert code == 74, said
+    assert "cannot be written (File too large)" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["pseudobulk.h5ad"]
+    assert (tmp_path / "pseudobulk.h5ad").read_text() == "the result of yesterday"
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(reference):
+    code, said = ended(forks.start("simulate", reference, "--samples", 2, "--out", "/sys/new/pseudobulk.h5ad"))
+    assert code == 74
+    assert "/sys" in said
+    assert "expected:" in said
+
+
+def test_a_network_goes_into_a_new_folder(tmp_path, reference):
+    out = tmp_path / "new" / "deeper" / "model.safetensors"
+    settings = ("--set", "train.steps=4", "--set", "train.validate_every=2")
+    code, said = ended(forks.start("train", reference, "--method", "scaden", *settings, "--out", out))
+    assert code == 0, said
+    assert sorted(path.name for path in out.parent.iterdir()) == ["model.run.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(tmp_path, number):
+    code = (
+        "from pathlib import Path; import sys, time; from unmix import cli\n"
+        "with cli.run('test', Path(sys.argv[1]) / 'run.json', seed=0, device='cpu', threads=1, quiet=True) as job:\n"
+        "    job.output(Path(sys.argv[1]) / 'a.tsv').write_text('half')\n"
+        "    print('here', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, env=ENVIRONMENT)
+    process.stdout.readline()
+    assert hidden(tmp_path)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 128 + number
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one_and_that_of_a_living_one_is_not(tmp_path):
+    code = (
+        "from pathlib import Path; import sys, time; from unmix.io.outputs import Outputs\n"
+        "Outputs().add(Path(sys.argv[1]) / 'a.tsv').write_text('half')\n"
+        "print('here', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    killed, living = (subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) for _ in range(2))
+    for process in (killed, living):
+        process.stdout.readline()
+    (tmp_path / ".unmix-settings").mkdir()  # of the user
+    assert len(hidden(tmp_path)) == 3
+    killed.kill()
+    killed.wait()
+    outputs.write_whole(tmp_path / "b.tsv", b"whole")
+    assert len(hidden(tmp_path)) == 2
+    living.kill()
+    living.wait()
+    outputs.write_whole(tmp_path / "b.tsv", b"whole")
+    assert hidden(tmp_path) == [".unmix-settings"]
+
+
+def test_two_trainings_to_one_place_do_not_harm_each_other(tmp_path, reference):
+    out, settings = tmp_path / "model.safetensors", ("train.steps=6", "train.validate_every=1")
+    options = [part for setting in settings for part in ("--set", setting)]
+    pair = [
+        forks.start("train", reference, "--method", "scaden", "--seed", seed, *options, "--out", out) for seed in (1, 2)
+    ]
+    assert [ended(process)[0] for process in pair] == [0, 0]
+    found = Model.load(out)
+    alone = engine.train("scaden", read_reference(reference), settings=settings, seed=found.facts["seed"], device="cpu")
+    assert all(np.array_equal(found.arrays[name], alone.arrays[name]) for name in alone.arrays)
+    assert not hidden(tmp_path)
