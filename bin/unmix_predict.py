@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Estimate the cell-type fractions of bulk samples with a trained model."""
 
+from pathlib import Path
+
 import click
 
 from unmix import cli
@@ -27,9 +29,12 @@ from unmix import cli
 )
 @click.option(
     "--mrna-per-cell",
-    type=cli.FILE,
-    metavar="TABLE",
-    help="Table of cell type and mRNA per cell, to convert the estimates to fractions of cells.",
+    default="auto",
+    show_default=True,
+    metavar="SOURCE",
+    help="mRNA per cell for fractions of cells: published (the geometric mean of epic and quantiseq), epic, quantiseq, "
+    "reference (counts of the reference's cells), none (no conversion), or a table of cell type and mRNA. auto: "
+    "published if all cell types are human blood or immune cells, else reference.",
 )
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
@@ -38,11 +43,14 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
         from unmix import engine
         from unmix.contract.model import Model
-        from unmix.engine import cell_fractions, ensemble, inputs
+        from unmix.engine import answer, inputs
+        from unmix.engine import mrna_per_cell as sources
         from unmix.io import check
         from unmix.io.fractions import write_fractions
-        from unmix.io.tables import write_table
 
+        source = sources.read_source(mrna_per_cell)
+        if not isinstance(source, str):
+            run.input("mrna_per_cell", Path(mrna_per_cell))
         run.input("model", model)
         run.input("bulk", bulk)
         trained = Model.load(model)
@@ -55,20 +63,12 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         samples = check.read_bulk(bulk, unit, list(dict.fromkeys(gene for one in models for gene in one.genes)) or None)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
-        sizes = None
-        if mrna_per_cell:
-            run.input("mrna_per_cell", mrna_per_cell)
-            sizes = cell_fractions.read_table(mrna_per_cell)
-            run.facts["mrna_per_cell"] = sizes.to_dict() if all(map(cell_fractions.mrna_per_cell_of, models)) else {}
-        estimated = {"level": level, "device": options["device"], "mrna_per_cell": sizes, "say": run.say}
-        if also:
-            fractions = ensemble.predict(models, samples, **estimated)
-        else:
-            fractions = engine.predict(trained, samples, **estimated)
+        fractions = answer.predict(
+            models, samples, level=level, device=options["device"], mrna_per_cell=source, say=run.say
+        )
+        run.facts["mrna_per_cell"] = fractions.mrna_per_cell
         run.facts["transductive"] = inputs.transductive(trained)
-        write_fractions(fractions, run.output(out_dir / "fractions.tsv"), run.output(out_dir / "fractions_long.tsv"))
-        for name, table in fractions.tables.items():
-            write_table(table, run.output(out_dir / f"{name}.tsv"), index_label="sample")
+        write_fractions(fractions, lambda name: run.output(out_dir / name))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ process PREDICT {
     label 'process_medium'
 
     input:
-    tuple val(meta), path(model), path(bulk), path(mrna_per_cell, stageAs: 'mrna/*')
+    tuple val(meta), path(model), path(bulk), val(mrna_source), path(mrna_per_cell, stageAs: 'mrna/*')
 
     output:
     tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), optional: true, emit: fractions
@@ -16,7 +16,7 @@ process PREDICT {
     // 99: the method cannot be applied, and skipped.json says why
     """
     mkdir tables
-    unmix_predict.py ${model} ${bulk} ${mrna_per_cell ? "--mrna-per-cell ${mrna_per_cell}" : ''} \\
+    unmix_predict.py ${model} ${bulk} --mrna-per-cell ${mrna_per_cell ?: mrna_source} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
         --skipped ${meta.method}.skipped.json --out-dir tables || (exit \$((\$? == 99 ? 0 : \$?)))
     for table in \$(ls tables); do

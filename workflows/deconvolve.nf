@@ -22,6 +22,11 @@ def named(id, column, text) {
     return path
 }
 
+// The source of the mRNA per cell that a row names, and its table; a path is absolute by now
+def mrna_per_cell(row) {
+    return row.mrna_per_cell.contains('/') ? [[], named(row.id, 'mrna_per_cell', row.mrna_per_cell)] : [row.mrna_per_cell, []]
+}
+
 workflow DECONVOLVE {
     take:
     samplesheet // file: the samplesheet as the user wrote it
@@ -41,7 +46,7 @@ workflow DECONVOLVE {
     ch_rows = SAMPLESHEET.out.rows
         .splitCsv(header: true, quote: '"')
         .map { row ->
-            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology', 'mrna_per_cell'].collectEntries { column -> [column, named(row.id, column, row[column])] }
+            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology'].collectEntries { column -> [column, named(row.id, column, row[column])] }
         }
     ch_methods = SAMPLESHEET.out.jobs
         .splitCsv(header: true, quote: '"')
@@ -97,7 +102,7 @@ workflow DECONVOLVE {
         ch_trained
             .map { meta, model, bulk -> tuple(meta.id, meta, model, bulk) }
             .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
-            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_per_cell) }
+            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk) + mrna_per_cell(row) }
     )
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })

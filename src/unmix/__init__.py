@@ -22,7 +22,7 @@ _PUBLIC = {
     "Reference": "unmix.reference",
     "attribute": "unmix.engine.explanation",
     "express": "unmix.engine.expression",
-    "predict": "unmix.engine",
+    "predict": "unmix.engine.answer",
     "prepare_reference": "unmix.reference.prepare",
     "pseudobulk": "unmix.simulate.pseudobulk",
     "read_bulk": "unmix.io.check",

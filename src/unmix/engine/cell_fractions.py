@@ -1,10 +1,9 @@
-"""Fractions of cells, computed with a user's table of mRNA per cell.
+"""Fractions of cells, from what a method estimates and the mRNA of a cell of each type.
 
 Sequencing counts molecules, so that a type whose cells hold twice the mRNA looks twice as frequent. A method that
 estimates fractions of mRNA does not correct for this; one that estimates fractions of cells takes the counts of the
 reference's cells for their mRNA. Droplet methods compress these differences: monocytes and lymphocytes of a reference
 have similar counts, although monocytes contain two to three times the mRNA.
-docs/mrna_per_cell.md lists published numbers.
 """
 
 from __future__ import annotations
@@ -14,35 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.engine import mrna_per_cell
 from unmix.errors import DataError
-from unmix.io import signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import pandas as pd
 
     from unmix.contract.method import Fit, Method, Task
     from unmix.contract.model import Model
     from unmix.io.fractions import Fractions
-
-
-def read_table(path: Path) -> pd.Series:
-    """Read a table of two columns: cell type, and mRNA of a cell in any unit.
-
-    Raises
-    ------
-    DataError
-        If it is another table, or a number is not above 0.
-    """
-    expected = "two columns, headed cell_type and mrna: every cell type of the reference, and a number above 0"
-    sizes = signatures.read([path]).size
-    if sizes is None:
-        raise DataError(f"{path.name} is not a table of cell types with one number each", expected, "correct the table")
-    if not (sizes > 0).all():
-        raise DataError(f"{path.name}: {sizes.min():g} for {sizes.idxmin()!r}", expected, "correct the table")
-    return sizes
 
 
 def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, float]:
@@ -69,53 +50,81 @@ def mrna_per_cell_of(model: Model) -> dict[str, float]:
     return model.facts.get("mrna_per_cell", {}) if model.quantity == "cell" else {}
 
 
-def to_cells(model: Model, fractions: Fractions, sizes: pd.Series, say: Callable[[str], None]) -> Fractions:
-    """Return a model's estimates as fractions of cells of these sizes.
+def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: Callable[[str], None]) -> Fractions:
+    """Return a model's estimates as fractions of cells, with those of mRNA beside them.
 
-    An estimate f of a type becomes f s / m over the sum of all types, where m is the table's mRNA per cell and s what
+    An estimate f of a type becomes f s / m over the sum of all types, where m is the mRNA per cell and s what
     the fractions rested on: 1 for fractions of mRNA. The ends of an interval move as their type alone would, the others
-    keeping their proportions.
+    keeping their proportions. Where other values could be used as well (`MRNAPerCell.candidates`), the range of the
+    estimates by all of them is added to the interval in quadrature on each side. The relative
+    interval is without it, for differences between samples: other values move all samples alike.
 
     Parameters
     ----------
     model
-        That gave `fractions`.
-    sizes
-        mRNA of a cell in any unit, by cell type; further types do no harm.
+        That gave `fractions`, which are in its own quantity.
+    source
+        As for :func:`choose`.
     say
-        Takes a sentence where the estimates are not converted: scores, purity, and fractions of cells whose mRNA
-        per cell is not known.
+        Takes sentences: which mRNA per cell was used for which types, or why none was.
 
     Raises
     ------
     DataError
-        If the table lacks a type.
+        As :func:`choose`; or if the fractions were converted before.
     """
     import pandas as pd
 
-    samples, types = fractions.values.index, list(fractions.values.columns)
+    if fractions.mrna_per_cell:
+        raise DataError("these fractions were converted before", "the estimates of a method", "convert them once")
+    asked = not isinstance(source, str) or source != "none"
     before = mrna_per_cell_of(model)
     if not before:
-        say(f"The mRNA per cell is not used, because the estimates of {model.method} do not assume amounts of it.")
+        if asked:
+            say(f"The mRNA per cell is not used, because the estimates of {model.method} do not assume amounts of it.")
         return fractions
-    missing = [name for name in types if name not in sizes.index]
-    if missing:
-        raise DataError(
-            f"the table of mRNA per cell lacks {', '.join(map(repr, missing))}",
-            f"a number for each of {', '.join(types)}",
-            "add the missing lines; the names are those of the reference",
-        )
-    factors = np.array([before[name] / sizes[name] for name in types])
-    values = fractions.values.to_numpy()
-    weighed = values * factors
+    plain, assumed = fractions.values, pd.Series(before)[list(fractions.values)]
+    fractions = replace(fractions, mrna=moved(plain, plain, assumed))
+    used = mrna_per_cell.choose(model, source)
+    if used is None:
+        if asked:
+            say("The mRNA per cell of these cell types is not known, so the estimates are not fractions of cells.")
+        return fractions
+    mrna_per_cell.tell(used, say)
+    factors = assumed / pd.Series(used.values)
+    values, lower, upper = (moved(plain, ends, factors) for ends in (plain, fractions.lower, fractions.upper))
+    others = [values, *(moved(plain, plain, assumed / pd.Series(sizes)) for sizes in used.candidates.values())]
+    low, high = np.minimum.reduce(others), np.maximum.reduce(others)
+    return replace(
+        fractions,
+        quantity="cell",
+        values=values,
+        lower=(values - np.hypot(values - lower, values - low)).clip(0, 1),
+        upper=(values + np.hypot(upper - values, high - values)).clip(0, 1),
+        lower_relative=lower,
+        upper_relative=upper,
+        mrna_per_cell=used.record(),
+    )
+
+
+def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:
+    """Return fractions, or ends of their intervals, with every type weighted by its factor and the sum held at 1.
+
+    Parameters
+    ----------
+    values
+        Samples x types.
+    part
+        `values` themselves, or the ends: each type is weighted against the others in their proportions in `values`.
+    factors
+        By type.
+    """
+    import pandas as pd
+
+    shares, ends, weights = values.to_numpy(), part.to_numpy(), factors[list(values)].to_numpy()
+    weighed = shares * weights
     others = weighed.sum(1, keepdims=True) - weighed  # of a type that is all there is, no others
-    others = np.divide(others, 1 - values, out=np.ones_like(values), where=values < 1)
-
-    def moved(table: pd.DataFrame) -> pd.DataFrame:
-        part = table.to_numpy()
-        whole = part * factors + (1 - part) * others
-        return pd.DataFrame(np.divide(part * factors, whole, out=np.zeros_like(part), where=whole > 0), samples, types)
-
-    tables = {name: moved(getattr(fractions, name)) for name in ("values", "lower", "upper")}
-    say("The estimates were converted to fractions of cells with the given mRNA per cell.")
-    return replace(fractions, quantity="cell", **tables)
+    others = np.divide(others, 1 - shares, out=np.ones_like(shares), where=shares < 1)
+    whole = ends * weights + (1 - ends) * others
+    found = np.divide(ends * weights, whole, out=np.zeros_like(ends), where=whole > 0)
+    return pd.DataFrame(found, values.index, values.columns)

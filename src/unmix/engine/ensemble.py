@@ -7,6 +7,7 @@ each sample has its own, so that samples do not depend on each other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,6 @@ from unmix.contract.method import silent
 from unmix.engine import cell_fractions
 from unmix.engine.prediction import predict as predict_one
 from unmix.errors import DataError
-from unmix.io.fractions import Fractions
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unmix.contract.model import Model
+    from unmix.io.fractions import Fractions
 
 #: SCDC: genes between these quantiles of a sample's expression are compared.
 LOW, HIGH = 0.15, 0.95
+#: Tables of fractions of which the weighted mean is taken.
+PARTS = ("values", "lower", "upper", "lower_relative", "upper_relative", "mrna")
 
 
 def predict(
@@ -37,7 +40,7 @@ def predict(
     *,
     level: float = 0.9,
     device: str = "auto",
-    mrna_per_cell: pd.Series | None = None,
+    mrna_per_cell: str | pd.Series = "none",
     say: Callable[[str], None] = silent,
 ) -> Fractions:
     """Estimate the fractions of bulk samples with several models of the same cell types.
@@ -80,21 +83,26 @@ def predict(
     weights = np.stack(
         [weigh(row, sample) for row, sample in zip(*rebuilt(models, [f.values for f in found], bulk), strict=True)]
     )
-    if mrna_per_cell is not None:
-        found = [cell_fractions.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
+    found = [cell_fractions.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
+    given = {name: [getattr(f, name) for f in found] for name in PARTS}
     parts = {
-        name: np.stack([getattr(f, name)[first.cell_types] for f in found]) for name in ("values", "lower", "upper")
+        name: np.stack([table[first.cell_types] for table in tables])
+        for name, tables in given.items()
+        if all(table is not None for table in tables)
     }
     share = weights.T[:, :, None]
     mean = {name: (share * part).sum(0) for name, part in parts.items()}
     spread = np.sqrt((share * (parts["values"] - mean["values"]) ** 2).sum(0))
+    for name in mean.keys() & {"lower", "lower_relative"}:
+        mean[name] = np.clip(mean[name] - spread, 0, 1)
+    for name in mean.keys() & {"upper", "upper_relative"}:
+        mean[name] = np.clip(mean[name] + spread, 0, 1)
     samples = found[0].values.index
-    lower, upper = np.clip(mean["lower"] - spread, 0, 1), np.clip(mean["upper"] + spread, 0, 1)
-    tables = [pd.DataFrame(part, samples, first.cell_types) for part in (mean["values"], lower, upper)]
+    tables = {name: pd.DataFrame(part, samples, first.cell_types) for name, part in mean.items()}
     flags = [found[k].flags.iloc[i] for i, k in enumerate(weights.argmax(1))]
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
     told = {"references": pd.DataFrame(weights, samples, names)}
-    return Fractions(*tables, pd.Series(flags, samples), found[0].quantity, level, told)
+    return replace(found[0], **tables, flags=pd.Series(flags, samples), tables=told)
 
 
 def rebuilt(

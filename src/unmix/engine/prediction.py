@@ -31,7 +31,7 @@ def predict(
     *,
     level: float = 0.9,
     device: str = "auto",
-    mrna_per_cell: pd.Series | None = None,
+    mrna_per_cell: str | pd.Series = "none",
     say: Callable[[str], None] = silent,
 ) -> Fractions:
     """Estimate the fractions of bulk samples.
@@ -47,7 +47,8 @@ def predict(
     device
         ``auto``, ``cpu`` or ``cuda``.
     mrna_per_cell
-        mRNA of a cell by type, for fractions of cells (see :func:`unmix.engine.cell_fractions.to_cells`).
+        Source or values of the mRNA of a cell, for fractions of cells (see
+        :func:`unmix.engine.cell_fractions.to_cells`); ``none`` gives the quantity that the method estimates.
     say
         Takes sentences for the record.
 
@@ -80,9 +81,9 @@ def predict(
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
-    told = method.tables(model, expression, present, chosen, estimate)
-    found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, _by_sample(told, samples))
-    return found if mrna_per_cell is None else cell_fractions.to_cells(model, found, mrna_per_cell, say)
+    further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
+    found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, tables=further)
+    return cell_fractions.to_cells(model, found, mrna_per_cell, say)
 
 
 def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None:

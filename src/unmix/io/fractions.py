@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from unmix.errors import DataError
 from unmix.io import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
@@ -27,12 +28,20 @@ class Fractions:
     ----------
     values, lower, upper
         Samples x cell types; the estimate and the ends of its interval.
+    lower_relative, upper_relative
+        Ends of the interval without what is uncertain for all samples alike (the mRNA per cell), for differences
+        between samples; None where it is the same interval.
+    mrna
+        The same estimate as fractions of mRNA; None where it is not known.
     flags
         One string per sample: ``ok`` or reasons joined by ``;``.
     quantity
         A key of :data:`QUANTITIES`.
     level
         Nominal coverage of the intervals.
+    mrna_per_cell
+        What the fractions were converted with (:class:`unmix.engine.mrna_per_cell.MRNAPerCell`); empty where they
+        were not.
     tables
         Further tables of the method (see :meth:`unmix.contract.method.Method.tables`), by name.
     """
@@ -43,6 +52,10 @@ class Fractions:
     flags: pd.Series
     quantity: str
     level: float
+    lower_relative: pd.DataFrame | None = None
+    upper_relative: pd.DataFrame | None = None
+    mrna: pd.DataFrame | None = None
+    mrna_per_cell: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def long(self) -> pd.DataFrame:
@@ -50,6 +63,9 @@ class Fractions:
         import pandas as pd
 
         samples, types = self.values.shape
+        relative = (
+            (self.lower, self.upper) if self.lower_relative is None else (self.lower_relative, self.upper_relative)
+        )
         return pd.DataFrame(
             {
                 "sample": self.values.index.repeat(types),
@@ -59,14 +75,29 @@ class Fractions:
                 "upper": self.upper.to_numpy().ravel(),
                 "flag": self.flags.to_numpy().repeat(types),
                 "quantity": self.quantity,
+                "lower_relative": relative[0].to_numpy().ravel(),
+                "upper_relative": relative[1].to_numpy().ravel(),
             }
         )
 
 
-def write_fractions(fractions: Fractions, wide: Path, long: Path) -> None:
-    """Write ``fractions.tsv`` and ``fractions_long.tsv``."""
-    tables.write_table(fractions.values, wide, index_label=f"sample ({QUANTITIES[fractions.quantity]})")
-    tables.write_table(fractions.long().set_index("sample"), long, index_label="sample")
+def write_fractions(fractions: Fractions, place: Callable[[str], Path]) -> None:
+    """Write ``fractions.tsv``, ``fractions_long.tsv``, and ``fractions_mrna.tsv`` where fractions of mRNA are known.
+
+    Parameters
+    ----------
+    fractions
+        What to write, with its further tables.
+    place
+        Gives the path for the name of a file.
+    """
+    wide = {"fractions": (fractions.values, fractions.quantity)}
+    wide |= {} if fractions.mrna is None else {"fractions_mrna": (fractions.mrna, "mrna")}
+    for name, (values, quantity) in wide.items():
+        tables.write_table(values, place(f"{name}.tsv"), index_label=f"sample ({QUANTITIES[quantity]})")
+    tables.write_table(fractions.long().set_index("sample"), place("fractions_long.tsv"), index_label="sample")
+    for name, table in fractions.tables.items():
+        tables.write_table(table, place(f"{name}.tsv"), index_label="sample")
 
 
 def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:

@@ -90,8 +90,8 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     folder
         Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone.
     schema
-        JSON schema of one row; its ``format: file-path`` says which columns are paths; those of published files
-        hold several.
+        JSON schema of one row; its ``format: file-path`` says which columns are paths, and `words` what
+        may stand there instead; columns of published files hold several paths.
 
     Returns
     -------
@@ -99,11 +99,13 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
         The rows, with ``reference_name``: the reference's file name without extensions, the same for rows
         that share all of :data:`REFERENCE`, and numbered (``pbmc-2``) where others have that name.
     """
-    paths = [name for name, rule in schema["properties"].items() if rule.get("format") == "file-path"]
+    columns = schema["properties"].items()
+    paths = {name: rule.get("words", []) for name, rule in columns if rule.get("format") == "file-path"}
     names: dict[tuple[str, ...], str] = {}
     resolved = []
     for row in rows:
-        values = {**row, **{name: _absolute(row[name], folder) for name in paths}}
+        files = {name: row[name] for name, words in paths.items() if row[name] not in words}
+        values = {**row, **{name: _absolute(path, folder) for name, path in files.items()}}
         for sort in SORTS:
             named = [(name, _absolute(path, folder)) for name, path in entries(row[sort])]
             values[sort] = ";".join(f"{name}={path}" if name else path for name, path in named)

@@ -32,6 +32,18 @@ DONG = (
     "Briefings in Bioinformatics 22, 416-427 (2021).",
     "10.1093/bib/bbz166",
 )
+RACLE = (
+    "Racle J et al. Simultaneous enumeration of cancer and immune cell types from bulk tumor gene expression data. "
+    "eLife 6, e26476 (2017).",
+    "10.7554/eLife.26476",
+)
+FINOTELLO = (
+    "Finotello F et al. Molecular and pharmacological modulators of the tumor immune contexture revealed by "
+    "deconvolution of RNA-seq data. Genome Medicine 11, 34 (2019).",
+    "10.1186/s13073-019-0638-6",
+)
+#: Where the mRNA per cell of a source is published.
+MRNA_PER_CELL = {"published": [RACLE, FINOTELLO], "epic": [RACLE], "quantiseq": [FINOTELLO]}
 #: How the paragraph names a recipe.
 RECIPES = {
     "default": "the default settings of unmix",
@@ -93,10 +105,21 @@ def _estimation(lead: Result, references: list[Reference]) -> list[str]:
         said.append(f"Settings that differ from those of the publication: {listed(differing, most=LISTED)}.")
     if learned.get("quick"):
         said.append("The training was shortened to test the pipeline (--quick).")
-    if sizes := lead.run.get("mrna_per_cell"):
-        given = listed([f"{name} {size:g}" for name, size in sizes.items() if name in types], most=40)
+    if used := lead.run.get("mrna_per_cell"):
+        said += _mrna_per_cell(used, types, references)
+    return said
+
+
+def _mrna_per_cell(used: dict[str, Any], types: list[str], references: list[Reference]) -> list[str]:
+    """Say with which mRNA per cell fractions of cells were computed, and what its choice adds to the intervals."""
+    sources = MRNA_PER_CELL.get(used["source"], [])
+    cited = f" [{', '.join(str(_number(source, references)) for source in sources)}]" if sources else ""
+    values = listed([f"{name} {used['values'][name]:g}" for name in types], most=40)
+    said = [f"Fractions of cells and their intervals were computed with {used['words']}{cited}: {values}."]
+    if used["candidates"]:
         said.append(
-            f"Fractions of cells and their intervals were computed with these amounts of mRNA per cell: {given}."
+            "The range of estimates by the values of EPIC, of quanTIseq and of the reference's counts was added to the "
+            "intervals in quadrature, which is a choice of unmix and not conformal."
         )
     return said
 

@@ -12,7 +12,7 @@ from unmix.report.methods_text import recipe_name
 from unmix.report.words import count, listed, number, percent, quantity
 
 if TYPE_CHECKING:
-    from unmix.report.results import Results
+    from unmix.report.results import Result, Results
 
 #: What the quantity of a table means for its reader.
 QUANTITY_LIMITS = {
@@ -23,6 +23,14 @@ QUANTITY_LIMITS = {
     "purity": "Purity is the share of malignant cells. It gives no information about the other cells.",
     "score": "These are scores, not fractions. Compare one cell type between samples. Do not compare cell types within "
     "a sample, and do not read them as percentages.",
+}
+#: What the source of the mRNA per cell means for its reader.
+MRNA_LIMITS = {
+    "published": " The mRNA per cell was published for blood cells. An error in it affects all samples alike: it moves "
+    "the level of a type, and hardly the order of the samples.",
+    "reference": " The mRNA per cell was taken from the total counts of the reference cells. Counts underestimate it "
+    "in large cells such as monocytes. A table of mRNA per cell corrects this (--mrna-per-cell).",
+    "table": " The mRNA per cell comes from the table that was given; an error in it affects all samples alike.",
 }
 
 
@@ -36,14 +44,15 @@ def summary(results: Results) -> dict[str, Any]:
     beside = [count(len(others), "other method")] if others else []
     beside += [count(len(controls), "control")] if controls else []
     said = [
+        _kind(lead),
         f"The {quantity(lead)} of {count(types, 'cell type')} in {count(samples, 'sample')} were estimated with "
         f"{lead.title}{', an input-independent control' if lead.control else ''}."
-        + (f" Results of {' and '.join(beside)} are shown for comparison." if beside else "")
+        + (f" Results of {' and '.join(beside)} are shown for comparison." if beside else ""),
     ]
     if lead.quantity in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
-        said[0] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
+        said[1] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
     if missing := [one.title for one in results.skipped if not one.part]:
         said.append(
             f"Also requested, but not applicable to these data: {listed(missing)}. The section on these methods gives "
@@ -67,6 +76,18 @@ def summary(results: Results) -> dict[str, Any]:
     cards += [] if math.isnan(r) else [(number(r), "mean r per cell type")]
     cards += [] if math.isnan(mae) else [(percent(mae), "mean absolute error, points")]
     return {"cards": cards, "paragraphs": said + accuracy.paragraphs(results)}
+
+
+def _kind(lead: Result) -> str:
+    """Say what the fractions are fractions of, and by which mRNA per cell."""
+    if used := lead.run.get("mrna_per_cell"):
+        return f"These are fractions of cells, by {used['words']}. fractions_mrna.tsv holds the fractions of mRNA."
+    return {
+        "cell": "These are fractions of cells, by the mRNA per cell that the method assumes.",
+        "mrna": "These are fractions of mRNA, not of cells.",
+        "purity": "This is the share of malignant cells.",
+        "score": "These are scores, not fractions.",
+    }[lead.quantity]
 
 
 def no_estimate(results: Results) -> dict[str, Any]:
@@ -98,13 +119,8 @@ def limits(results: Results) -> dict[str, Any]:
     """Say what the numbers do not show."""
     lead = results.headline
     said = [QUANTITY_LIMITS[lead.quantity]]
-    if lead.run.get("mrna_per_cell"):
-        said[0] += " The mRNA per cell comes from the table that was given; an error in it affects all samples alike."
-    elif lead.quantity == "cell" and lead.learned.get("mrna_per_cell"):
-        said[0] += (
-            " The mRNA per cell was taken from the total counts of the reference cells. Counts underestimate it in "
-            "large cells such as monocytes. A table of mRNA per cell corrects this (--mrna-per-cell)."
-        )
+    if source := lead.run.get("mrna_per_cell", {}).get("source"):
+        said[0] += MRNA_LIMITS["published" if source in ("epic", "quantiseq") else source]
     if lead.quantity != "purity":
         said.append(
             "Only cell types of the reference can be found. Other cells in a sample are attributed to the most similar "

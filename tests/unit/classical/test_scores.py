@@ -190,10 +190,10 @@ def test_sizes_turn_mrna_into_cells_and_their_lack_is_said(data, profiles, tmp_p
 def test_scores_follow_the_fractions_and_reach_the_user_as_scores(data, tmp_path):
     model = engine.train("mcpcounter", data[0], quick=True, device="cpu")
     found = engine.predict(model, data[1], device="cpu")
-    write_fractions(found, tmp_path / "fractions.tsv", tmp_path / "long.tsv")
+    write_fractions(found, tmp_path.joinpath)
     assert (tmp_path / "fractions.tsv").read_text().startswith("sample (score)\t")
     table, kind = read_fractions(tmp_path / "fractions.tsv")
-    long = pairing.read_long(tmp_path / "long.tsv", ("sample", "cell_type"))
+    long = pairing.read_long(tmp_path / "fractions_long.tsv", ("sample", "cell_type"))
     pairs = pairing.pair(table, data[1].obsm["cell_fractions"], quantity=kind, long=long)
     metrics = pairs.metrics(np.random.default_rng(0))
     assert set(metrics["metric"]) == {"pearson", "spearman"}

@@ -62,7 +62,7 @@ def write(folder, values, *, kind="cell fraction", method=None, truth=None, flag
     """Write what predict and evaluate leave of one method."""
     folder.mkdir(parents=True)
     values.rename_axis(f"sample ({kind})").to_csv(folder / "fractions.tsv", sep="\t")
-    short = {"cell fraction": "cell", "score": "score"}[kind]
+    short = {"cell fraction": "cell", "mRNA fraction": "mrna", "score": "score"}[kind]
     long = values.stack().rename("fraction").rename_axis(["sample", "cell_type"]).reset_index()
     long = long.assign(lower=(long.fraction - 0.05).clip(0), upper=(long.fraction + 0.05).clip(upper=1))
     long["flag"] = long["sample"].map(flags or {}).fillna("ok")
@@ -274,12 +274,28 @@ def test_five_hundred_samples_and_thirty_types_are_summarised(tmp_path):
     assert len(text) < 300_000
 
 
+def by_table(source, words, candidates=()):
+    values = dict.fromkeys(TYPES, 0.5)
+    return {"source": source, "words": words, "values": values, "candidates": dict.fromkeys(candidates, values)}
+
+
 def test_the_mrna_per_cell_that_was_given_is_told(tmp_path):
-    write(tmp_path / "nnls", fractions(), mrna_per_cell=dict.fromkeys(TYPES, 0.5) | {"another": 1})
+    write(tmp_path / "nnls", fractions(), mrna_per_cell=by_table("table", "the given table of mRNA per cell"))
     text = page(tmp_path)
     assert "The mRNA per cell comes from the table that was given" in text
-    assert "Fractions of cells and their intervals were computed with these amounts of mRNA per cell" in text
-    assert "another 1" not in text
+    assert f"were computed with the given table of mRNA per cell: {TYPES[0]} 0.5" in Page(text).words()
+
+
+def test_the_page_begins_with_the_kind_of_fractions(tmp_path):
+    used = by_table("published", "the published mRNA per cell of EPIC and quanTIseq", ["epic", "quantiseq"])
+    write(tmp_path / "nnls", fractions(), mrna_per_cell=used)
+    words = Page(page(tmp_path)).words()
+    first = "These are fractions of cells, by the published mRNA per cell of EPIC and quanTIseq."
+    assert words.index(first) < words.index("were estimated with")
+    assert "Finotello" in words
+    assert "Racle" in words
+    write(tmp_path / "other" / "nnls", fractions(), kind="mRNA fraction")
+    assert "These are fractions of mRNA, not of cells." in Page(page(tmp_path / "other")).words()
 
 
 def test_scores_are_never_called_fractions(tmp_path):
