@@ -75,16 +75,20 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     out = folder / "fractions"
     done = run("unmix_predict.py", model, folder / "bulk.tsv", "--out-dir", out)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["fractions.tsv", "fractions_long.tsv", "run.json"]
+    tables = ["fractions.tsv", "fractions_long.tsv", "fractions_mrna.tsv"]
+    assert sorted(path.name for path in out.iterdir()) == [*tables, "run.json"]
     wide = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0)
-    assert wide.index.name == "sample (mRNA fraction)"
+    assert wide.index.name == "sample (cell fraction)"
+    assert (out / "fractions_mrna.tsv").read_text().startswith("sample (mRNA fraction)")
     assert list(wide.columns) == sorted(CELL_TYPES)
     assert np.allclose(wide.sum(axis=1), 1, atol=1e-6)
     long = pd.read_csv(out / "fractions_long.tsv", sep="\t")
-    assert list(long.columns) == ["sample", "cell_type", "fraction", "lower", "upper", "flag", "quantity"]
+    columns = ["sample", "cell_type", "fraction", "lower", "upper", "flag", "quantity"]
+    assert list(long.columns) == [*columns, "lower_relative", "upper_relative"]
     record = json.loads((out / "run.json").read_text())
     assert record["step"] == "predict"
     assert set(record["inputs"]) == {"model", "bulk"}
+    assert record["mrna_per_cell"]["source"] == "published"
     assert record["method"]["doi"] == "10.1371/journal.pone.0006098"
     assert record["model"]["inputs"]["reference"]["sha256"]
     trained = json.loads((folder / "model.run.json").read_text())
