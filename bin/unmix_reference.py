@@ -34,6 +34,13 @@ from unmix import cli
 )
 @click.option("--preset", default="standard", show_default=True, help="Quality control: standard, none, dissect, ...")
 @click.option(
+    "--use-genes",
+    multiple=True,
+    metavar="GROUP",
+    help="Technical genes that methods may use: haemoglobin, ribosomal, mitochondrial, sex, nuclear, all. Repeatable. "
+    "By default they use none, except haemoglobins if there are erythroid cells.",
+)
+@click.option(
     "--max-cells-per-type", type=click.IntRange(min=1), help="Largest number of cells per donor and cell type."
 )
 @click.option("--out", type=cli.OUTPUT, default="reference.h5ad", show_default=True, help="The prepared reference.")

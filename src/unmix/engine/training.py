@@ -128,9 +128,9 @@ def train(
     """
     method, settings = methods.get(name), tuple(settings)
     chosen = resolve(method, recipe, settings, quick=quick)
-    cells = Reference.from_anndata(reference)
     malignant = tuple(malignant)
     files = {"signature": tuple(signature), "gene_sets": tuple(gene_sets), "pretrained": tuple(pretrained)}
+    cells = Reference.from_anndata(reference, whole=any(files.values()))
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
     check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
     if method.needs.malignant:

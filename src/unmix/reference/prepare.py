@@ -11,7 +11,7 @@ from scipy import sparse
 
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
-from unmix.reference import count_recovery, qc
+from unmix.reference import count_recovery, qc, technical
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
@@ -20,7 +20,7 @@ from unmix.reference.single_cells import Matrix, SingleCells, read_cells
 from unmix.reference.tissues import read_tissues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -63,6 +63,7 @@ def prepare_reference(
     cells: Path | str | None = None,
     kind: Literal["cells", "tissue"] = "cells",
     unit: str = "auto",
+    use_genes: Collection[str] = (),
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets.
@@ -89,6 +90,9 @@ def prepare_reference(
     kind, unit
         ``tissue``: the files hold bulk samples of pure tissues in that unit, one or more of each, and their tissues
         are the cell types; no quality control of cells.
+    use_genes
+        Groups of technical genes (:data:`unmix.reference.technical.GROUPS`), or ``all``, that methods may use. The
+        genes of pure tissues are all used.
     progress
         Called with the cells read, the cells to read, and the word for them.
 
@@ -108,6 +112,8 @@ def prepare_reference(
 
     if preset not in qc.PRESETS:
         raise UsageError(f"Unknown preset {preset!r}.", ", ".join(qc.PRESETS), "choose one of these")
+    if unknown := sorted(set(use_genes) - {*technical.GROUPS, "all"}):
+        raise UsageError(f"Unknown group of genes {unknown[0]!r}.", ", ".join([*technical.GROUPS, "all"]))
     messages: list[str] = []
     if kind == "tissue":
         preset, files = "none", [read_tissues(path, cell_type_key, cells, unit, messages) for path in paths]
@@ -140,6 +146,8 @@ def prepare_reference(
     _summary(obs, messages, kind)
     obs = obs.apply(lambda column: pd.Categorical(column, categories=sorted(column.unique())))
     reference = anndata.AnnData(X, obs=obs, var=var)
+    if kind == "cells":
+        technical.mark(reference, technical.GROUPS if "all" in use_genes else set(use_genes), messages)
     worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
     found = {"kind": "tissue" if kind == "tissue" else "reference", "counts": worst.kind}
     reference.uns["unmix"] = {**found, "messages": messages}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmix.reference.technical import NOT_OF_THE_CELL
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -23,6 +25,7 @@ class Reference:
 
     `total_counts` survive every selection of genes. Whatever is relative - a profile, counts per million, a fraction of
     mRNA - is relative to them, and so to the whole transcriptome: the genes that a method looks at change nothing.
+    Only technical genes that are no part of a cell's mRNA do not count (:mod:`unmix.reference.technical`).
 
     Attributes
     ----------
@@ -33,7 +36,8 @@ class Reference:
     type_of, donor_of
         Codes of each cell into `cell_types` and `donors`.
     total_counts
-        Counts of each cell over all genes of the transcriptome, float64.
+        Counts of each cell over all genes of the transcriptome (haemoglobins, mitochondrial and other genes that are no
+        part of its mRNA left out), float64.
     subtypes, subtype_of
         Of merged types: the names of the types before, and codes of each cell into them.
     """
@@ -49,16 +53,27 @@ class Reference:
     subtype_of: np.ndarray | None = None
 
     @classmethod
-    def from_anndata(cls, reference: ad.AnnData) -> Reference:
-        """Take the cells of a prepared reference (see docs/data_contracts.md)."""
+    def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False) -> Reference:
+        """Take the cells of a prepared reference (see docs/data_contracts.md), without its technical genes.
+
+        Parameters
+        ----------
+        reference
+            Cells x genes; ``var["technical"]`` names the group of a technical gene.
+        whole
+            Keep technical genes, for published signatures that hold some.
+        """
         from scipy.sparse import csr_matrix
 
         cell_types, type_of = np.unique(reference.obs["cell_type"].astype(str), return_inverse=True)
         donors, donor_of = np.unique(reference.obs["donor"].astype(str), return_inverse=True)
         counts = csr_matrix(reference.X, dtype=np.float32)
         genes = reference.var_names.to_numpy().astype(str)
-        totals = counts.sum(1, dtype=np.float64).A1
-        return cls(counts, genes, list(cell_types), list(donors), type_of, donor_of, totals)
+        technical = reference.var.get("technical")
+        group = np.full(len(genes), "") if technical is None or whole else technical.astype(str).to_numpy()
+        totals = (counts @ (~np.isin(group, NOT_OF_THE_CELL)).astype(np.float64)).ravel()
+        cells = cls(counts, genes, list(cell_types), list(donors), type_of, donor_of, totals)
+        return cells.select(genes=np.flatnonzero(group == "")) if (group != "").any() else cells
 
     def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
         """Return some cells and some genes (masks or indices).

@@ -273,7 +273,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     import anndata as ad
     import pandas as pd
 
-    cells, rng = Reference.from_anndata(reference), np.random.default_rng(seed)
+    cells, rng = Reference.from_anndata(reference, whole=True), np.random.default_rng(seed)
     simulator = Simulator(cells, recipe, rng)
     pseudobulk = simulator.draw(samples, rng)
     names = [f"mix{i:0{len(str(samples - 1))}d}" for i in range(samples)]
