@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from unmix.io import gene_ids
+from unmix.io import gene_tables
 from unmix.simulate.toy import toy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SYMBOLS = {symbol: gene_id for gene_id, symbol in gene_ids.symbols("human").items() if not symbol.startswith("MT-")}
+SYMBOLS = {symbol: gene_id for gene_id, symbol in gene_tables.symbols("human").items() if not symbol.startswith("MT-")}
 GENES = ["SEPTIN2", "HLA-DRA", *(g for g in list(SYMBOLS)[:620] if g not in ("SEPTIN2", "HLA-DRA"))][:600]
 IDS = [SYMBOLS[gene] for gene in GENES]
 REFERENCE, _TOY = toy(samples=8)

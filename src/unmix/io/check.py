@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_ids, samples, units
+from unmix.io import gene_ids, gene_match, gene_names, samples, units
 from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
 from unmix.io.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
 
@@ -26,6 +26,8 @@ def read_bulk(
     unit: str = "auto",
     genes: Sequence[str] | pd.DataFrame | None = None,
     species: str = "auto",
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | None = None,
 ) -> AnnData:
     """Read bulk expression and make it canonical.
 
@@ -38,7 +40,11 @@ def read_bulk(
     genes
         Gene names of the reference or model (or the reference's ``var``, whose ``gene_id`` helps).
     species
-        ``auto``, ``human`` or ``mouse``.
+        ``auto``, ``human``, ``mouse`` or ``rat``.
+    orthologs
+        Where bulk and reference are of different species, replace the genes of the bulk by their one-to-one orthologs.
+    gene_map
+        Name as the file has it -> gene, for names that are not known here (:func:`unmix.io.gene_tables.read_map`).
 
     Returns
     -------
@@ -51,7 +57,7 @@ def read_bulk(
     DataError
         The file cannot be used; the message says why and what to do.
     """
-    return examine(path, unit, genes, species)[0]
+    return examine(path, unit, genes, species, orthologs, gene_map)[0]
 
 
 def examine(
@@ -59,6 +65,8 @@ def examine(
     unit: str = "auto",
     genes: Sequence[str] | pd.DataFrame | None = None,
     species: str = "auto",
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | None = None,
 ) -> tuple[AnnData, list[Finding]]:
     """Do what :func:`read_bulk` does and also return the findings, for check.tsv."""
     import anndata
@@ -90,7 +98,7 @@ def examine(
         facts = {"unit": found.name, "log": found.log}
     samples.refuse_impossible(values, table, path)
     table, values = samples.varying(table, values, path, findings)
-    labels = _name_genes(rows, wanted, species, findings)
+    labels = _name_genes(rows, wanted, species, orthologs, gene_map, findings, path)
     values, var = _sum_duplicates(values, labels, rows, facts["unit"] == "microarray", findings)
     if wanted is not None:
         _coverage(var.index, wanted, findings, path)
@@ -143,41 +151,63 @@ def _verified(table: pd.DataFrame, facts: dict, path: Path) -> tuple[np.ndarray,
     return values, {"unit": str(facts["unit"]), "log": str(facts["log"])}
 
 
-def _name_genes(rows: pd.DataFrame, wanted: pd.DataFrame | None, species: str, findings: list[Finding]) -> np.ndarray:
+def _name_genes(
+    rows: pd.DataFrame,
+    wanted: pd.DataFrame | None,
+    species: str,
+    orthologs: bool,
+    gene_map: Mapping[str, str] | None,
+    findings: list[Finding],
+    path: Path,
+) -> np.ndarray:
     """Return the names under which genes are summed: the reference's where they meet."""
-    names, said = gene_ids.unwrapped(rows.index.astype(str))
+    theirs = "unknown" if wanted is None else gene_ids.species(wanted.index)
+    names, said = gene_names.unwrapped(rows.index.astype(str), theirs)
+    if gene_map is not None:
+        names, sentence = gene_names.mapped(names, gene_map, path.name)
+        said.append(sentence)
     findings += [Finding("mended", "gene names", sentence) for sentence in said]
     given = {"names": names}
     for column in GENE_NAMES:
         if column in rows:
             given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
-    if wanted is None:
+    found = None if wanted is None else gene_match.match(given, wanted, orthologs)
+    if found is None:
         column = next(
             (name for name in GENE_NAMES if name in given and gene_ids.identifier(given[name]) == "symbol"), "names"
         )
         labels = gene_ids.strip_version(given[column])
     else:
-        found = gene_ids.match(given, wanted)
         labels = found.names
-        findings.append(Finding("ok", "gene names", f"Gene names were matched {found.how}."))
+        findings += [Finding("ok", "gene names", sentence) for sentence in found.said]
     blank = np.isin(labels, ("", "nan", "-", "NA"))
     labels = np.where(blank, given["names"], labels)
-    kind, of = gene_ids.identifier(labels), gene_ids.species(labels)
-    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species, from the spelling: {of}."))
-    if kind in ("array probe", "Ensembl transcript"):
-        said = f"The rows are named by {kind}s ({show(labels)}), not genes: map them to genes before deconvolution."
-        findings.append(Finding("warning", "identifiers", said))
-    dates = [name for name in labels if gene_ids.EXCEL_DATE.fullmatch(name)]
-    if dates:
-        said = f"{len(dates)} gene names were turned into dates by a spreadsheet ({show(dates)}); they are lost."
-        findings.append(Finding("warning", "identifiers", said))
+    kind, of = gene_ids.identifier(labels), gene_ids.species(names) if found is None else found.of
+    findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species, from the names: {of}."))
+    if kind in gene_names.NOT_GENES:
+        findings.append(Finding("warning", "identifiers", gene_names.NOT_GENES[kind].format(show(labels))))
+    if dates := [name for name in labels if gene_names.is_date(name)]:
+        findings.append(Finding("warning", "identifiers", gene_names.lost(dates)))
     if species != "auto" and of not in ("unknown", species):
         raise DataError(
             f"The gene names are spelled as in {of} ({show(labels)}), but --species {species} was declared.",
             f"{species} gene names",
             "check the file; names are never changed to upper case, because mouse and human genes differ",
         )
+    if found is not None and not orthologs and _foreign(found, len(wanted)):
+        raise DataError(
+            f"{path.name} holds {of} genes ({show(names)}), the reference {found.to} genes ({show(wanted.index)}).",
+            "bulk and reference of one species",
+            f"take a {of} reference; or add --orthologs, which replaces the {of} genes by their one-to-one {found.to} "
+            "orthologs",
+        )
     return labels
+
+
+def _foreign(found: gene_match.Match, size: int) -> bool:
+    """Return whether bulk and reference are of two species; the same names in most genes are one, but of rodents."""
+    differ = {found.of, found.to} <= {"human", "mouse", "rat"} and found.of != found.to
+    return differ and ("human" not in (found.of, found.to) or found.common < size * LOW_SHARE)
 
 
 def _sum_duplicates(
@@ -224,12 +254,7 @@ def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], pa
 
 def _reason(found: pd.Index, wanted: pd.Index) -> str:
     """Return the likely reason why names do not meet, and what to do."""
-    kinds, species = [[f(list(names)) for names in (found, wanted)] for f in (gene_ids.identifier, gene_ids.species)]
-    if species[0] != species[1] and "unknown" not in species:
-        return (
-            f"the bulk looks {species[0]}, the reference {species[1]}: take a reference of the same species, "
-            "or map orthologs first (names are never changed to upper case)"
-        )
+    kinds = [gene_ids.identifier(list(names)) for names in (found, wanted)]
     if kinds[0] != kinds[1]:
-        return f"the bulk has {kinds[0]} names, the reference {kinds[1]} names: map one to the other"
+        return f"the bulk has {kinds[0]} names, the reference {kinds[1]} names: {gene_names.HOW_TO_MAP}"
     return "check that the rows are genes and that this is the right reference"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import columns, gene_ids, matrices, tables
+from unmix.io import columns, gene_ids, gene_tables, matrices, tables
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -205,5 +205,5 @@ def _is_gene(name: str, others: pd.Index) -> bool:
         return True
     kind = gene_ids.identifier(others)
     if kind == "symbol":
-        return name in gene_ids.known_symbols()
+        return name in gene_tables.known_symbols()
     return kind != "unknown" and bool(gene_ids.KINDS[kind].fullmatch(name))

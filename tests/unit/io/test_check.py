@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import check, gene_ids
+from unmix.io import check, gene_tables
 
 RNG = np.random.default_rng(3)
-ONCE = {symbol: gene_id for gene_id, symbol in list(gene_ids.symbols("human").items())[:400]}
+ONCE = {symbol: gene_id for gene_id, symbol in list(gene_tables.symbols("human").items())[:400]}
 NAMES, IDS = list(ONCE)[:300], list(ONCE.values())[:300]
 SAMPLES = ["s 1", "s-2", "patient/3", "4"]
 COUNTS = pd.DataFrame(
@@ -185,7 +185,7 @@ RSEM = COUNTS.set_axis(["length", "effective_length", "expected_count", "TPM"], 
         (RSEM, None, "one sample", "tximport"),
         (COUNTS * 0, None, "zeros", "check"),
         (COUNTS * np.nan, None, "no value", "check"),
-        (COUNTS.set_axis([name.title() for name in NAMES]), NAMES, "genes in common", "mouse"),
+        (COUNTS.set_axis([name.title() for name in NAMES]), NAMES, "mouse genes", "--orthologs"),
         (COUNTS.set_axis([f"{i}_at" for i in range(300)]), NAMES, "genes in common", "array probe"),
         (COUNTS.set_axis([f"{i}" for i in range(300)]), NAMES, "genes in common", "Entrez"),
     ],

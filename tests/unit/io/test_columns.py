@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from unmix.errors import DataError
-from unmix.io import check, gene_ids
+from unmix.io import check, gene_tables
 
 RNG = np.random.default_rng(8)
-NAMES = sorted(set(list(gene_ids.symbols("human").values())[:700]))[:400]
+NAMES = sorted(set(list(gene_tables.symbols("human").values())[:700]))[:400]
 LEVEL = RNG.lognormal(3, 2, (400, 1)) * (RNG.random((400, 1)) > 0.2)
 COUNTS = pd.DataFrame(RNG.poisson(LEVEL * RNG.lognormal(0, 0.3, (400, 5))), index=NAMES, columns=list("abcde"))
 FOREIGN = {
