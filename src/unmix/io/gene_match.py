@@ -146,9 +146,7 @@ def _undisputed(found: dict[str, str], genes: Mapping[str, str]) -> dict[str, st
     sure = {name for name in found if any(pattern.fullmatch(name) for pattern in gene_ids.SURE)}
     claims = collections.Counter(target for name, target in found.items() if name not in sure)
     return {
-        name: target
-        for name, target in found.items()
-        if name in sure or claims[target] == 1 or genes.get(name) == name
+        name: target for name, target in found.items() if name in sure or claims[target] == 1 or genes.get(name) == name
     }
 
 

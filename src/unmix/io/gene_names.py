@@ -1,4 +1,4 @@
-"""What tools do to the names of genes - a second identifier, a genome, dates of a spreadsheet - and how it is undone."""
+"""What tools do to gene names (a second identifier, a genome, dates of a spreadsheet), and how it is undone."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def mapped(names: Sequence[str], gene_map: Mapping[str, str], file: str) -> tupl
 
 def lost(dates: Sequence[str]) -> str:
     """Return a warning about dates of a spreadsheet that can be several genes, or none that is known."""
-    meant = [f"{date} can be {' or '.join(sorted(date_genes(date)))}" for date in dict.fromkeys(dates) if date_genes(date)]
+    meant = [
+        f"{date} can be {' or '.join(sorted(date_genes(date)))}" for date in dict.fromkeys(dates) if date_genes(date)
+    ]
     readings = f" ({'; '.join(meant[:5])})" if meant else ""
     return (
         f"{len(dates)} gene names were turned into dates by a spreadsheet and are lost: {show(dates)}{readings}. "

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError
-from unmix.io import gene_ids
+from unmix.io import gene_ids, gene_names
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _translate(table: pd.DataFrame, name: str, messages: list[str]) -> None:
 
 def _gene_table(var: pd.DataFrame, name: str, messages: list[str]) -> pd.DataFrame:
     """Return names (symbols where the file has them) as index, and gene_id where known."""
-    unwrapped, said = gene_ids.unwrapped(list(var.index.astype(str)))
+    unwrapped, said = gene_names.unwrapped(list(var.index.astype(str)))
     messages += [f"{name}: {sentence}" for sentence in said]
     names = pd.Index(gene_ids.strip_version(unwrapped), dtype=object)
     table = pd.DataFrame(index=names)

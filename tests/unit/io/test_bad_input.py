@@ -127,7 +127,11 @@ REFUSED = {
         ["declared log2tpm", "logarithms of expression are smaller"],
     ),
     "no common genes": (lambda t: t.set_axis([f"X{i}" for i in range(len(t))]), [], ["0 genes in common"]),
-    "mouse": (lambda t: t.set_axis(t.index.str.title()), [], ["holds mouse genes", "the reference human genes", "--orthologs"]),
+    "mouse": (
+        lambda t: t.set_axis(t.index.str.title()),
+        [],
+        ["holds mouse genes", "the reference human genes", "--orthologs"],
+    ),
     "a negative": (lambda t: negative(t.copy()), [], ["negative (-7", "'s1'"]),
     "duplicate samples": (lambda t: t.set_axis(list("abcdea"), axis=1), [], ["more than once: a"]),
     "a word": (lambda t: t.astype(object).replace({t.iloc[5, 0]: "many"}), [], ["'many'", "not a number"]),

@@ -74,8 +74,16 @@ def test_mouse_names_are_never_changed_to_upper_case():
         (["Cd3d", "Ms4a1", "Cd8b1"], ["CD3D", "MS4A1", "CD8B"], ["CD3D", "MS4A1", "Cd8b1"]),
         (["CD3D", "MS4A1", "CTGF"], ["Cd3d", "Ms4a1", "Ccn2"], ["Cd3d", "Ms4a1", "Ccn2"]),
         (["ENSMUSG00000032094.8"], list(IDS.values()), [IDS["CD3D"]]),
-        (["Cd3d", "RT1-Da", "LOC100361539", "Ms4a1"], ["CD3D", "HLA-DRA"], ["CD3D", "HLA-DRA", "LOC100361539", "Ms4a1"]),
-        (["Cd3d", "RT1-Da", "LOC100361539", "Ms4a1"], ["Cd3d", "H2-Ea", "Gm4841", "Ms4a1"], ["Cd3d", "H2-Ea", "LOC100361539", "Ms4a1"]),
+        (
+            ["Cd3d", "RT1-Da", "LOC100361539", "Ms4a1"],
+            ["CD3D", "HLA-DRA"],
+            ["CD3D", "HLA-DRA", "LOC100361539", "Ms4a1"],
+        ),
+        (
+            ["Cd3d", "RT1-Da", "LOC100361539", "Ms4a1"],
+            ["Cd3d", "H2-Ea", "Gm4841", "Ms4a1"],
+            ["Cd3d", "H2-Ea", "LOC100361539", "Ms4a1"],
+        ),
         (["CD3D", "CTGF"], ["CD3D", "CCN2"], ["CD3D", "CCN2"]),
     ],
 )

@@ -145,8 +145,8 @@ def test_several_inputs_keep_their_types_donors_and_batches_apart(tmp_path):
 
 
 def test_identifiers_meet_symbols_of_another_file(tmp_path):
-    symbols = [symbol for symbol in dict.fromkeys(gene_ids.symbols("human").values()) if symbol != "CD3D"][:2999]
-    ids = {symbol: gene_id for gene_id, symbol in gene_ids.symbols("human").items()}
+    symbols = [symbol for symbol in dict.fromkeys(gene_tables.symbols("human").values()) if symbol != "CD3D"][:2999]
+    ids = {symbol: gene_id for gene_id, symbol in gene_tables.symbols("human").items()}
     names = ["CD3D", *symbols]
     first = made(tmp_path / "a.h5ad", COUNTS, names)
     second = made(tmp_path / "b.h5ad", COUNTS[:, ::-1], [f"{ids[name]}.4" for name in names[::-1]])
