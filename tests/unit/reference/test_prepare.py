@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_ids, tables
+from unmix.io import gene_tables, tables
 from unmix.reference import columns, prepare, single_cells
 
 RNG = np.random.default_rng(2)
