@@ -3,14 +3,28 @@
 
 include { DECONVOLVE } from './workflows/deconvolve.nf'
 
+// Nextflow writes some values into scripts of its own (an image, a queue, the path of the samplesheet) before the first
+// step can check them. A path with ${x=$(touch y)}${x@P} in it is then run, and one with [ab] may find another file.
+def refuse_what_a_shell_would_run(parameters) {
+    def rules = new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow_schema.json"))['$defs'].values().collectEntries { group -> group.properties }
+    def values = parameters + [input: file(parameters.input, glob: false).toUriString()]
+    values.each { name, value ->
+        def rule = rules[name]
+        if (rule?.pattern && value && !(value.toString() ==~ rule.pattern)) {
+            error("--${name} ${value}: not allowed.\n  expected: ${rule.description}; ${rule.errorMessage}\n  do: give another value to --${name}")
+        }
+    }
+}
+
 workflow {
     main:
     if (!params.input) {
         error("--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n  do: add --input samplesheet.csv, or try -profile demo")
     }
+    refuse_what_a_shell_would_run(params)
     def outdir = params.outdir
     DECONVOLVE(
-        file(params.input, checkIfExists: true),
+        file(params.input, checkIfExists: true, glob: false),
         groovy.json.JsonOutput.toJson(params),
         params.tracedir ?: "${outdir}/pipeline_info",
         params.explain.toString() == 'true',

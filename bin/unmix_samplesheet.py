@@ -13,7 +13,7 @@ from unmix import cli
 @click.option("--params", type=cli.FILE, help="The pipeline's parameters (JSON).")
 @click.option("--params-schema", type=cli.FILE, help="Their JSON schema: nextflow_schema.json.")
 @click.option(
-    "--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for rows.csv and, with --params, jobs.csv."
+    "--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for rows.json and, with --params, jobs.json."
 )
 @cli.common
 def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
@@ -27,13 +27,13 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
         row_schema = json.loads(schema.read_text(encoding="utf-8"))
         rows = sheets.read(samplesheet, row_schema)
         rows = sheets.resolve(rows, folder or str(samplesheet.absolute().parent), row_schema)
-        sheets.write_csv(rows, job.output(out_dir / "rows.csv"))
+        sheets.write_json(rows, job.output(out_dir / "rows.json"))
         if params:
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
             values = parameters.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
             methods = parameters.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
-            sheets.write_csv(jobs.jobs(rows, methods, known), job.output(out_dir / "jobs.csv"))
+            sheets.write_json(jobs.jobs(rows, methods, known), job.output(out_dir / "jobs.json"))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process CHECK {
     tag "${meta.id}"
     label 'process_low'
@@ -12,8 +14,8 @@ process CHECK {
 
     script:
     """
-    unmix_check.py ${bulk} --reference ${reference} --unit ${meta.unit} \\
-        --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir check
+    unmix_check.py --reference ${quote(reference)} --unit ${quote(meta.unit)} \\
+        --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir check -- ${quote(bulk)}
     """
 
     stub:

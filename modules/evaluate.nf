@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process EVALUATE {
     tag "${meta.id}:${meta.method}"
     label 'process_low'
@@ -12,15 +14,18 @@ process EVALUATE {
     tuple val("${task.process}"), val('unmix'), eval("unmix_evaluate.py --version | sed 's/.* //'"), topic: versions
 
     script:
+    def out = quote(meta.method)
     // 99: the method cannot be compared, and skipped.json says why
     """
-    unmix_evaluate.py ${fractions} ${truth} --long ${fractions_long} \\
-        --threads ${task.cpus} ${task.ext.args ?: ''} --pairs ${meta.method}.pairs.tsv \\
-        --skipped ${meta.method}.metrics.skipped.json --out ${meta.method}.metrics.tsv || (exit \$((\$? == 99 ? 0 : \$?)))
+    unmix_evaluate.py --long ${quote(fractions_long)} \\
+        --threads ${task.cpus} ${task.ext.args ?: ''} --pairs ${out}.pairs.tsv \\
+        --skipped ${out}.metrics.skipped.json --out ${out}.metrics.tsv \\
+        -- ${quote(fractions)} ${quote(truth)} || (exit \$((\$? == 99 ? 0 : \$?)))
     """
 
     stub:
+    def out = quote(meta.method)
     """
-    touch ${meta.method}.metrics.tsv ${meta.method}.metrics.run.json ${meta.method}.pairs.tsv
+    touch ${out}.metrics.tsv ${out}.metrics.run.json ${out}.pairs.tsv
     """
 }

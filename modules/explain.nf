@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process EXPLAIN {
     tag "${meta.id}:${meta.method}"
     label 'process_medium'
@@ -12,15 +14,17 @@ process EXPLAIN {
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
+    def out = quote(meta.method)
     // 99: the method cannot be applied, and skipped.json says why
     """
-    unmix_explain.py ${model} ${bulk} --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --plot ${meta.method}.attributions.svg --skipped ${meta.method}.attributions.skipped.json \\
-        --out ${meta.method}.attributions.tsv || (exit \$((\$? == 99 ? 0 : \$?)))
+    unmix_explain.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
+        --plot ${out}.attributions.svg --skipped ${out}.attributions.skipped.json \\
+        --out ${out}.attributions.tsv -- ${quote(model)} ${quote(bulk)} || (exit \$((\$? == 99 ? 0 : \$?)))
     """
 
     stub:
+    def out = quote(meta.method)
     """
-    touch ${meta.method}.attributions.tsv ${meta.method}.attributions.svg ${meta.method}.attributions.run.json
+    touch ${out}.attributions.tsv ${out}.attributions.svg ${out}.attributions.run.json
     """
 }

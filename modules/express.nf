@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process EXPRESS {
     tag "${meta.id}:${meta.method}"
     label 'process_medium'
@@ -13,16 +15,17 @@ process EXPRESS {
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
+    def out = quote(meta.method)
     // 99: the method cannot be applied, and skipped.json says why
     """
-    unmix_express.py ${model} ${bulk} \\
-        --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped ${meta.method}.expression.skipped.json --out ${meta.method}.expression.h5ad \\
-        || (exit \$((\$? == 99 ? 0 : \$?)))
+    unmix_express.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
+        --skipped ${out}.expression.skipped.json --out ${out}.expression.h5ad \\
+        -- ${quote(model)} ${quote(bulk)} || (exit \$((\$? == 99 ? 0 : \$?)))
     """
 
     stub:
+    def out = quote(meta.method)
     """
-    touch ${meta.method}.expression.h5ad ${meta.method}.expression.run.json
+    touch ${out}.expression.h5ad ${out}.expression.run.json
     """
 }

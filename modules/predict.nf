@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process PREDICT {
     tag "${meta.id}:${meta.method}"
     label 'process_medium'
@@ -13,19 +15,22 @@ process PREDICT {
 
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
+    def out = quote(meta.method)
     // 99: the method cannot be applied, and skipped.json says why
     """
     mkdir tables
-    unmix_predict.py ${model} ${bulk} --mrna-per-cell ${mrna_per_cell ?: mrna_source} \\
+    unmix_predict.py --mrna-per-cell ${quote(mrna_per_cell ?: mrna_source)} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped ${meta.method}.skipped.json --out-dir tables || (exit \$((\$? == 99 ? 0 : \$?)))
+        --skipped ${out}.skipped.json --out-dir tables \\
+        -- ${quote(model)} ${quote(bulk)} || (exit \$((\$? == 99 ? 0 : \$?)))
     for table in \$(ls tables); do
-        mv tables/\$table ${meta.method}.\$table
+        mv "tables/\$table" ${out}."\$table"
     done
     """
 
     stub:
+    def out = quote(meta.method)
     """
-    touch ${meta.method}.fractions.tsv ${meta.method}.fractions_long.tsv ${meta.method}.run.json
+    touch ${out}.fractions.tsv ${out}.fractions_long.tsv ${out}.run.json
     """
 }

@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process REFERENCE {
     tag "${meta.reference}"
     label 'process_high'
@@ -12,14 +14,16 @@ process REFERENCE {
 
     script:
     def kind = meta.kind == 'tissue' ? '--kind tissue' : ''
-    def map = label_map ? "--label-map ${label_map}" : ''
+    def map = label_map ? "--label-map ${quote(label_map)}" : ''
+    def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)}"
     """
-    unmix_reference.py ${reference} --cell-type-key '${meta.cell_type_key}' --donor-key '${meta.donor_key}' ${kind} ${map} \\
-        --threads ${task.cpus} ${task.ext.args ?: ''} --out ${meta.reference}.h5ad
+    unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} \\
+        --out ${quote(meta.reference)}.h5ad -- ${quote(reference)}
     """
 
     stub:
+    def out = quote(meta.reference)
     """
-    touch ${meta.reference}.h5ad ${meta.reference}.run.json
+    touch ${out}.h5ad ${out}.run.json
     """
 }

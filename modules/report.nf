@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process REPORT {
     tag "${meta.id}"
     label 'process_low'
@@ -7,25 +9,26 @@ process REPORT {
 
     output:
     tuple val(meta), path('report.html'), emit: report
-    tuple val(meta), path("${meta.id}/{*.tsv,run.json}"), optional: true, emit: headline
-    tuple val(meta), path("${meta.id}/*/*skipped.json"), optional: true, emit: skipped
+    tuple val(meta), path('results/{*.tsv,run.json}'), optional: true, emit: headline
+    tuple val(meta), path('results/*/*skipped.json'), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
 
     script:
     // Lay the tables (<method>.<file>) out as the user gets them: one folder per method, those of the first on top
     """
-    mkdir ${meta.id}
-    cp -RL ${check} ${reference} ${meta.id}/
+    mkdir results
+    cp -RL ${quote(check)} ${quote(reference)} results/
     for table in tables/*; do
         name=\${table#tables/}
-        mkdir -p ${meta.id}/\${name%%.*}
-        cp -L \$table ${meta.id}/\${name%%.*}/\${name#*.}
+        mkdir -p "results/\${name%%.*}"
+        cp -L "\$table" "results/\${name%%.*}/\${name#*.}"
     done
-    if [ -n '${meta.headline}' ]; then
-        cp ${meta.id}/${meta.headline}/{*.tsv,run.json} ${meta.id}/
-        rm -f ${meta.id}/pairs.tsv
+    headline=${quote(meta.headline)}
+    if [ -n "\$headline" ]; then
+        cp "results/\$headline"/{*.tsv,run.json} results/
+        rm -f results/pairs.tsv
     fi
-    unmix_report.py ${meta.id} --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html
+    unmix_report.py --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html -- results
     """
 
     stub:

@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 // Check the samplesheet, the parameters and the methods. No stub: it takes a second, and a stub run follows its tables.
 process SAMPLESHEET {
     tag "${samplesheet.name}"
@@ -11,16 +13,14 @@ process SAMPLESHEET {
     path params_schema
 
     output:
-    path 'tables/rows.csv', emit: rows
-    path 'tables/jobs.csv', emit: jobs
+    path 'tables/rows.json', emit: rows
+    path 'tables/jobs.json', emit: jobs
     tuple val("${task.process}"), val('unmix'), eval("unmix_samplesheet.py --version | sed 's/.* //'"), topic: versions
 
     script:
     """
-    cat > params.json <<'END_OF_JSON'
-    ${settings}
-    END_OF_JSON
-    unmix_samplesheet.py ${samplesheet} --schema ${schema} --folder '${folder}' \\
-        --params params.json --params-schema ${params_schema} --out-dir tables
+    printf '%s' ${quote(settings)} > params.json
+    unmix_samplesheet.py --schema ${quote(schema)} --folder ${quote(folder)} \\
+        --params params.json --params-schema ${quote(params_schema)} --out-dir tables -- ${quote(samplesheet)}
     """
 }

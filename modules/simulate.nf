@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 process SIMULATE {
     tag "${meta.reference}"
     label 'process_medium'
@@ -11,7 +13,7 @@ process SIMULATE {
 
     script:
     """
-    unmix_simulate.py ${reference} --threads ${task.cpus} ${task.ext.args ?: ''} --out pseudobulk.h5ad
+    unmix_simulate.py --threads ${task.cpus} ${task.ext.args ?: ''} --out pseudobulk.h5ad -- ${quote(reference)}
     """
 
     stub:

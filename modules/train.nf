@@ -1,3 +1,5 @@
+include { quote } from './quote.nf'
+
 // One process for all methods: meta.method comes from the registry, meta.deep says whether it is worth a GPU.
 process TRAIN {
     tag "${meta.method}:${meta.id ?: meta.reference}"
@@ -15,25 +17,27 @@ process TRAIN {
     script:
     name = "${meta.id ?: meta.reference}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
+    // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
+    def checkpoint = "${workflow.workDir}/checkpoints/${name}"
     def extra = [
-        bulk ? "--bulk ${bulk}" : '',
-        calibration_bulk ? "--calibration-bulk ${calibration_bulk} --calibration-unit ${meta.calibration_unit} --calibration-fractions ${calibration_fractions}" : '',
-        meta.malignant ? "--malignant '${meta.malignant.replace("'", "'\\''")}'" : '',
-        [published].flatten().collect { file -> "--${meta.takes} ${file}" }.join(' '),
-        ontology ? "--ontology ${ontology}" : '',
-        // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
-        meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint '${workflow.workDir.toString().replace("'", "'\\''")}/checkpoints/${name}'" : '',
+        bulk ? "--bulk ${quote(bulk)}" : '',
+        calibration_bulk ? "--calibration-bulk ${quote(calibration_bulk)} --calibration-unit ${quote(meta.calibration_unit)} --calibration-fractions ${quote(calibration_fractions)}" : '',
+        meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
+        [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
+        ontology ? "--ontology ${quote(ontology)}" : '',
+        meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint ${quote(checkpoint)}" : '',
     ].findAll().join(' ')
     // 99: the method cannot be applied, and skipped.json says why
     """
-    unmix_train.py ${reference} --method ${meta.method} ${extra} \\
+    unmix_train.py --method ${quote(meta.method)} ${extra} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped ${meta.method}.skipped.json --out ${name}.safetensors || (exit \$((\$? == 99 ? 0 : \$?)))
+        --skipped ${quote(meta.method)}.skipped.json --out ${quote(name)}.safetensors \\
+        -- ${quote(reference)} || (exit \$((\$? == 99 ? 0 : \$?)))
     """
 
     stub:
     name = "${meta.id ?: meta.reference}.${meta.method}"
     """
-    touch ${name}.safetensors ${name}.run.json
+    touch ${quote(name)}.safetensors ${quote(name)}.run.json
     """
 }

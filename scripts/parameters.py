@@ -30,7 +30,8 @@ def page() -> str:
             for name, rule in group["properties"].items()
         ]
     lines += ["", "## Columns of the samplesheet", ""]
-    lines += ["Paths are absolute, URLs, or relative to the samplesheet's own folder.", ""]
+    lines += ["Paths are absolute, URLs, or relative to the samplesheet's own folder."]
+    lines += ["They hold none of `$ * ? [ ] { }`, which stand for other names in a shell.", ""]
     lines += ["| column | default | meaning |", "|---|---|---|"]
     lines += [row(name, rule, sheet["required"]) for name, rule in sheet["properties"].items()]
     return "\n".join(lines) + "\n"

@@ -44,13 +44,13 @@ workflow DECONVOLVE {
         file("${projectDir}/nextflow_schema.json"),
     )
     ch_rows = SAMPLESHEET.out.rows
-        .splitCsv(header: true, quote: '"')
+        .splitJson()
         .map { row ->
             row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology'].collectEntries { column -> [column, named(row.id, column, row[column])] }
         }
     ch_methods = SAMPLESHEET.out.jobs
-        .splitCsv(header: true, quote: '"')
-        .map { job -> tuple(job.id, job + [published: job.published.tokenize(';').collect { path -> named(job.id, job.takes, path) }]) }
+        .splitJson()
+        .map { job -> tuple(job.id, job + [published: job.published.collect { path -> named(job.id, job.takes, path) }]) }
 
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
@@ -73,19 +73,19 @@ workflow DECONVOLVE {
         .join(ch_rows.map { row -> tuple(row.id, row) })
         .combine(ch_methods, by: 0)
         .map { id, meta, bulk, row, method ->
-            def needs_bulk = method.needs_bulk == 'True'
-            def needs_calibration = method.needs_calibration == 'True'
+            def needs_bulk = method.needs_bulk
+            def needs_calibration = method.needs_calibration
             def model = [
                 reference: meta.reference,
                 method: method.method,
-                deep: method.deep == 'True',
+                deep: method.deep,
                 takes: method.takes.replace('_', '-'),
                 id: needs_bulk || needs_calibration ? id : '',
-                malignant: method.needs_malignant == 'True' ? row.malignant : '',
+                malignant: method.needs_malignant ? row.malignant : '',
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control == 'True', expresses: method.expresses == 'True'], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control, expresses: method.expresses], bulk)
         }
     TRAIN(
         ch_jobs

@@ -18,7 +18,7 @@ SORTS = ("signature", "gene_sets", "pretrained")
 
 
 def jobs(
-    rows: Iterable[Mapping[str, str]], methods: Collection[str], known: Mapping[str, type[Method]]
+    rows: Iterable[Mapping[str, Any]], methods: Collection[str], known: Mapping[str, type[Method]]
 ) -> list[dict[str, Any]]:
     """Return every row by every method: what the pipeline must know of the method, and what files the row gives it.
 
@@ -38,12 +38,11 @@ def jobs(
     """
     table = []
     for row in rows:
-        given = {sort: entries(row[sort]) for sort in SORTS}
         for sort in SORTS:
-            _check_takers(f"samplesheet row {row['id']}, column {sort}", sort, given[sort], known)
+            _check_takers(f"samplesheet row {row['id']}, column {sort}", sort, row[sort], known)
         for name in methods:
             method = known[name]
-            offered = given.get(method.takes, [])
+            offered = row[method.takes] if method.takes in SORTS else ()
             own, shared = ([path for whose, path in offered if whose == wanted] for wanted in (name, ""))
             files = own or (shared if method.takes != "pretrained" else [])
             table.append(
@@ -56,7 +55,7 @@ def jobs(
                     "needs_bulk": method.needs.bulk,
                     "needs_calibration": method.needs.calibration,
                     "needs_malignant": method.needs.malignant,
-                    "published": ";".join(files),
+                    "published": files,
                     "takes": method.takes,
                 }
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UsageError
-from unmix.pipeline.words import instead, listed, reason
+from unmix.pipeline.words import errors, instead, listed, reason, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,8 +31,6 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     UsageError
         A parameter that does not exist or whose value is not allowed.
     """
-    from jsonschema import Draft202012Validator
-
     rules = {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
     typed = {}
     for name, value in params.items():
@@ -41,9 +39,9 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
         if value is None:
             continue
         typed[name] = _typed(value, rules[name]["type"])
-        if error := next(Draft202012Validator(rules[name]).iter_errors(typed[name]), None):
+        if error := next(errors(typed[name], rules[name]), None):
             raise UsageError(
-                f"--{name} {value}: {reason(error)}.", rules[name]["description"], f"give another value to --{name}"
+                f"--{name} {value}: {reason(error)}.", wanted(rules[name]), f"give another value to --{name}"
             )
     for group in schema["$defs"].values():
         for name in group.get("required", []):

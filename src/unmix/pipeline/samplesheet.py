@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError
 from unmix.pipeline.jobs import SORTS, entries
-from unmix.pipeline.words import instead, listed, reason
+from unmix.pipeline.words import errors, instead, listed, reason, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,7 +53,7 @@ def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
         allow, a doubled id.
     """
     columns = schema["properties"]
-    lines = [line for line in _text(path).splitlines() if line.strip(" \t,;")]
+    lines = [line for line in re.split(r"\r\n|\r|\n", _text(path)) if line.strip(" \t,;")]
     if not lines:
         raise DataError(f"{path.name} is empty.", f"a samplesheet with the columns {listed(columns)}", "write one row")
     table = csv.reader(io.StringIO("\n".join(lines)), delimiter=max(",;\t", key=lines[0].count), strict=True)
@@ -80,7 +81,7 @@ def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str, Any]) -> list[dict[str, str]]:
+def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows with paths resolved against the samplesheet's folder and references named.
 
     Parameters
@@ -97,34 +98,32 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     -------
     list of dict
         The rows, with ``reference_name``: the reference's file name without extensions, the same for rows
-        that share all of :data:`REFERENCE`, and numbered (``pbmc-2``) where others have that name.
+        that share all of :data:`REFERENCE`, and numbered (``pbmc-2``) where others have that name. A column of
+        published files holds pairs of method ("" for all) and path.
     """
     columns = schema["properties"].items()
     paths = {name: rule.get("words", []) for name, rule in columns if rule.get("format") == "file-path"}
-    names: dict[tuple[str, ...], str] = {}
+    names: dict[tuple[Any, ...], str] = {}
     resolved = []
     for row in rows:
         files = {name: row[name] for name, words in paths.items() if row[name] not in words}
-        values = {**row, **{name: _absolute(path, folder) for name, path in files.items()}}
+        values: dict[str, Any] = {**row, **{name: _absolute(path, folder) for name, path in files.items()}}
         for sort in SORTS:
-            named = [(name, _absolute(path, folder)) for name, path in entries(row[sort])]
-            values[sort] = ";".join(f"{name}={path}" if name else path for name, path in named)
+            values[sort] = tuple((name, _absolute(path, folder)) for name, path in entries(row[sort]))
         key = tuple(values[name] for name in REFERENCE)
         if key not in names:
-            stem = re.sub(r"[^A-Za-z0-9_-]", "_", re.split(r"[/\\]", values["reference"])[-1].split(".")[0])
-            taken = set(names.values())
+            file = re.split(r"[/\\]", values["reference"])[-1].split(".")[0]
+            stem = re.sub(r"[^A-Za-z0-9_-]", "_", file)[:100].lstrip("-") or "reference"
+            taken = {name.casefold() for name in names.values()}
             tries = (stem if i == 1 else f"{stem}-{i}" for i in range(1, len(taken) + 2))
-            names[key] = next(name for name in tries if name not in taken)
+            names[key] = next(name for name in tries if name.casefold() not in taken)
         resolved.append({**values, "reference_name": names[key]})
     return resolved
 
 
-def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows as the plain CSV that Nextflow reads: commas, double quotes, line feeds."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+def write_json(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows for Nextflow, as JSON: its reader of CSV leaves doubled quotation marks doubled."""
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _text(path: Path) -> str:
@@ -160,9 +159,7 @@ def _check_header(sheet: str, header: list[str], schema: Mapping[str, Any]) -> N
 
 
 def _check_row(where: str, values: dict[str, str], schema: Mapping[str, Any]) -> None:
-    from jsonschema import Draft202012Validator
-
-    for error in Draft202012Validator(schema).iter_errors(values):
+    for error in errors(values, schema):
         if not error.path:  # the row as a whole: a cell that must not be empty
             columns = schema["properties"]
             empty = sorted(name for name in columns if repr(name) in error.message.split(" is a ")[0])
@@ -174,17 +171,18 @@ def _check_row(where: str, values: dict[str, str], schema: Mapping[str, Any]) ->
         name = str(error.path[0])
         raise DataError(
             f"{where}, column {name}: {reason(error)}.",
-            schema["properties"][name]["description"],
+            wanted(schema["properties"][name]),
             f"correct {name}",
         )
 
 
 def _check_unique(sheet: str, ids: list[str]) -> None:
+    folded = [name.casefold() for name in ids]
     for number, name in enumerate(ids, start=1):
-        if (first := ids.index(name) + 1) < number:
+        if (first := folded.index(name.casefold()) + 1) < number:
             raise DataError(
                 f"{sheet}, rows {first} and {number} have the same id {name!r}.",
-                "an id of its own for every row: it names the folder of results",
+                "an id of its own for every row: it names the folder of results (A and a are one folder on some disks)",
                 f"rename one, for example {name}-2",
             )
 

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
+
+
+def errors(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the errors of jsonschema. A pattern covers the whole text: `$` alone would let a last line feed pass."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+        if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+            yield ValidationError("is not allowed")
+
+    return validators.extend(Draft202012Validator, {"pattern": pattern})(schema).iter_errors(value)
 
 
 def reason(error: Any) -> str:
@@ -16,6 +28,11 @@ def reason(error: Any) -> str:
     if error.validator == "pattern":
         return f"{error.instance!r} is not allowed"
     return error.message
+
+
+def wanted(rule: Mapping[str, Any]) -> str:
+    """Return what a schema's rule asks of a value, in words."""
+    return "; ".join(rule[name] for name in ("description", "errorMessage") if name in rule)
 
 
 def instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, str]:

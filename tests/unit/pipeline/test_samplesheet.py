@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -69,6 +68,17 @@ def test_what_a_spreadsheet_does_is_mended(read, content):
         ("id,bulk,reference\na,b,c\na,d,c\n", "rows 1 and 2 have the same id 'a'", "for example a-2"),
         ("id,bulk,reference\na b,b,c\n", "row 1, column id: 'a b' is not allowed", "correct id"),
         ("id,bulk,reference\nmodels,b,c\n", "row 1, column id: 'models' is not allowed", "correct id"),
+        ("id,bulk,reference\nA,b,c\na,d,c\n", "rows 1 and 2 have the same id 'a'", "for example a-2"),
+        (f"id,bulk,reference\n{'a' * 101},b,c\n", "is too long", "correct id"),
+        ("id,bulk,reference\na,b$HOME.tsv,c\n", "column bulk: 'b$HOME.tsv' is not allowed", "correct bulk"),
+        ("id,bulk,reference\na,b[12].tsv,c\n", "column bulk: 'b[12].tsv' is not allowed", "correct bulk"),
+        ('id,bulk,reference\na,"b\nc.tsv",c\n', r"column bulk: 'b\nc.tsv' is not allowed", "correct bulk"),
+        ("id,bulk,reference\na,b\x0bc.tsv,c\n", r"column bulk: 'b\x0bc.tsv' is not allowed", "correct bulk"),
+        (
+            'id,bulk,reference,donor_key\na,b,c,"donor\nid"\n',
+            r"column donor_key: 'donor\nid' is not allowed",
+            "correct donor_key",
+        ),
         (
             "id,bulk,reference,unit\na,b,c,rpkm\n",
             "row 1, column unit: 'rpkm' is not one of auto, counts",
@@ -122,14 +132,29 @@ def test_rows_share_a_reference_if_keys_and_label_map_agree(schema):
         {"reference": "pbmc.h5ad", "cell_type_key": "fine"},
         {"reference": "other/pbmc.h5ad", "cell_type_key": "label"},
         {"reference": "a b.c.h5ad"},
+        {"reference": "PBMC.h5ad"},
+        {"reference": "--help.h5ad"},
+        {"reference": ".h5ad"},
     )
-    assert [row["reference_name"] for row in rows] == ["pbmc", "pbmc", "pbmc-2", "pbmc-3", "a_b"]
+    names = ["pbmc", "pbmc", "pbmc-2", "pbmc-3", "a_b", "PBMC-4", "help", "reference"]
+    assert [row["reference_name"] for row in rows] == names
+
+
+@pytest.mark.parametrize(
+    "name", ["check", "tables", "models", "references", "pipeline_info", "report.html", "reference.run.json", "Check"]
+)
+def test_an_id_of_the_layout_or_of_another_folder_is_refused(read, name):
+    for wrong in (name, ".", "..", "a/b", "../a", "a\\b", "-a"):
+        with pytest.raises(DataError, match=r"column id: .* is not allowed"):
+            read(f"id,bulk,reference\n{wrong},b,c\n")
+    (row,) = read(f"id,bulk,reference\n{name}-2,b,c\n")
+    assert row["id"] == f"{name}-2"
 
 
 def given(schema, column, cell, methods):
     """Return which files of a cell go to which method."""
     table = jobs.jobs(resolve(schema, {column: cell}), methods, registry.all_methods())
-    return {job["method"]: job["published"] for job in table if job["published"]}
+    return {job["method"]: ";".join(job["published"]) for job in table if job["published"]}
 
 
 @pytest.mark.parametrize(
@@ -192,6 +217,12 @@ def test_parameters_of_a_command_line_get_their_types(rules):
         ({"methods": True}, "--methods True", "give another value"),
         ({"publish_mode": "cp"}, "--publish_mode cp: 'cp' is not one of copy", "give another value"),
         ({"input": None}, "--input is not given", "add --input"),
+        ({"outdir": "o\n"}, "'o\\n' is not allowed", "give another value to --outdir"),
+        ({"outdir": "$HOME"}, "'$HOME' is not allowed", "give another value to --outdir"),
+        ({"seed": "0; id"}, "--seed 0; id", "give another value to --seed"),
+        ({"train_args": "$(id)"}, "'$(id)' is not allowed", "give another value to --train_args"),
+        ({"train_args": "--set a=' "}, "is not allowed", "give another value to --train_args"),
+        ({"container": "x; id"}, "'x; id' is not allowed", "give another value to --container"),
     ],
 )
 def test_a_wrong_parameter_is_said(rules, given, found, do):
@@ -221,24 +252,22 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
     command += ["--params-schema", root / "nextflow_schema.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    with (tmp_path / "tables" / "rows.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = json.loads((tmp_path / "tables" / "rows.json").read_text())
     assert (row["bulk"], row["reference_name"]) == (str(tmp_path / "b.tsv"), "c")
-    with (tmp_path / "tables" / "jobs.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == [
-            {
-                "id": "a",
-                "method": "nnls",
-                "deep": "False",
-                "control": "False",
-                "expresses": "False",
-                "needs_bulk": "False",
-                "needs_calibration": "False",
-                "needs_malignant": "False",
-                "published": "",
-                "takes": "signature",
-            }
-        ]
+    assert json.loads((tmp_path / "tables" / "jobs.json").read_text()) == [
+        {
+            "id": "a",
+            "method": "nnls",
+            "deep": False,
+            "control": False,
+            "expresses": False,
+            "needs_bulk": False,
+            "needs_calibration": False,
+            "needs_malignant": False,
+            "published": [],
+            "takes": "signature",
+        }
+    ]
     (tmp_path / "sheet.csv").write_text("id,bulk\na,b.tsv\n")
     done = subprocess.run(
         [*command[:-4], "--out-dir", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
