@@ -102,7 +102,7 @@ workflow DECONVOLVE {
         ch_trained
             .map { meta, model, bulk -> tuple(meta.id, meta, model, bulk) }
             .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
-            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk) + mrna_per_cell(row) }
+            .map { _id, meta, model, bulk, row -> [meta, model, bulk] + mrna_per_cell(row) }
     )
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })
