@@ -21,14 +21,15 @@ from unmix import cli
 )
 @click.option(
     "--species",
-    type=click.Choice(["auto", "human", "mouse"]),
+    type=click.Choice(["auto", "human", "mouse", "rat"]),
     default="auto",
     show_default=True,
     help="Species of the genes.",
 )
+@cli.genes
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for the results.")
 @cli.common
-def main(bulk, reference, unit, species, out_dir, **options):
+def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:
         import pandas as pd
 
@@ -36,9 +37,10 @@ def main(bulk, reference, unit, species, out_dir, **options):
         from unmix.reference.prepare import read_reference
 
         genes = read_reference(reference).var if reference else None
-        data, findings = check.examine(bulk, unit, genes, species)
+        data, findings = check.examine(bulk, unit, genes, species, orthologs, gene_map)
         job.input("bulk", bulk)
         job.input("reference", reference)
+        job.input("gene map", gene_map)
         for finding in findings:
             job.say(f"{finding.level}: {finding.sentence}")
         job.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}

@@ -20,11 +20,12 @@ from unmix import cli
 @click.option(
     "--gene-sets", type=cli.FILE, help="Gene sets (GMT); their enrichment is written to a second table beside --out."
 )
+@cli.genes
 @click.option("--plot", type=cli.OUTPUT, help="Figure of the strongest genes over all samples (svg, png or pdf).")
 @click.option("--out", type=cli.OUTPUT, default="attributions.tsv", show_default=True, help="Table of attributions.")
 @cli.skipped
 @cli.common
-def main(model, bulk, unit, top, gene_sets, plot, out, **options):
+def main(model, bulk, unit, top, gene_sets, orthologs, gene_map, plot, out, **options):
     with cli.run("explain", cli.record_beside(out), **options) as run:
         from unmix import engine
         from unmix.contract.model import Model
@@ -33,10 +34,11 @@ def main(model, bulk, unit, top, gene_sets, plot, out, **options):
 
         run.input("model", model)
         run.input("bulk", bulk)
+        run.input("gene_map", gene_map)
         run.input("gene_sets", gene_sets)
         trained = Model.load(model)
         run.facts["method"] = engine.literature(trained.method)
-        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        samples = check.read_bulk(bulk, unit, trained.genes or None, orthologs=orthologs, gene_map=gene_map)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
         found = explanation.attribute(trained, samples, device=options["device"], say=run.say)

@@ -10,6 +10,7 @@ from unmix import cli
 @click.argument("model", type=cli.FILE)
 @click.argument("bulk", type=cli.FILE)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
+@cli.genes
 @click.option(
     "--out",
     type=cli.OUTPUT,
@@ -19,7 +20,7 @@ from unmix import cli
 )
 @cli.skipped
 @cli.common
-def main(model, bulk, unit, out, **options):
+def main(model, bulk, unit, orthologs, gene_map, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:
         from unmix import engine
         from unmix.contract.model import Model
@@ -28,9 +29,10 @@ def main(model, bulk, unit, out, **options):
 
         run.input("model", model)
         run.input("bulk", bulk)
+        run.input("gene_map", gene_map)
         trained = Model.load(model)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        samples = check.read_bulk(bulk, unit, trained.genes or None)
+        samples = check.read_bulk(bulk, unit, trained.genes or None, orthologs=orthologs, gene_map=gene_map)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
         found = express(trained, samples, device=options["device"], say=run.say)

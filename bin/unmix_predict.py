@@ -36,10 +36,11 @@ from unmix import cli
     "reference (counts of the reference's cells), none (no conversion), or a table of cell type and mRNA. auto: "
     "published if all cell types are human blood or immune cells, else reference.",
 )
+@cli.genes
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
 @cli.common
-def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
+def main(model, bulk, also, unit, level, mrna_per_cell, orthologs, gene_map, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
         from unmix import engine
         from unmix.contract.model import Model
@@ -53,6 +54,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
             run.input("mrna_per_cell", Path(mrna_per_cell))
         run.input("model", model)
         run.input("bulk", bulk)
+        run.input("gene_map", gene_map)
         trained = Model.load(model)
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
         run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "reference_genes"}
@@ -60,7 +62,8 @@ def main(model, bulk, also, unit, level, mrna_per_cell, out_dir, **options):
         for number, path in enumerate(also):
             run.input(f"also_{number}", path)
         models = [trained, *map(Model.load, also)]
-        samples = check.read_bulk(bulk, unit, list(dict.fromkeys(gene for one in models for gene in one.genes)) or None)
+        genes = list(dict.fromkeys(gene for one in models for gene in one.genes)) or None
+        samples = check.read_bulk(bulk, unit, genes, orthologs=orthologs, gene_map=gene_map)
         for sentence in samples.uns["unmix"]["messages"]:
             run.say(sentence)
         fractions = answer.predict(

@@ -43,6 +43,7 @@ from unmix import cli
 @click.option(
     "--max-cells-per-type", type=click.IntRange(min=1), help="Largest number of cells per donor and cell type."
 )
+@cli.genes
 @click.option("--out", type=cli.OUTPUT, default="reference.h5ad", show_default=True, help="The prepared reference.")
 @cli.common
 def main(inputs, label_map, out, **settings):
@@ -55,6 +56,7 @@ def main(inputs, label_map, out, **settings):
             job.input(f"input {number}", path if path.is_file() else None)
         job.input("label map", label_map)
         job.input("cells", settings["cells"])
+        job.input("gene map", settings["gene_map"])
         mapping = read_label_map(label_map) if label_map else None
         reference = prepare_reference(
             inputs, label_map=mapping, seed=options["seed"], progress=job.progress, **settings

@@ -34,6 +34,7 @@ from unmix import cli
     help="Gene sets (GMT or table), or a table that belongs to them; repeatable.",
 )
 @click.option("--pretrained", type=cli.FILE, multiple=True, help="Networks in their authors' format; repeatable.")
+@cli.genes
 @click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
 @click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
@@ -60,6 +61,8 @@ def main(
     signature,
     gene_sets,
     pretrained,
+    orthologs,
+    gene_map,
     ontology,
     recipe,
     settings,
@@ -90,6 +93,7 @@ def main(
             "bulk": bulk,
             "calibration_bulk": calibration_bulk,
             "calibration_fractions": calibration_fractions,
+            "gene_map": gene_map,
             "ontology": ontology,
             **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
         }
@@ -99,9 +103,10 @@ def main(
         engine.resolve(registry.get(method), recipe, settings, quick=quick)  # refused before a long file is read
         cells = read_reference(reference)
         genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
+        matched = {"genes": genes, "orthologs": orthologs, "gene_map": gene_map}
         calibration = None
         if calibration_bulk is not None:
-            samples = check.read_bulk(calibration_bulk, calibration_unit, genes)
+            samples = check.read_bulk(calibration_bulk, calibration_unit, **matched)
             known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
             for sentence in known.attrs.get("messages", []):
                 run.say(sentence)
@@ -109,7 +114,7 @@ def main(
         model = engine.train(
             method,
             cells,
-            bulk=None if bulk is None else check.read_bulk(bulk, unit, genes),
+            bulk=None if bulk is None else check.read_bulk(bulk, unit, **matched),
             calibration=calibration,
             malignant=cli.names(malignant, types),
             **published,

@@ -57,6 +57,26 @@ skipped = click.option(
 )
 
 
+def genes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the steps that match gene names with those of a reference."""
+    options = [
+        click.option(
+            "--orthologs",
+            is_flag=True,
+            help="If the species differ (human, mouse, rat), replace genes by their one-to-one orthologs.",
+        ),
+        click.option(
+            "--gene-map",
+            type=FILE,
+            metavar="TABLE",
+            help="Table of two columns, the name as the file has it and the gene, for names that are not recognised.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every step has."""
     options = [

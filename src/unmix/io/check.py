@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_ids, gene_match, gene_names, samples, units
+from unmix.io import gene_ids, gene_match, gene_names, gene_tables, samples, units
 from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
 from unmix.io.text import show
 
@@ -27,7 +27,7 @@ def read_bulk(
     genes: Sequence[str] | pd.DataFrame | None = None,
     species: str = "auto",
     orthologs: bool = False,
-    gene_map: Mapping[str, str] | None = None,
+    gene_map: Mapping[str, str] | Path | str | None = None,
 ) -> AnnData:
     """Read bulk expression and make it canonical.
 
@@ -44,7 +44,8 @@ def read_bulk(
     orthologs
         Where bulk and reference are of different species, replace the genes of the bulk by their one-to-one orthologs.
     gene_map
-        Name as the file has it -> gene, for names that are not known here (:func:`unmix.io.gene_tables.read_map`).
+        Name as the file has it -> gene, or a table of these two columns, for names that are not recognised. Names of
+        a bulk that was checked before are not looked up again.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def examine(
     genes: Sequence[str] | pd.DataFrame | None = None,
     species: str = "auto",
     orthologs: bool = False,
-    gene_map: Mapping[str, str] | None = None,
+    gene_map: Mapping[str, str] | Path | str | None = None,
 ) -> tuple[AnnData, list[Finding]]:
     """Do what :func:`read_bulk` does and also return the findings, for check.tsv."""
     import anndata
@@ -98,6 +99,7 @@ def examine(
         facts = {"unit": found.name, "log": found.log}
     samples.refuse_impossible(values, table, path)
     table, values = samples.varying(table, values, path, findings)
+    gene_map = None if checked else gene_tables.read_map(gene_map)
     labels = _name_genes(rows, wanted, species, orthologs, gene_map, findings, path)
     values, var = _sum_duplicates(values, labels, rows, facts["unit"] == "microarray", findings)
     if wanted is not None:
@@ -194,20 +196,9 @@ def _name_genes(
             f"{species} gene names",
             "check the file; names are never changed to upper case, because mouse and human genes differ",
         )
-    if found is not None and not orthologs and _foreign(found, len(wanted)):
-        raise DataError(
-            f"{path.name} holds {of} genes ({show(names)}), the reference {found.to} genes ({show(wanted.index)}).",
-            "bulk and reference of one species",
-            f"take a {of} reference; or add --orthologs, which replaces the {of} genes by their one-to-one {found.to} "
-            "orthologs",
-        )
+    if found is not None and not orthologs:
+        gene_match.refuse_other_species(found, path.name, names, wanted)
     return labels
-
-
-def _foreign(found: gene_match.Match, size: int) -> bool:
-    """Return whether bulk and reference are of two species; the same names in most genes are one, but of rodents."""
-    differ = {found.of, found.to} <= {"human", "mouse", "rat"} and found.of != found.to
-    return differ and ("human" not in (found.of, found.to) or found.common < size * LOW_SHARE)
 
 
 def _sum_duplicates(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from unmix.errors import DataError
 from unmix.io import gene_ids, gene_tables
 from unmix.io.text import show
 
@@ -61,6 +62,22 @@ def match(given: Mapping[str, Sequence[str]], wanted: pd.DataFrame, orthologs: b
     """
     found = [_meet(column, [str(name) for name in names], wanted, orthologs) for column, names in given.items()]
     return max(found, key=lambda one: one.common)
+
+
+def refuse_other_species(found: Match, file: str, names: Sequence[str], wanted: pd.DataFrame) -> None:
+    """Refuse a file of another species than the reference.
+
+    Human and rodent names that meet in most genes are of one species, whatever their case; those of mouse and rat are
+    alike and meet all the same.
+    """
+    two = found.of != found.to and {found.of, found.to} <= set(gene_tables.SPECIES)
+    if two and ("human" not in (found.of, found.to) or found.common < len(wanted) / 2):
+        raise DataError(
+            f"{file} holds {found.of} genes ({show(names)}), the reference {found.to} genes ({show(wanted.index)}).",
+            "genes of one species",
+            f"take a {found.of} reference; or add --orthologs, which replaces the {found.of} genes by their one-to-one "
+            f"{found.to} orthologs",
+        )
 
 
 def _meet(column: str, names: list[str], wanted: pd.DataFrame, orthologs: bool) -> Match:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +14,7 @@ from unmix.errors import DataError
 from unmix.io import text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 SPECIES = ("human", "mouse", "rat")
 
@@ -87,19 +88,22 @@ def orthologs(of: str, to: str) -> dict[str, str]:
     return {here: there for here, there in zip(table[of], table[to], strict=True) if here and there}
 
 
-def read_map(path: Path) -> dict[str, str]:
+def read_map(given: Mapping[str, str] | Path | str | None) -> Mapping[str, str] | None:
     """Read a table of two columns: a name as a file has it, and the gene that it is.
 
     Parameters
     ----------
-    path
-        TSV or CSV with a header; further columns are ignored.
+    given
+        TSV or CSV with a header; further columns are ignored. What is read already is returned.
 
     Raises
     ------
     DataError
         Fewer than two columns, or a name that is two genes.
     """
+    if given is None or not isinstance(given, (str, Path)):
+        return given
+    path = Path(given)
     lines = text.lines(path, [])
     separator = text.separator(lines)
     cells = pd.read_csv(io.StringIO("\n".join(lines)), sep=separator, dtype=str, keep_default_na=False)

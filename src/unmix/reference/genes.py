@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, gene_names
+from unmix.io import gene_ids, gene_match, gene_names
 from unmix.io.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from unmix.reference.single_cells import Matrix
 
@@ -28,23 +28,30 @@ OF_SMALLEST, OF_LARGEST, ENOUGH = 1 / 3, 1 / 10, 5000
 
 
 def join(
-    matrices: Sequence[Matrix], files: Sequence[str], messages: list[str]
+    matrices: Sequence[Matrix],
+    files: Sequence[str],
+    messages: list[str],
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, list[sparse.csr_matrix]]:
     """Return the common genes (sorted) and, per file, the matrix that sums its genes into them.
 
-    Ensembl identifiers become symbols where the file names these or where other files hold symbols.
+    Identifiers become symbols where the file names these or where other files hold symbols; then the names of every
+    file are matched with those of the first, as the names of a bulk are (:func:`unmix.io.gene_match.match`).
 
     Raises
     ------
     DataError
         The files have few genes in common; the message says whether identifiers, species or a panel is the reason.
     """
-    tables = [_gene_table(matrix.var, name, messages) for matrix, name in zip(matrices, files, strict=True)]
+    tables = [_gene_table(matrix.var, name, messages, gene_map) for matrix, name in zip(matrices, files, strict=True)]
     kinds = [gene_ids.identifier(table.index) for table in tables]
     if len(set(kinds)) > 1:
         for table, kind, name in zip(tables, kinds, files, strict=True):
-            if kind == "Ensembl":
-                _translate(table, name, messages)
+            if kind not in ("symbol", "unknown"):
+                _translate(table, kind, name, messages)
+    for table, name in zip(tables[1:], files[1:], strict=True):
+        _match(table, tables[0], name, orthologs, messages)
     common = sorted(set.intersection(*(set(table.index) for table in tables)))
     if len(files) > 1:
         _check_common(len(common), tables, files, messages)
@@ -87,20 +94,34 @@ def _check_common(common: int, tables: Sequence[pd.DataFrame], files: Sequence[s
     raise DataError(f"{said} Their names differ ({examples}).", "the same names of genes", "map them first")
 
 
-def _translate(table: pd.DataFrame, name: str, messages: list[str]) -> None:
-    """Give a table of Ensembl identifiers their symbols, in place."""
+def _match(table: pd.DataFrame, first: pd.DataFrame, name: str, orthologs: bool, messages: list[str]) -> None:
+    """Give the genes of a table the names that the first file has for them, in place."""
+    found = gene_match.match({"names": table.index}, first, orthologs)
+    if not orthologs:
+        gene_match.refuse_other_species(found, name, table.index, first)
+    if list(found.names) != list(table.index):
+        messages += [f"{name}: {sentence}" for sentence in found.said]
+        table.index = pd.Index(found.names, dtype=object)
+
+
+def _translate(table: pd.DataFrame, kind: str, name: str, messages: list[str]) -> None:
+    """Give a table of identifiers their symbols, in place."""
     ids = table.index.to_numpy(dtype=object)
     symbols = gene_ids.translate(list(ids))
-    table["gene_id"] = ids
+    if kind == "Ensembl":
+        table["gene_id"] = ids
     table.index = pd.Index(symbols, dtype=object)
     messages.append(
-        f"{name}: {np.sum(symbols != ids):,} of {len(ids):,} Ensembl identifiers became symbols, as in the other files."
+        f"{name}: {np.sum(symbols != ids):,} of {len(ids):,} {kind} identifiers became symbols, as in the other files."
     )
 
 
-def _gene_table(var: pd.DataFrame, name: str, messages: list[str]) -> pd.DataFrame:
+def _gene_table(var: pd.DataFrame, name: str, messages: list[str], gene_map: Mapping[str, str] | None) -> pd.DataFrame:
     """Return names (symbols where the file has them) as index, and gene_id where known."""
     unwrapped, said = gene_names.unwrapped(list(var.index.astype(str)))
+    if gene_map is not None:
+        unwrapped, sentence = gene_names.mapped(unwrapped, gene_map, name)
+        said.append(sentence)
     messages += [f"{name}: {sentence}" for sentence in said]
     names = pd.Index(gene_ids.strip_version(unwrapped), dtype=object)
     table = pd.DataFrame(index=names)

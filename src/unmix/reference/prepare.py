@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import tables
+from unmix.io import gene_tables, tables
 from unmix.reference import count_recovery, qc, technical
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
@@ -64,6 +64,8 @@ def prepare_reference(
     kind: Literal["cells", "tissue"] = "cells",
     unit: str = "auto",
     use_genes: Collection[str] = (),
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | Path | str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets.
@@ -93,6 +95,8 @@ def prepare_reference(
     use_genes
         Groups of technical genes (:data:`unmix.reference.technical.GROUPS`), or ``all``, that methods may use. The
         genes of pure tissues are all used.
+    orthologs, gene_map
+        As for :func:`unmix.io.check.read_bulk`; genes of other species become those of the first file.
     progress
         Called with the cells read, the cells to read, and the word for them.
 
@@ -127,7 +131,8 @@ def prepare_reference(
     chosen = choose(obs, max_cells_per_type, seed, messages)
     linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
     picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]
-    var, projections = join([matrix for matrix, _ in picked], [found.name for found in files], messages)
+    matrices, names = [matrix for matrix, _ in picked], [found.name for found in files]
+    var, projections = join(matrices, names, messages, orthologs, gene_tables.read_map(gene_map))
     blocks, done = [], 0
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):

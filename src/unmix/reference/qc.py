@@ -73,7 +73,7 @@ def control(
 
 
 def _mito_share(X: sparse.csr_matrix, var: pd.DataFrame) -> np.ndarray:
-    names = var.index if gene_ids.identifier(var.index) != "Ensembl" else gene_ids.translate(list(var.index))
+    names = var.index if gene_ids.identifier(var.index) == "symbol" else gene_ids.translate(list(var.index))
     mito = np.array([name[:3].upper() == "MT-" for name in names], dtype=np.float64)
     total = np.asarray(X.sum(axis=1)).ravel()
     return (X @ mito) / np.maximum(total, 1e-9)

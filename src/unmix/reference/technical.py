@@ -37,8 +37,8 @@ ERYTHROID_SHARE = 0.25
 
 
 def groups(names: Sequence[str]) -> np.ndarray:
-    """Return the group of every gene (symbols or Ensembl identifiers); ``""`` for one that is not technical."""
-    symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) == "Ensembl" else names
+    """Return the group of every gene (symbols or identifiers); ``""`` for one that is not technical."""
+    symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) != "symbol" else names
     return np.array(
         [next((group for group, one in GROUPS.items() if one.fullmatch(str(name).upper())), "") for name in symbols],
         dtype=object,

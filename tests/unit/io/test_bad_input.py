@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unmix.io import gene_tables
+
 CHECK, REFERENCE = "unmix_check.py", "unmix_reference.py"
 HEAVY = ("torch", "scanpy", "anndata", "pandas", "numpy")
 
@@ -208,3 +210,39 @@ def test_help_answers_at_once(root, name):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & set(HEAVY)
+
+
+def test_genes_of_another_species_become_orthologs_in_every_step_that_reads_the_bulk(script, bulk, prepared, tmp_path):
+    mouse = gene_tables.orthologs("human", "mouse")
+    known = bulk.index.isin(list(mouse))
+    human, mice = bulk[known], bulk[known].rename(index=mouse)
+    model = tmp_path / "nnls.safetensors"
+    assert script("unmix_train.py", prepared, "--method", "nnls", "--out", model).returncode == 0
+    for name, table, options in (("human", human, []), ("mouse", mice, ["--orthologs"])):
+        table.to_csv(tmp_path / f"{name}.tsv", sep="\t")
+        done = script("unmix_predict.py", model, tmp_path / f"{name}.tsv", "--out-dir", tmp_path / name, *options)
+        assert done.returncode == 0, done.stderr
+    assert "replaced by their one-to-one human orthologs" in done.stderr
+    assert "Dropped, because they have none in the reference" in done.stderr
+    want, found = (pd.read_csv(tmp_path / name / "fractions.tsv", sep="\t", index_col=0) for name in ("human", "mouse"))
+    pd.testing.assert_frame_equal(found, want)
+    out = tmp_path / "checked"
+    done = script(CHECK, tmp_path / "mouse.tsv", "--reference", prepared, "--orthologs", "--out-dir", out)
+    assert done.returncode == 0, done.stderr
+    done = script("unmix_predict.py", model, out / "bulk.h5ad", "--out-dir", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again/fractions.tsv", sep="\t", index_col=0), want)
+
+
+def test_a_table_of_gene_names_is_read(script, bulk, canonical, prepared, tmp_path):
+    names = [f"{row}_at" for row in range(len(bulk))]
+    bulk.set_axis(names).to_csv(tmp_path / "input", sep="\t")
+    pd.Series(bulk.index, index=names).to_csv(tmp_path / "map.csv")
+    options = ("--reference", prepared, "--out-dir", tmp_path / "out")
+    refused = script(CHECK, tmp_path / "input", *options)
+    assert refused.returncode == 65
+    assert "--gene-map" in refused.stderr
+    done = script(CHECK, tmp_path / "input", *options, "--gene-map", tmp_path / "map.csv")
+    assert done.returncode == 0, done.stderr
+    assert "765 of 765 gene names were replaced" in done.stderr
+    pd.testing.assert_frame_equal(anndata.read_h5ad(tmp_path / "out/bulk.h5ad").to_df(), canonical.to_df())
