@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Check a bulk expression matrix, correct recognised problems, and list the findings.
 
-BULK is a table (TSV, CSV, plain or .gz; genes in rows or in columns) or an h5ad. DIR receives
+BULK is a table (TSV, CSV, GCT or series matrix of GEO; genes in rows or in columns) or an h5ad. DIR receives
 bulk.h5ad (samples x genes, linear values), check.tsv (one sentence per finding) and run.json.
 """
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Prepare a reference of single cells (labels, donors, counts, quality control) or of pure tissues.
 
-INPUT is an h5ad, a 10x folder or .h5, or a table of counts; several are joined on their common
-genes. Logarithms are recognised and undone. With --kind tissue, INPUT is an h5ad or a table of bulk
+INPUT is an h5ad, a 10x folder, .h5 or .mtx, or a table of counts (also of CIBERSORTx or Scaden);
+several are joined on their common genes. Logarithms are recognised and undone. With --kind tissue, INPUT is an h5ad or a table of bulk
 samples, one or more of each tissue. All other steps read OUT.
 """
 

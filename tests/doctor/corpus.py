@@ -7,13 +7,17 @@ them.
 
 from __future__ import annotations
 
+import gzip
+import io
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.io import mmwrite
 
 from unmix.io import gene_tables
 from unmix.simulate.toy import toy
@@ -42,6 +46,7 @@ class Case(NamedTuple):
     refused: bool = False
     unit: str = "auto"
     suffix: str = ".tsv"
+    donor: str = "donor"
 
 
 def table(frame: pd.DataFrame, separator: str = "\t", corner: str = "gene", **how: object) -> Callable[[Path], object]:
@@ -250,6 +255,248 @@ CELLS: dict[str, Case] = {
 }
 for _case in list(CELLS):
     CELLS[_case] = CELLS[_case]._replace(suffix=".h5ad")
+
+
+MT = ["MT-CO1", "MT-CO2", "MT-ND1", "MT-ND4", "MT-CYB", "MT-ATP6"]
+BARCODES = [f"{''.join(RNG.choice(list('ACGT'), 16))}-1" for _ in range(len(SINGLE))]
+NUMBERED_GENES = [str(row) for row in range(600)]
+
+
+def text(*parts: str, frame: pd.DataFrame = CLEAN, end: str = "", corner: str = "gene") -> Callable[[Path], object]:
+    """Return what writes lines before and after a table."""
+    return lambda path: path.write_text(
+        "\n".join([*parts, frame.to_csv(sep="\t", index_label=corner).rstrip("\n"), *([end] if end else [])]) + "\n"
+    )
+
+
+def gct(version: str, of_genes: dict[str, list], of_samples: dict[str, list]) -> Callable[[Path], object]:
+    """Return what writes GCT with descriptions of the genes and the samples."""
+    frame = CLEAN.copy()
+    for at, (name, values) in enumerate(of_genes.items()):
+        frame.insert(at, name, values)
+    sizes = [*CLEAN.shape, *([len(of_genes), len(of_samples)] if version == "1.3" else [])]
+    rows = ["\t".join([name, *["na"] * len(of_genes), *map(str, values)]) for name, values in of_samples.items()]
+
+    def write(path: Path) -> None:
+        head, *body = frame.to_csv(sep="\t", index_label="id" if version == "1.3" else "Name").splitlines()
+        path.write_text("\n".join([f"#{version}", "\t".join(map(str, sizes)), head, *rows, *body]) + "\n")
+
+    return write
+
+
+def market(prefix: str = "", genes: str = "features.tsv", turned: bool = False, folder: str = ".", **how: object):
+    """Return what writes a folder as Cell Ranger or GEO has it: matrix, names of cells, names of genes."""
+    types, values = how.get("types", ["Gene Expression"] * 600), how.get("values", SINGLE.T)
+    named = how.get("symbols", GENES)
+    rows = {
+        genes: [
+            f"{i}\t{g}\t{t}" if "feature" in genes else f"{i}\t{g}"
+            for i, g, t in zip([*IDS, "AB1"], named, types, strict=False)
+        ],
+        how.get("cells", "barcodes.tsv"): list(REFERENCE.obs_names),
+    }
+
+    def write(path: Path) -> None:
+        inside = path / folder
+        inside.mkdir(parents=True)
+        matrix = io.BytesIO()
+        mmwrite(matrix, sparse.coo_matrix(values.T if turned else values).astype(int))
+        files = {how.get("matrix", "matrix.mtx"): matrix.getvalue()}
+        files |= {name: ("\n".join(lines) + "\n").encode() for name, lines in rows.items()}
+        for name, content in files.items():
+            (inside / (prefix + name + how.get("zip", ""))).write_bytes(
+                gzip.compress(content) if "zip" in how else content
+            )
+
+    return write
+
+
+def scaden(labels: list[str]) -> Callable[[Path], object]:
+    """Return what writes the two files of Scaden."""
+
+    def write(path: Path) -> None:
+        REFERENCE.to_df().astype(int).reset_index(drop=True).to_csv(path, sep="\t")
+        pd.DataFrame({"Celltype": labels}).to_csv(path.with_name("cells_celltypes.txt"), sep="\t", index=False)
+
+    return write
+
+
+def hdf5(**parts: object) -> Callable[[Path], object]:
+    """Return what writes HDF5 of other programs: arrays, and groups where a part is a dict."""
+
+    def put(group: h5py.Group, parts: dict) -> None:
+        for name, part in parts.items():
+            put(group.create_group(name), part) if isinstance(part, dict) else group.create_dataset(name, data=part)
+
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            put(file, parts)
+
+    return write
+
+
+def old_layout(path: Path) -> None:
+    """Write an h5ad as anndata before 0.8 did: categories apart from their codes, no versions of the parts."""
+    cells(SINGLE)(path)
+    with h5py.File(path, "a") as file:
+        for name in ("encoding-type", "encoding-version"):
+            del file.attrs[name]
+        obs = file["obs"]
+        for name in ("cell_type", "donor"):
+            codes, categories = obs[name]["codes"][:], obs[name]["categories"][:]
+            del obs[name]
+            obs.create_dataset(f"__categories/{name}", data=categories)
+            obs.create_dataset(name, data=codes).attrs["categories"] = obs[f"__categories/{name}"].ref
+        for frame in (obs, file["var"]):
+            frame.attrs["encoding-version"] = "0.1.0"
+
+
+def with_antibodies(matrix: np.ndarray, obs: pd.DataFrame, column: str = "feature_types") -> Callable[[Path], object]:
+    """Return what writes genes beside antibodies of the same names."""
+    var = pd.DataFrame({column: ["Gene Expression"] * 600 + ["Antibody Capture"] * 5}, [*GENES, *GENES[:5]])
+    both = np.hstack([matrix, 90 + RNG.poisson(900, (len(matrix), 5))]).astype(float)
+    return lambda path: anndata.AnnData(both, obs, var).write_h5ad(path)
+
+
+def numbered(matrix: np.ndarray, obs: pd.DataFrame, column: str) -> Callable[[Path], object]:
+    """Return what writes genes that are numbered, with their names in a column."""
+    var = pd.DataFrame({column: GENES, "sct.variable": [True] * 600}, NUMBERED_GENES)
+    return lambda path: anndata.AnnData(matrix, obs, var).write_h5ad(path)
+
+
+SAMPLES = pd.DataFrame(index=CLEAN.columns)
+R_FILE = b"RDX3\nX\n\x00\x00\x00\x03" + b"\x00" * 40
+GEO = ['!Series_title\t"Blood"', '!Sample_title\t"a"', "!series_matrix_table_begin"]
+BULK |= {
+    "GCT 1.2": Case(gct("1.2", {"Description": GENES}, {}), "is GCT", suffix=".gct"),
+    "GCT 1.2 of Ensembl": Case(
+        lambda path: (
+            gct("1.2", {"Description": GENES}, {})(path)
+            or path.write_text(path.read_text().replace("".join(f"\n{GENES[0]}\t"), f"\n{IDS[0]}.4\t"))
+        ),
+        "is GCT",
+        suffix=".gct",
+    ),
+    "GCT 1.3": Case(
+        gct("1.3", {"pr_gene_id": list(ENTREZ), "pr_gene_symbol": GENES}, {"age": range(8), "dose": ["x"] * 8}),
+        "is GCT",
+        suffix=".gct",
+    ),
+    "GCT cut off": Case(
+        lambda path: gct("1.2", {"Description": GENES}, {})(path) or path.write_text(path.read_text()[:9000]),
+        "says that it holds 600 genes",
+        True,
+        suffix=".gct",
+    ),
+    "series matrix": Case(text(*GEO, end="!series_matrix_table_end", corner='"ID_REF"'), "is a file of GEO"),
+    "series matrix without values": Case(
+        lambda path: path.write_text("\n".join([*GEO, '"ID_REF"\t"GSM1"', "!series_matrix_table_end"])),
+        "without values",
+        True,
+    ),
+    "SOFT of a series": Case(
+        text("^DATABASE = Geo", "!platform_table_begin", "ID", "!platform_table_end", "!sample_table_begin"),
+        "2 tables",
+        True,
+    ),
+    "loom": Case(hdf5(matrix=SINGLE, row_attrs={}, col_attrs={}), "a loom file", True, suffix=".loom"),
+    "loom named h5ad": Case(hdf5(matrix=SINGLE, row_attrs={}, col_attrs={}), "a loom file", True, suffix=".h5ad"),
+    "h5Seurat": Case(hdf5(assays={}, **{"cell.names": [b"a"]}), "an h5Seurat file", True, suffix=".h5Seurat"),
+    "h5mu": Case(hdf5(mod={"rna": {}}), "MuData", True, suffix=".h5mu"),
+    "zarr": Case(lambda path: path.mkdir(), "a zarr store", True, suffix=".zarr"),
+    "rds": Case(lambda path: path.write_bytes(R_FILE), "a file of R", True, suffix=".rds"),
+    "rds named as text": Case(lambda path: path.write_bytes(R_FILE), "a file of R", True),
+    "RData, gzip": Case(
+        lambda path: path.write_bytes(__import__("gzip").compress(R_FILE)), "of R", True, suffix=".RData"
+    ),
+    "Excel": Case(lambda path: path.write_bytes(b"PK\x03\x04" + bytes(40)), "Excel", True, suffix=".xlsx"),
+    "old Excel": Case(lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(40)), "Excel", True, suffix=".xls"),
+    "parquet": Case(lambda path: path.write_bytes(b"PAR1" + bytes(40)), "parquet", True, suffix=".parquet"),
+    "bzip2": Case(lambda path: path.write_bytes(b"BZh91AY&SY" + bytes(9)), "neither plain nor .gz", True),
+    "FASTQ": Case(lambda path: path.write_text("@r1\nACGT\n+\nFFFF\n"), "a file of reads", True, suffix=".fastq"),
+    "a folder": Case(lambda path: path.mkdir(), "without a matrix.mtx", True, suffix=""),
+    "h5ad with antibodies": Case(with_antibodies(TURNED, SAMPLES), "5 of Antibody Capture", suffix=".h5ad"),
+    "h5ad with numbered genes": Case(numbered(TURNED, SAMPLES, "features"), "'features'", suffix=".h5ad"),
+    "h5ad of numbered genes": Case(
+        lambda path: anndata.AnnData(TURNED, SAMPLES, pd.DataFrame(index=NUMBERED_GENES)).write_h5ad(path),
+        "no column of var names them",
+        True,
+        suffix=".h5ad",
+    ),
+    "h5ad float16": Case(h5ad(np.floor(TURNED / 16).astype(np.float16)), suffix=".h5ad"),
+    "h5ad sparse columns": Case(h5ad(sparse.csc_matrix(TURNED)), suffix=".h5ad"),
+    "h5ad genes in rows": Case(
+        lambda path: anndata.AnnData(TURNED.T, pd.DataFrame(index=GENES), SAMPLES).write_h5ad(path),
+        "transposed",
+        suffix=".h5ad",
+    ),
+}
+CELLS |= {
+    "old categories": Case(old_layout, "holds counts", suffix=".h5ad"),
+    "antibodies": Case(with_antibodies(SINGLE, REFERENCE.obs), "5 of Antibody Capture", suffix=".h5ad"),
+    "antibodies, muon": Case(with_antibodies(SINGLE, REFERENCE.obs, "modality"), "5 of Antibody", suffix=".h5ad"),
+    "numbered genes": Case(numbered(SINGLE, REFERENCE.obs, "features"), "'features'", suffix=".h5ad"),
+    "bool": Case(cells(SINGLE.astype(bool)), "zeros and ones", True, suffix=".h5ad"),
+    "integers": Case(cells(SINGLE.astype(np.int64)), "holds counts", suffix=".h5ad"),
+    "CIBERSORTx": Case(
+        lambda path: pd.DataFrame(SINGLE.T.astype(int), GENES, LABELS).to_csv(path, sep="\t", index_label="GeneSymbol"),
+        "as CIBERSORTx does",
+        suffix=".txt",
+        donor="none",
+    ),
+    "CIBERSORTx through R": Case(
+        lambda path: pd.DataFrame(
+            SINGLE.T.astype(int),
+            GENES,
+            [f"{t}.{n}" if n else t for t, n in zip(LABELS, pd.Series(LABELS).groupby(LABELS).cumcount(), strict=True)],
+        ).to_csv(path, sep="\t", index_label="GeneSymbol"),
+        "as CIBERSORTx does",
+        suffix=".txt",
+        donor="none",
+    ),
+    "Scaden": Case(scaden(list(LABELS)), "cells_celltypes.txt", suffix="_counts.txt", donor="none"),
+    "Scaden, a label too few": Case(scaden(list(LABELS[1:])), "359 labels", True, suffix="_counts.txt", donor="none"),
+    "loom": Case(hdf5(matrix=SINGLE, row_attrs={}, col_attrs={}), "a loom file", True, suffix=".loom"),
+    "h5Seurat": Case(hdf5(assays={}, **{"cell.names": [b"a"]}), "an h5Seurat file", True, suffix=".h5seurat"),
+    "h5mu": Case(hdf5(mod={"rna": {}}), "MuData", True, suffix=".h5mu"),
+    "zarr": Case(lambda path: path.mkdir(), "a zarr store", True, suffix=".zarr"),
+    "rds": Case(lambda path: path.write_bytes(R_FILE), "a file of R", True, suffix=".rds"),
+}
+#: Folders as 10x and GEO have them; the labels of the cells are in a table.
+FOLDERS: dict[str, Case] = {
+    "Cell Ranger 3": Case(market(zip=".gz")),
+    "Cell Ranger 2": Case(market(genes="genes.tsv", folder="filtered_gene_bc_matrices/GRCh38")),
+    "outs": Case(market(zip=".gz", folder="outs/filtered_feature_bc_matrix")),
+    "GEO's names": Case(market(prefix="GSM123_donor1_", zip=".gz")),
+    "GEO's names, genes.tsv.gz": Case(market(prefix="GSM123_donor1.", genes="genes.tsv", zip=".gz")),
+    "unzipped": Case(market(prefix="GSM123_")),
+    "kallisto": Case(
+        market(
+            turned=True, matrix="cells_x_genes.mtx", genes="cells_x_genes.genes.txt", cells="cells_x_genes.barcodes.txt"
+        )
+    ),
+    "antibodies": Case(
+        market(
+            types=["Gene Expression"] * 600 + ["Antibody Capture"],
+            values=np.vstack([SINGLE.T, np.full(len(SINGLE), 999)]),
+            symbols=[*GENES, GENES[0]],
+        ),
+        "1 of Antibody Capture",
+    ),
+    "several samples": Case(
+        lambda path: market(prefix="GSM1_")(path / "a") or market(prefix="GSM2_")(path / "b"), "holds 2 matrices", True
+    ),
+    "no barcodes": Case(lambda path: market()(path) or (path / "barcodes.tsv").unlink(), "names of the cells", True),
+    "other barcodes": Case(
+        lambda path: market()(path) or (path / "barcodes.tsv").write_text("a\nb\n"), "but barcodes.tsv holds 2", True
+    ),
+    "a cut matrix": Case(
+        lambda path: market()(path) or (path / "matrix.mtx").write_text((path / "matrix.mtx").read_text()[:9000]),
+        "cannot be read as 10x",
+        True,
+    ),
+    "an empty folder": Case(lambda path: path.mkdir(), "without a matrix.mtx", True),
+}
 
 
 class Set(NamedTuple):

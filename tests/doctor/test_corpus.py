@@ -72,9 +72,24 @@ def test_single_cells_give_the_same_fractions_or_are_refused(tmp_path, clean, na
     case.write(path)
     if case.refused:
         with pytest.raises(DataError) as error:
-            prepare_reference([path], "cell_type", "donor", preset="none")
+            prepare_reference([path], "cell_type", case.donor, preset="none")
         return refused(error, case)
-    reference = prepare_reference([path], "cell_type", "donor", preset="none")
+    reference = prepare_reference([path], "cell_type", case.donor, preset="none")
+    assert case.words in " ".join(reference.uns["unmix"]["messages"])
+    return agree(fractions(clean, reference), fractions(clean, corpus.REFERENCE))
+
+
+@pytest.mark.parametrize("name", corpus.FOLDERS)
+def test_a_folder_gives_the_same_fractions_or_is_refused(tmp_path, clean, name):
+    case = corpus.FOLDERS[name]
+    path, labels = tmp_path / "cells", tmp_path / "labels.tsv"
+    corpus.REFERENCE.obs.to_csv(labels, sep="\t")
+    case.write(path)
+    if case.refused:
+        with pytest.raises(DataError) as error:
+            prepare_reference([path], "cell_type", "donor", preset="none", cells=labels)
+        return refused(error, case)
+    reference = prepare_reference([path], "cell_type", "donor", preset="none", cells=labels)
     assert case.words in " ".join(reference.uns["unmix"]["messages"])
     return agree(fractions(clean, reference), fractions(clean, corpus.REFERENCE))
 

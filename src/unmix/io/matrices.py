@@ -1,4 +1,4 @@
-"""Which of the matrices of an h5ad holds the expression: what each one is, and which of them are only a part."""
+"""Which matrix of an h5ad holds the expression, which of its columns are genes, and how these are named."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from unmix.errors import DataError
+from unmix.io import gene_ids
 from unmix.io.logarithms import BASES
+from unmix.io.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Columns of var that say what a feature is: a gene, an antibody, a guide (10x, muon).
+FEATURE_TYPES = ("feature_types", "feature_type", "modality")
 #: Layers that hold a part of the counts, or no counts.
 PARTIAL = re.compile(r"(un)?spliced|ambiguous|ambient|background|mature|nascent|intron\w*|mask|M[su]|velocity|fit_\w+")
 
@@ -42,3 +48,80 @@ def logged(uns: Mapping) -> str | None:
     if base is None:
         return "e"
     return next((label for label, value in BASES.items() if np.isclose(float(np.asarray(base)), value)), None)
+
+
+def genes(var: pd.DataFrame, file: str) -> tuple[np.ndarray | None, pd.DataFrame, list[str]]:
+    """Return which columns of a matrix are genes (None: all), their annotation under their names, and what to say.
+
+    Parameters
+    ----------
+    var
+        Annotation of the columns, as an AnnData file holds it.
+    file
+        Its name, for messages.
+
+    Returns
+    -------
+    tuple
+        Mask or None; annotation of the genes; sentences, on antibodies and other features that were left out, and
+        on names that stood in a column.
+
+    Raises
+    ------
+    DataError
+        No feature is gene expression, or the genes are numbered and no column names them.
+    """
+    said = []
+    column = next((name for name in FEATURE_TYPES if name in var), None)
+    kept = None
+    if column is not None:
+        types = var[column].astype(str).str.lower().str.replace(r"[\s_-]", "", regex=True)
+        other = types.notna() & ~types.isin(("geneexpression", "rna", "gene", "nan", "none", ""))
+        if other.all():
+            raise DataError(
+                f"{file}: no feature is gene expression; {column} holds {show(var[column].unique())}.",
+                "a matrix of gene expression",
+                "give the file with the genes",
+            )
+        if other.any():
+            kept = ~other.to_numpy()
+            kinds = ", ".join(
+                f"{n:,} of {kind}" for kind, n in var.loc[other, column].value_counts(sort=False).items() if n
+            )
+            said.append(f"Features that are not gene expression were left out ({column}): {kinds}.")
+            var = var[kept]
+    var, named = _named(var, file)
+    return kept, var, [*named, *said]
+
+
+def _named(var: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[str]]:
+    """Give genes that are only numbered the names that a column holds, as files exported from Seurat have them."""
+    numbers = pd.to_numeric(pd.Series(var.index.astype(str)), errors="coerce")
+    if len(var) < 2 or numbers.isna().any() or not (np.diff(numbers) == 1).all() or numbers[0] not in (0, 1):
+        return var, []
+    texts = {str(name): var[name].astype(str) for name in var if not pd.api.types.is_numeric_dtype(var[name])}
+    likely = {
+        name: (gene_ids.likeness(list(values)), gene_ids.identifier(values) == "symbol")
+        for name, values in texts.items()
+        if values.nunique() > 0.9 * len(var) and gene_ids.identifier(values) in ("symbol", "Ensembl")
+    }
+    best = max(likely, key=likely.get, default=None)
+    if best is None:
+        raise DataError(
+            f"{file}: the genes are numbered ({show(var.index)}), and no column of var names them"
+            f"{f' (it has {show(list(var))})' if len(var.columns) else ''}.",
+            "names of genes in var_names or in a column of var",
+            "export the file again with the names of the genes",
+        )
+    said = f"The genes are numbered in var_names; their names were taken from the column {best!r}."
+    return var.set_axis(pd.Index(texts[best].to_numpy(dtype=object)), axis=0), [said]
+
+
+def repeated(names: pd.Index) -> list[str]:
+    """Return a sentence on names of genes that occur more than once; none where there are none."""
+    twice = names.duplicated(keep=False)
+    if not twice.any():
+        return []
+    some = names[twice].unique()
+    said = f"{len(some):,} names of genes occur more than once ({show(some)}); their {twice.sum():,} rows are summed."
+    return [said]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import columns, gene_ids, gene_tables, matrices, tables
+from unmix.io import columns, formats, gene_ids, gene_tables, matrices, tables, tenx
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -46,17 +46,21 @@ def load(
     path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict | None]:
     """Return (samples x genes, annotation of the genes, facts of an earlier check)."""
-    if tables.is_h5ad(path):
-        data = tables.read_h5ad(path)
+    formats.refuse_foreign(path)
+    market = tenx.is_10x(path)
+    if market or tables.is_h5ad(path):
+        data = tenx.read(path) if market else tables.read_h5ad(path)
         facts = data.uns.get("unmix", {})
         if facts.get("kind") == "bulk" and data.X is not None:
             return pd.DataFrame(_dense(data.X), index=data.obs_names, columns=data.var_names), data.var, dict(facts)
         X, var = _fullest(data, path, findings)
-        table = pd.DataFrame(X, index=data.obs_names, columns=var.index)
-        if _genes_in_rows(table.index, table.columns, wanted):
-            findings.append(Finding("mended", "orientation", "The matrix holds genes in rows; it was transposed."))
-            return table.T, data.obs, None
-        return table, var, None
+        rows, said = data.obs, "The matrix holds genes in rows; it was transposed."
+        if _genes_in_rows(rows.index, var.index, wanted):
+            findings.append(Finding("mended", "orientation", said))
+            X, var, rows = X.T, rows, var
+        kept, var, sentences = matrices.genes(var, path.name)
+        findings += [Finding("mended", "features", sentence) for sentence in sentences]
+        return pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index), var, None
     table = tables.read_table(path)
     findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
     return *_orient(table, path, wanted, findings), None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import numbers, percent, text
+from unmix.io import formats, numbers, percent, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -51,6 +51,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         No such file, not a table, empty, ragged, or a cell that is not a number among numbers.
     """
     path = Path(path)
+    formats.refuse_foreign(path)
     messages: list[str] = []
     lines = text.lines(path, messages)
     separator = text.separator(lines)
@@ -152,9 +153,7 @@ def read_h5ad(path: Path | str) -> AnnData:
 
     path = Path(path)
     check_hdf5(path)
-    with readable(path), warnings.catch_warnings():
-        for category in (FutureWarning, PendingDeprecationWarning):  # AnnData, of the parts of old files
-            warnings.simplefilter("ignore", category)
+    with readable(path):
         data = anndata.read_h5ad(path)
     if data.X is None and data.raw is None and not data.layers:
         raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
@@ -173,9 +172,11 @@ def check_hdf5(path: Path) -> None:
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what HDF5 and AnnData raise for damaged files into a DataError."""
+    """Turn what HDF5 and AnnData raise for damaged files into a DataError; what they warn of is not for users."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         cause = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
         raise DataError(
@@ -186,8 +187,9 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def is_h5ad(path: Path | str) -> bool:
-    """Say whether a file is HDF5, or is named as if it were."""
+    """Say whether a file is HDF5, or is named as if it were; raise DataError for a format that is not read."""
     path = Path(path)
+    formats.refuse_foreign(path)
     if path.suffix.lower() in {".h5ad", ".h5"}:
         return True
     with text.open_binary(path) as file:

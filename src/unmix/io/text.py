@@ -10,6 +10,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from unmix.errors import DataError
+from unmix.io import exports
 
 if TYPE_CHECKING:
     import io
@@ -48,17 +49,13 @@ def lines(path: Path, messages: list[str]) -> list[str]:
             raise DataError(
                 f"{path.name} is a damaged or truncated gzip file.", TABLE, "copy the file again"
             ) from error
-    if raw[:4] == b"PK\x03\x04":
-        raise DataError(f"{path.name} is an Excel workbook or zip file.", TABLE, "save it as text (tab-delimited)")
     if raw[:4] == b"\x89HDF":
         raise DataError(f"{path.name} is an HDF5 file.", TABLE, "name it .h5ad if it is one")
     text = _decode(raw, path, messages)
     if "\r" in text:
         messages.append(f"{path.name} has Windows or old Mac line ends; they were converted.")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    if lines[0].startswith("#1.2"):  # GCT: the second line holds the size of the table
-        lines = lines[2:]
+    lines = exports.table(text.split("\n"), path, messages)
     blank = "\t ,;"
     lines = [line for line in lines if line.strip(blank)]
     comments = list(itertools.takewhile(lambda line: line.startswith("#"), lines))

@@ -162,6 +162,7 @@ def prepare_reference(
 def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recovery.Scale]:
     """Choose the matrix nearest to counts."""
     rows = len(found.obs_names)
+    messages += [f"{found.name}: {sentence}" for sentence in found.messages]
     looked = [(matrix, count_recovery.recognise(matrix.look(rows), found.logged)) for matrix in found.matrices]
     matrix, scale = min(looked, key=lambda pair: (pair[1].rank, -pair[1].total))
     if why := count_recovery.UNUSABLE.get(scale.kind):

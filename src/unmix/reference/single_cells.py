@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, matrices, tables
+from unmix.io import cell_tables, formats, matrices, tables, tenx
 from unmix.reference.label_tables import annotate
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ class Matrix:
     """One matrix of a file, in memory or on disk, with the description of its genes.
 
     ``data`` is a scipy or numpy matrix, an h5py dataset, or an h5py group of a sparse matrix
-    (``data``, ``indices``, ``indptr``).
+    (``data``, ``indices``, ``indptr``). ``kept`` marks its columns that ``var`` describes; None: all.
     """
 
     name: str
     data: Any
     var: pd.DataFrame
     columns_first: bool = False
+    kept: np.ndarray | None = None
 
     def rows(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
         """Yield the `wanted` rows (sorted indices) as CSR, in order, reading the file once."""
@@ -54,9 +55,14 @@ class Matrix:
                         "a count for every gene and cell",
                         "write 0 where no molecule was seen, and look where the others come from",
                     )
-                yield block
+                yield block if self.kept is None else block[:, self.kept]
         except OSError as error:
             raise DataError(f"{self.name} is damaged on disk ({error}).", tables.H5AD, "copy the file again") from error
+
+    @property
+    def width(self) -> int:
+        """Number of columns on disk."""
+        return len(self.var) if self.kept is None else len(self.kept)
 
     def _sparse(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
         indptr = self.data["indptr"][:]
@@ -69,7 +75,7 @@ class Matrix:
                     self.data["indices"][start:end],
                     indptr[first : last + 1] - start,
                 ),
-                shape=(last - first, len(self.var)),
+                shape=(last - first, self.width),
             )
             yield block[chunk - first]
 
@@ -78,7 +84,7 @@ class Matrix:
         indptr = self.data["indptr"][:]
         n_rows = int(_shape(self.data)[0])
         kept = []
-        for chunk in _cut(indptr, np.arange(len(self.var))):
+        for chunk in _cut(indptr, np.arange(self.width)):
             start, end = indptr[chunk[0]], indptr[chunk[-1] + 1]
             pointers = indptr[chunk[0] : chunk[-1] + 2] - start
             block = sparse.csc_matrix(
@@ -89,7 +95,7 @@ class Matrix:
         return sparse.hstack(kept, format="csr")
 
     def _dense_or_memory(self, wanted: np.ndarray) -> Iterator[sparse.csr_matrix]:
-        step = max(1, CHUNK_VALUES // max(1, len(self.var)))
+        step = max(1, CHUNK_VALUES // max(1, self.width))
         if isinstance(self.data, np.ndarray) or sparse.issparse(self.data):
             for at in range(0, len(wanted), step):
                 yield sparse.csr_matrix(_plain(self.data[wanted[at : at + step]]))
@@ -109,7 +115,7 @@ class Matrix:
 class SingleCells:
     """The cells of one file: their annotation (column by column) and the matrices it holds.
 
-    ``logged`` is the base of the logarithm that the file states, if it does.
+    ``logged`` is the base of the logarithm that the file states, if it does; ``messages`` say how the file was read.
     """
 
     name: str
@@ -118,6 +124,7 @@ class SingleCells:
     annotation: Any
     matrices: list[Matrix]
     logged: str | None = None
+    messages: list[str] = field(default_factory=list)
 
     def column(self, key: str) -> pd.Series:
         """Return one annotation of the cells as str; missing values are ``""``, and whole numbers have no decimals.
@@ -140,8 +147,8 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
     Parameters
     ----------
     path
-        h5ad (streamed), a 10x folder or .h5, or a table of counts (cells x genes or transposed;
-        columns of text are annotations of the cells).
+        h5ad (streamed); a 10x folder, .h5 or .mtx with the names beside it; or a table of counts (cells x genes or
+        transposed; columns of text are annotations of the cells; CIBERSORTx and Scaden files).
     cells
         A table whose first column holds the cells' names and the others annotate them.
 
@@ -151,12 +158,15 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
         The file cannot be read, or `cells` names none or few of its cells.
     """
     path = Path(path)
-    if path.is_dir():
-        found = _in_memory(_read_10x(path), path.name)
+    formats.refuse_foreign(path)
+    messages: list[str] = []
+    if tenx.is_10x(path):
+        found = _in_memory(tenx.read(path), path.name)
     elif tables.is_h5ad(path):
         found = _open_h5ad(path)
     else:
-        found = _in_memory(_read_table(path), path.name)
+        found = _in_memory(cell_tables.read(path, messages), path.name)
+    found.messages[:0] = messages
     return found if cells is None else annotate(found, tables.read_table(cells), Path(cells).name)
 
 
@@ -168,34 +178,45 @@ def _open_h5ad(path: Path) -> SingleCells:
     tables.check_hdf5(path)
     with tables.readable(path):
         file = h5py.File(path, "r")
-        if "matrix" in file:
-            return _in_memory(_read_10x(path), path.name)
         obs = file.get("obs")
         if not isinstance(obs, h5py.Group) or "encoding-type" not in file.attrs:
             file.close()
             return _in_memory(tables.read_h5ad(path), path.name)
         nodes = [("X", file.get("X"), "var"), ("raw.X", file.get("raw/X"), "raw/var")]
         nodes[:0] = [(f"layers[{name!r}]", node, "var") for name, node in file.get("layers", {}).items()]
+        messages: list[str] = []
         held = [
-            Matrix(name, node, read_elem(file[var]), "csc" in str(node.attrs.get("encoding-type", "")))
+            _matrix(
+                path.name, name, node, read_elem(file[var]), messages, "csc" in str(node.attrs.get("encoding-type", ""))
+            )
             for name, node, var in nodes
             if node is not None and _shape(node) is not None
         ]
         index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
         keys = [str(key) for key in obs.attrs["column-order"]]
         noted = matrices.logged({"log1p": read_elem(file["uns/log1p"])}) if "uns/log1p" in file else None
-        return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), _need(held, path.name), noted)
+        held = _need(held, path.name)
+        return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), held, noted, messages)
 
 
 def _in_memory(data: AnnData, name: str) -> SingleCells:
-    held = [Matrix(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
-    if data.X is not None:
-        held.append(Matrix("X", data.X, data.var))
-    if data.raw is not None:
-        held.append(Matrix("raw.X", data.raw.X, data.raw.var))
+    nodes = [(f"layers[{key!r}]", layer, data.var) for key, layer in data.layers.items()]
+    nodes += [("X", data.X, data.var)] if data.X is not None else []
+    nodes += [("raw.X", data.raw.X, data.raw.var)] if data.raw is not None else []
+    messages: list[str] = []
+    held = [_matrix(name, *node, messages) for node in nodes]
     obs_names = pd.Index(data.obs_names.astype(str))
-    keys = [str(key) for key in data.obs]
-    return SingleCells(name, obs_names, keys, lambda key: data.obs[key], _need(held, name), matrices.logged(data.uns))
+    keys, noted = [str(key) for key in data.obs], matrices.logged(data.uns)
+    return SingleCells(name, obs_names, keys, lambda key: data.obs[key], _need(held, name), noted, messages)
+
+
+def _matrix(
+    file: str, name: str, data: Any, var: pd.DataFrame, messages: list[str], columns_first: bool = False
+) -> Matrix:
+    """Return a matrix of genes alone, under their names; say once what was left out."""
+    kept, var, said = matrices.genes(var, file)
+    messages += [sentence for sentence in (*said, *matrices.repeated(var.index)) if sentence not in messages]
+    return Matrix(name, data, var, columns_first, kept)
 
 
 def _need(held: list[Matrix], name: str) -> list[Matrix]:
@@ -224,33 +245,3 @@ def _cut(indptr: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
         end = max(at + 1, int(np.searchsorted(indptr[wanted + 1], limit, side="right")))
         yield wanted[at:end]
         at = end
-
-
-def _read_10x(path: Path) -> AnnData:
-    import scanpy
-
-    need = "the folder of matrix.mtx, features.tsv and barcodes.tsv, or the .h5, that Cell Ranger writes"
-    try:
-        data = scanpy.read_10x_mtx(path) if path.is_dir() else scanpy.read_10x_h5(path)
-    except (OSError, KeyError, ValueError, IndexError, EOFError) as error:
-        raise DataError(f"{path.name} cannot be read as 10x output ({error}).", need, "check the path") from error
-    data.X = sparse.csr_matrix(data.X)
-    return data
-
-
-def _read_table(path: Path) -> AnnData:
-    """Read a table of counts; which side holds the genes is seen from their names."""
-    import anndata
-
-    table = tables.read_table(path)
-    text = np.array([not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes])
-    numbers, obs = table.loc[:, ~text], table.loc[:, text]
-    if numbers.shape[1] == 0:
-        raise DataError(f"{path.name} holds no column of numbers.", "counts of cells x genes", "check the file")
-    if gene_ids.likeness(list(numbers.index)) > gene_ids.likeness(list(numbers.columns)):
-        numbers, obs = numbers.T, pd.DataFrame(index=numbers.columns)
-    if numbers.isna().to_numpy().any():
-        raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
-    obs.index = obs.index.astype(str)
-    var = pd.DataFrame(index=numbers.columns.astype(str))
-    return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)

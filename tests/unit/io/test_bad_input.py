@@ -169,7 +169,7 @@ def test_a_truncated_h5ad_is_refused_by_both_steps(script, prepared, tmp_path):
 def test_unlabelled_and_unprepared_references_are_refused(script, cells, bulk, tmp_path):
     done = script(REFERENCE, cells, "--cell-type-key", "cell_type", "--out", tmp_path / "r.h5ad")
     assert_refused(done, tmp_path, "no column 'cell_type'", "bulk_labels")
-    data = anndata.AnnData(np.ones((5, 4), dtype=np.float32))
+    data = anndata.AnnData(np.ones((5, 4), dtype=np.float32), var=pd.DataFrame(index=["CD4", "CD8A", "CD14", "CD19"]))
     data.write_h5ad(tmp_path / "input")
     done = script(REFERENCE, tmp_path / "input", "--cell-type-key", "cell_type", "--out", tmp_path / "r.h5ad")
     assert_refused(done, tmp_path, "unlabelled")

@@ -211,6 +211,7 @@ def test_memory_follows_what_is_kept_not_what_the_file_holds(tmp_path, monkeypat
             {"cell_type": pd.Categorical.from_codes(np.arange(n_cells) % 8, list("abcdefgh"))},
             index=np.arange(n_cells).astype(str),
         ),
+        var=pd.DataFrame(index=[f"G{i}" for i in range(n_genes)]),
     )
     shell.write_h5ad(path)
     with h5py.File(path, "a") as file:

@@ -90,7 +90,8 @@ def test_a_folder_that_is_no_10x_output_is_refused(tmp_path):
 def test_a_block_damaged_on_disk_is_a_data_error(tmp_path):
     path = tmp_path / "a.h5ad"
     counts = RNG.poisson(2, (500, 30)).astype(np.float32)
-    anndata.AnnData(sparse.csr_matrix(counts)).write_h5ad(path, compression="gzip")
+    var = pd.DataFrame(index=GENES)
+    anndata.AnnData(sparse.csr_matrix(counts), var=var).write_h5ad(path, compression="gzip")
     raw = bytearray(path.read_bytes())
     with h5py.File(path) as file:
         at = file["X/data"].id.get_chunk_info(0)
