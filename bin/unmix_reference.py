@@ -2,8 +2,8 @@
 """Prepare a reference of single cells (labels, donors, counts, quality control) or of pure tissues.
 
 INPUT is an h5ad, a 10x folder, .h5 or .mtx, or a table of counts (also of CIBERSORTx or Scaden);
-several are joined on their common genes. Logarithms are recognised and undone. With --kind tissue, INPUT is an h5ad or a table of bulk
-samples, one or more of each tissue. All other steps read OUT.
+several are joined on their common genes. Logarithms are recognised and undone. With --kind tissue,
+INPUT is an h5ad or a table of bulk samples, one or more of each tissue. All other steps read OUT.
 """
 
 import click
