@@ -26,6 +26,7 @@ workflow {
     DECONVOLVE(
         file(params.input, checkIfExists: true, glob: false),
         groovy.json.JsonOutput.toJson(params),
+        outdir,
         params.tracedir ?: "${outdir}/pipeline_info",
         params.explain.toString() == 'true',
         params.express.toString() == 'true',
@@ -33,10 +34,24 @@ workflow {
 
     DECONVOLVE.out.skipped.subscribe { meta, record ->
         def told = new groovy.json.JsonSlurper().parseText(record.text)
-        log.warn("unmix: ${meta.id}: ${meta.method} is skipped in ${told.step}: ${told.error.found}. Do: ${told.error['do']}")
+        def failed = told.error.exit_code != 99
+        def what = meta.method ? "${meta.method} ${failed ? 'failed' : 'is skipped'} in ${told.step}" : "the row cannot be used (${told.step})"
+        def sentence = "unmix: ${meta.id}: ${what}: ${told.error.found - ~/\.$/}. Do: ${told.error['do']}"
+        if (failed && params.fail_fast.toString() == 'true') {
+            error(sentence)
+        }
+        log.warn(sentence)
     }
     DECONVOLVE.out.reports.subscribe { meta, _report ->
-        def said = meta.headline ? 'is done' : 'has no fractions: none of the methods can be applied'
+        def said = meta.headline ? 'is done' : 'has no fractions'
         log.info("unmix: ${meta.id} ${said}, see ${outdir}/${meta.id}/report.html")
+    }
+    DECONVOLVE.out.summary.subscribe { summary ->
+        def cells = summary.readLines().tail().collect { line -> line.split('\t', -1) }
+        def rows = cells.groupBy { cell -> cell[0] }.collect { id, lines ->
+            def statuses = lines.groupBy { cell -> cell[2] }.collect { status, some -> "${status}: ${some.collect { cell -> cell[1] }.join(', ')}" }
+            "  ${id}  ${statuses.join('; ')}"
+        }
+        log.info("unmix: summary (${outdir}/summary.tsv)\n${rows.join('\n')}")
     }
 }

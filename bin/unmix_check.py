@@ -28,6 +28,7 @@ from unmix import cli
 )
 @cli.genes
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, required=True, help="Folder for the results.")
+@cli.skipped
 @cli.common
 def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options):
     with cli.run("check", out_dir / "run.json", **options) as job:

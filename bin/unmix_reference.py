@@ -45,15 +45,16 @@ from unmix import cli
 )
 @cli.genes
 @click.option("--out", type=cli.OUTPUT, default="reference.h5ad", show_default=True, help="The prepared reference.")
+@cli.skipped
 @cli.common
 def main(inputs, label_map, out, **settings):
-    options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet")}
+    options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet", "skipped")}
     with cli.run("reference", cli.record_beside(out), **options) as job:
         from unmix.io.tables import read_label_map
         from unmix.reference.prepare import prepare_reference
 
         for number, path in enumerate(inputs, start=1):
-            job.input(f"input {number}", path if path.is_file() else None)
+            job.input(f"input {number}", path)
         job.input("label map", label_map)
         job.input("cells", settings["cells"])
         job.input("gene map", settings["gene_map"])

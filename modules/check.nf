@@ -8,14 +8,17 @@ process CHECK {
     tuple val(meta), path(bulk, stageAs: 'input/*'), path(reference)
 
     output:
-    tuple val(meta), path('check/bulk.h5ad'), emit: bulk
-    tuple val(meta), path('check'), emit: check
+    tuple val(meta), path('check/bulk.h5ad'), optional: true, emit: bulk
+    tuple val(meta), path('check'), optional: true, emit: check
+    tuple val(meta), path('check.skipped.json'), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_check.py --version | sed 's/.* //'"), topic: versions
 
     script:
+    // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     """
     unmix_check.py --reference ${quote(reference)} --unit ${quote(meta.unit)} \\
-        --threads ${task.cpus} ${task.ext.args ?: ''} --out-dir check -- ${quote(bulk)}
+        --threads ${task.cpus} ${task.ext.args ?: ''} --skipped check.skipped.json --out-dir check \\
+        -- ${quote(bulk)} || { code=\$?; [ -e check.skipped.json ] || exit \$code; }
     """
 
     stub:

@@ -16,13 +16,14 @@ process PREDICT {
     script:
     def device = task.accelerator ? 'cuda' : 'cpu'
     def out = quote(meta.method)
-    // 99: the method cannot be applied, and skipped.json says why
+    // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
     mkdir tables
     unmix_predict.py --mrna-per-cell ${quote(mrna_per_cell ?: mrna_source)} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
         --skipped ${out}.skipped.json --out-dir tables \\
-        -- ${quote(model)} ${quote(bulk)} || (exit \$((\$? == 99 ? 0 : \$?)))
+        -- ${quote(model)} ${quote(bulk)} \\
+        || { code=\$?; [ -e ${out}.skipped.json ] || exit \$code; }
     for table in \$(ls tables); do
         mv "tables/\$table" ${out}."\$table"
     done

@@ -8,17 +8,20 @@ process REFERENCE {
     tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*')
 
     output:
-    tuple val(meta), path("${meta.reference}.h5ad"), emit: reference
-    tuple val(meta), path("${meta.reference}.run.json"), emit: record
+    tuple val(meta), path("${meta.reference}.h5ad"), optional: true, emit: reference
+    tuple val(meta), path("${meta.reference}.run.json"), optional: true, emit: record
+    tuple val(meta), path('reference.skipped.json'), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
     script:
     def kind = meta.kind == 'tissue' ? '--kind tissue' : ''
     def map = label_map ? "--label-map ${quote(label_map)}" : ''
+    // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)}"
     """
     unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --out ${quote(meta.reference)}.h5ad -- ${quote(reference)}
+        --skipped reference.skipped.json --out ${quote(meta.reference)}.h5ad -- ${quote(reference)} \\
+        || { code=\$?; [ -e reference.skipped.json ] || exit \$code; }
     """
 
     stub:

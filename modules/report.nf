@@ -17,7 +17,9 @@ process REPORT {
     // Lay the tables (<method>.<file>) out as the user gets them: one folder per method, those of the first on top
     """
     mkdir results
-    cp -RL ${quote(check)} ${quote(reference)} results/
+    for input in ${[check, reference].findAll().collect { input -> quote(input) }.join(' ')}; do
+        cp -RL "\$input" results/
+    done
     for table in tables/*; do
         name=\${table#tables/}
         mkdir -p "results/\${name%%.*}"

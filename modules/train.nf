@@ -27,12 +27,13 @@ process TRAIN {
         ontology ? "--ontology ${quote(ontology)}" : '',
         meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint ${quote(checkpoint)}" : '',
     ].findAll().join(' ')
-    // 99: the method cannot be applied, and skipped.json says why
+    // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
     unmix_train.py --method ${quote(meta.method)} ${extra} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
         --skipped ${quote(meta.method)}.skipped.json --out ${quote(name)}.safetensors \\
-        -- ${quote(reference)} || (exit \$((\$? == 99 ? 0 : \$?)))
+        -- ${quote(reference)} \\
+        || { code=\$?; [ -e ${quote(meta.method)}.skipped.json ] || exit \$code; }
     """
 
     stub:

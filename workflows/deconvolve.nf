@@ -10,27 +10,54 @@ include { EXPRESS } from '../modules/express.nf'
 include { EVALUATE } from '../modules/evaluate.nf'
 include { REPORT } from '../modules/report.nf'
 
-// The file that a row names in a column, or nothing
-def named(id, column, text) {
-    if (!text) {
-        return []
-    }
-    def path = file(text, glob: false)
-    if (!path.exists()) {
-        error("samplesheet row ${id}: there is no file ${text}.\n  expected: ${column}, relative to the samplesheet's folder or absolute\n  do: correct the path")
-    }
-    return path
+// The columns of the samplesheet that name one file
+def columns_of_files() {
+    return ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology', 'mrna_per_cell']
 }
 
-// The source of the mRNA per cell that a row names, and its table; a path is absolute by now
-def mrna_per_cell(row) {
-    return row.mrna_per_cell.contains('/') ? [[], named(row.id, 'mrna_per_cell', row.mrna_per_cell)] : [row.mrna_per_cell, []]
+// The file of a path, or nothing
+def file_of(text) {
+    return text ? file(text, glob: false) : []
+}
+
+// What is wrong with a file that does not exist
+def no_file(column, path) {
+    return [exit_code: 65, found: "there is no file ${path.toUriString()}", expected: "${column}, relative to the samplesheet's folder or absolute", do: 'correct the path in the samplesheet']
+}
+
+// A record of what cannot be done, as the scripts write it (docs/data_contracts.md). It is named by its content, so that
+// a run that is resumed finds it unchanged.
+def skipped_record(name, step, error) {
+    def text = groovy.json.JsonOutput.toJson([step: step, method: [name: name], error: error])
+    def record = file("${workflow.workDir}/skipped/${text.md5()}/${name}.skipped.json")
+    if (!record.exists()) {
+        record.parent.mkdirs()
+        record.text = text
+    }
+    return record
+}
+
+// What stands in a record
+def told_by(record) {
+    return new groovy.json.JsonSlurper().parseText(record.text)
+}
+
+// A line of the summary: the columns below, separated by tabs
+def summary_columns() {
+    return ['id', 'method', 'status', 'step', 'found', 'do']
+}
+
+def summary_line(id, method, has_fractions, record) {
+    def told = record ? told_by(record) : [step: '', error: [exit_code: 0, found: '', do: '']]
+    def status = has_fractions ? 'done' : told.error.exit_code == 99 ? 'skipped' : 'failed'
+    return [id, method, status, told.step, told.error.found, told.error['do']].collect { cell -> cell.toString().replaceAll(/\s+/, ' ') }.join('\t')
 }
 
 workflow DECONVOLVE {
     take:
     samplesheet // file: the samplesheet as the user wrote it
     settings // string: all parameters as JSON
+    outdir // string: folder of the results
     tracedir // string: folder for the versions
     explain // boolean: also attribute the fractions to genes
     express // boolean: also estimate the expression of every cell type, for the methods that can
@@ -43,14 +70,20 @@ workflow DECONVOLVE {
         file("${projectDir}/assets/schema_input.json"),
         file("${projectDir}/nextflow_schema.json"),
     )
-    ch_rows = SAMPLESHEET.out.rows
+    // A row or a method whose files are missing is reported; the others go on
+    ch_sheet = SAMPLESHEET.out.rows
         .splitJson()
         .map { row ->
-            row + ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology'].collectEntries { column -> [column, named(row.id, column, row[column])] }
+            // mrna_per_cell is a path, which is absolute by now, or the name of a source
+            def table = row.mrna_per_cell.contains('/') ? row.mrna_per_cell : ''
+            row + [mrna_source: table ? '' : row.mrna_per_cell] + columns_of_files().collectEntries { column -> [column, file_of(column == 'mrna_per_cell' ? table : row[column])] }
         }
-    ch_methods = SAMPLESHEET.out.jobs
+        .map { row -> tuple(row, columns_of_files().find { column -> row[column] && !row[column].exists() }) }
+    ch_rows = ch_sheet.filter { _row, missing -> !missing }.map { row, _missing -> row }
+    ch_jobs_of_sheet = SAMPLESHEET.out.jobs
         .splitJson()
-        .map { job -> tuple(job.id, job + [published: job.published.collect { path -> named(job.id, job.takes, path) }]) }
+        .map { job -> tuple(job.id, job + [published: job.published.collect { path -> file_of(path) }]) }
+    ch_methods = ch_jobs_of_sheet.filter { _id, job -> job.published.every { path -> path.exists() } }
 
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
@@ -102,7 +135,7 @@ workflow DECONVOLVE {
         ch_trained
             .map { meta, model, bulk -> tuple(meta.id, meta, model, bulk) }
             .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
-            .map { _id, meta, model, bulk, row -> [meta, model, bulk] + mrna_per_cell(row) }
+            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_source, row.mrna_per_cell) }
     )
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })
@@ -112,24 +145,71 @@ workflow DECONVOLVE {
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
             .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
     )
-    ch_skipped = ch_jobs
+
+    // Why a row cannot be used, and why a method cannot be used on it: [ id, record ] and [ id, method, record ]
+    ch_unusable = ch_sheet
+        .filter { _row, missing -> missing }
+        .map { row, missing -> tuple(row.id, skipped_record('samplesheet', 'samplesheet', no_file(missing, row[missing]))) }
+        .mix(
+            REFERENCE.out.skipped
+                .map { meta, record -> tuple(meta.reference, record) }
+                .combine(ch_rows.map { row -> tuple(row.reference_name, row.id) }, by: 0)
+                .map { _name, record, id -> tuple(id, record) },
+            CHECK.out.skipped.map { meta, record -> tuple(meta.id, record) },
+        )
+    ch_without_fractions = ch_jobs
         .map { model, _extra, meta, _bulk -> tuple(model, meta) }
         .combine(TRAIN.out.skipped, by: 0)
         .map { _model, meta, record -> tuple(meta, record) }
-        .mix(PREDICT.out.skipped, EVALUATE.out.skipped)
+        .mix(PREDICT.out.skipped)
+        .map { meta, record -> tuple(meta.id, meta.method, record) }
+        .mix(
+            ch_jobs_of_sheet
+                .map { id, job -> tuple(id, job, job.published.find { path -> !path.exists() }) }
+                .filter { _id, _job, missing -> missing }
+                .map { id, job, missing -> tuple(id, job.method, skipped_record(job.method, 'samplesheet', no_file(job.takes, missing))) }
+        )
+
+    // Every method of every row has fractions or a record, or its task ended by an error or a kill (conf/base.config)
+    ch_ended = ch_jobs_of_sheet
+        .map { id, job -> tuple(id, job.method, 'asked') }
+        .mix(
+            PREDICT.out.fractions.map { meta, _fractions, _long -> tuple(meta.id, meta.method, 'done') },
+            ch_without_fractions,
+            ch_unusable.combine(ch_jobs_of_sheet, by: 0).map { id, record, job -> tuple(id, job.method, record) },
+        )
+        .groupTuple(by: [0, 1])
+        .map { id, method, ends ->
+            tuple(id, method, ends.find { end -> end != 'asked' } ?: skipped_record(method, 'run', [exit_code: 1, found: "a task of ${method} ended without a result, by an error of the program or the machine, or for want of memory or time", expected: 'tasks that end', do: 'see .nextflow.log and trace.txt; if the exit is 1, please report it']))
+        }
+
+    // A report for every row, also of one that cannot be used
     REPORT(
-        CHECK.out.check
-            .map { meta, check -> tuple(meta.reference, meta.id, check) }
-            .combine(REFERENCE.out.record.map { meta, record -> tuple(meta.reference, record) }, by: 0)
-            .map { _reference, id, check, record -> tuple(id, check, record) }
-            .join(PREDICT.out.tables.mix(EVALUATE.out.tables, ch_skipped).map { meta, tables -> tuple(meta.id, tables) }.groupTuple())
-            .join(ch_methods.map { id, method -> tuple(id, method.method) }.groupTuple())
-            .map { id, check, record, tables, methods ->
-                def files = tables.flatten().sort { path -> path.name }
-                def headline = methods.find { method -> files.any { path -> path.name == "${method}.fractions.tsv" } }
-                tuple([id: id, headline: headline ?: ''], check, record, files)
+        PREDICT.out.tables
+            .mix(EVALUATE.out.tables, EVALUATE.out.skipped)
+            .map { meta, tables -> tuple(meta.id, [tables: [tables].flatten()]) }
+            .mix(
+                ch_ended.filter { _id, _method, end -> end != 'done' }.map { id, _method, record -> tuple(id, [tables: [record]]) },
+                CHECK.out.check.map { meta, check -> tuple(meta.id, [check: check]) },
+                REFERENCE.out.record
+                    .map { meta, record -> tuple(meta.reference, record) }
+                    .combine(ch_rows.map { row -> tuple(row.reference_name, row.id) }, by: 0)
+                    .map { _name, record, id -> tuple(id, [reference: record]) },
+            )
+            .groupTuple()
+            .join(ch_jobs_of_sheet.map { id, job -> tuple(id, job.method) }.groupTuple())
+            .map { id, parts, methods ->
+                def tables = parts.collectMany { part -> part.tables ?: [] }.unique().sort { path -> path.name }
+                def headline = methods.find { method -> tables.any { path -> path.name == "${method}.fractions.tsv" } }
+                tuple([id: id, headline: headline ?: ''], parts.findResult([]) { part -> part.check }, parts.findResult([]) { part -> part.reference }, tables)
             }
     )
+
+    ch_summary = ch_ended
+        .mix(EVALUATE.out.skipped.map { meta, record -> tuple(meta.id, meta.method, record) })
+        .groupTuple(by: [0, 1])
+        .map { id, method, ends -> summary_line(id, method, 'done' in ends, ends.find { end -> end != 'done' }) }
+        .collectFile(name: 'summary.tsv', storeDir: outdir, newLine: true, sort: true, seed: summary_columns().join('\t'))
 
     channel.topic('versions')
         .unique()
@@ -141,6 +221,14 @@ workflow DECONVOLVE {
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
-    skipped = ch_skipped.mix(EXPLAIN.out.skipped, EXPRESS.out.skipped) // channel: [ meta, run record with the reason ]
+    skipped = ch_unusable
+        .map { id, record -> tuple([id: id, method: ''], record) }
+        .mix(
+            ch_without_fractions.map { id, method, record -> tuple([id: id, method: method], record) },
+            EVALUATE.out.skipped,
+            EXPLAIN.out.skipped,
+            EXPRESS.out.skipped,
+        ) // channel: [ meta, run record with the reason ]; of a whole row the method is ''
+    summary = ch_summary // channel: summary.tsv, a line for every method of every row
     reports = REPORT.out.report // channel: [ meta, report.html ]
 }

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
-from unmix.errors import NotApplicable, UnmixError, UsageError
+from unmix.errors import DataError, NotApplicable, UnmixError, UsageError
 from unmix.io.outputs import SIGNALS, Outputs, check, refused, say_once
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ OUTPUT_DIRECTORY = _Output(path_type=Path, file_okay=False)
 #: Packages whose versions can change a number; they stand in every run.json.
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
 
-#: The option of the steps for which a method may not be fit.
+#: The option of the steps that a pipeline can do without: the reason stands in a file, and the other work goes on.
 skipped = click.option(
-    "--skipped", type=OUTPUT, help="Run record with the reason, if the method cannot be applied (exit code 99)."
+    "--skipped",
+    type=OUTPUT,
+    help="Run record with the reason, if the step cannot be done (exit code 2, 65 or 99).",
 )
 
 
@@ -175,8 +177,8 @@ class Run:
             self._waiting.show(done, total, note)
 
     def input(self, name: str, path: Path | None) -> None:
-        """Name an input file whose checksum run.json shall carry."""
-        if path is not None:
+        """Name an input file whose checksum run.json shall carry; a folder or a missing file has none."""
+        if path is not None and path.is_file():
             self._inputs[name] = path
 
     def fingerprints(self) -> dict[str, Any]:
@@ -226,9 +228,14 @@ class Run:
             self.output(record).write_text(text + "\n", encoding="utf-8")
         self._outputs.commit()
 
-    def skip(self, error: NotApplicable, record: Path) -> None:
-        """Write the record with the reason why the method cannot be applied, and no output."""
-        self.facts["error"] = {"found": error.found, "expected": error.expected, "do": error.do}
+    def skip(self, error: UnmixError, record: Path) -> None:
+        """Write the record with the reason why the step cannot be done, and no output."""
+        self.facts["error"] = {
+            "exit_code": error.exit_code,
+            "found": error.found,
+            "expected": error.expected,
+            "do": error.do,
+        }
         self._outputs.drop()
         self.commit(record)
 
@@ -263,7 +270,7 @@ def run(step: str, record: Path | None = None, skipped: Path | None = None, **op
         job.commit(record)
     except UnmixError as error:
         click.echo(f"unmix {step}: error: {error}", err=True)
-        if skipped and isinstance(error, NotApplicable):
+        if skipped and isinstance(error, (DataError, UsageError, NotApplicable)):
             job.skip(error, skipped)
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import html
 import json
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_row_without_any_method_that_can_be_applied_ends_with_a_page_that_says
     done = nextflow(tmp_path, "run", ROOT, *arguments)
     assert done.returncode == 0, done.out
     for row in ("first", "second"):
-        assert f"unmix: {row} has no fractions: none of the methods can be applied, see results/{row}" in done.out
+        assert f"unmix: {row} has no fractions, see results/{row}" in done.out
         found = {path.name for path in (tmp_path / "results" / row).iterdir()}
         assert found == {"check", "music", "report.html"}
         assert "music needs 2 donors" in (tmp_path / "results" / row / "report.html").read_text()
@@ -150,27 +151,88 @@ def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
     }  # fmt: skip
 
 
-def test_unusable_bulk_ends_the_run_with_our_sentence(data, tmp_path):
+@pytest.fixture(scope="module")
+def broken(data):
+    """Return a samplesheet: the first row as in `finished`, then a negative value, no file, and no such column."""
     lines = (data / "files" / "first bulk.tsv").read_text().splitlines()
     cells = lines[5].split("\t")
     lines[5] = "\t".join([cells[0], "-3.5", *cells[2:]])
-    (tmp_path / "negative.tsv").write_text("\n".join(lines) + "\n")
-    row = f"bad,negative.tsv,{data}/files/pbmc68k_reduced.h5ad,bulk_labels"
-    (tmp_path / "sheet.csv").write_text(f"id,bulk,reference,cell_type_key\n{row}\n")
-    done = nextflow(tmp_path, "run", ROOT, *QUICK, "--input", "sheet.csv")
+    (data / "files" / "negative.tsv").write_text("\n".join(lines) + "\n")
+    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
+    cells = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv,"
+    rows = [
+        f"negative,files/negative.tsv,{cells}",
+        first,
+        f"absent,files/none.tsv,{cells}",
+        f"column,files/second.tsv,{cells.replace('bulk_labels', 'labels')}",
+    ]
+    (data / "broken.csv").write_text("\n".join([header, *rows]) + "\n")
+    return data / "broken.csv"
+
+
+def test_rows_that_cannot_be_used_are_reported_and_the_others_run(broken, finished, tmp_path):
+    arguments = ("--methods", "music,nnls", "--controls", "none", "--input", broken)
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+    assert done.returncode == 0, done.out
+    assert {row["exit"] for row in trace(tmp_path)} == {"0"}
+    results = tmp_path / "results"
+    for name in ("nnls/fractions.tsv", "nnls/metrics.tsv", "fractions.tsv"):
+        assert filecmp.cmp(results / "first" / name, finished[0] / "results" / "first" / name, shallow=False)
+    header, rows = table(results / "summary.tsv")
+    assert header == ["id", "method", "status", "step", "found", "do"]
+    found = {(row, method): (status, step) for row, method, status, step, *_ in rows}
+    reasons = {
+        "negative": ("check", "gene 'A4GALT' in sample 'S1' is negative", "The bulk cannot be used."),
+        "absent": ("samplesheet", "there is no file", "The row of the samplesheet cannot be used."),
+        "column": ("reference", "has no column 'labels'", "The reference cannot be used."),
+    }
+    failed = {(row, method): ("failed", reasons[row][0]) for row in reasons for method in ("music", "nnls")}
+    assert found == failed | {("first", "music"): ("skipped", "train"), ("first", "nnls"): ("done", "")}
+    for row, (step, reason, words) in reasons.items():
+        assert {path.name for path in (results / row).iterdir()} == {step, "report.html"}
+        page = html.unescape((results / row / "report.html").read_text())
+        assert words in page
+        assert reason in page
+        assert reason in json.loads((results / row / step / "skipped.json").read_text())["error"]["found"]
+        assert f"unmix: {row}: the row cannot be used ({step}): " in done.out
+    assert "  first  skipped: music; done: nnls\n" in done.out
+    assert "  absent  failed: music, nnls\n" in done.out
+
+
+def test_fail_fast_ends_the_run_at_the_first_row_that_cannot_be_used(broken, tmp_path):
+    arguments = ("--methods", "random", "--controls", "none", "--input", broken, "--fail_fast", "true")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode != 0
-    assert "unmix check: error:" in done.out
-    assert "expected:" in done.out
-    assert "Traceback" not in done.out
-    assert [row["exit"] for row in trace(tmp_path) if row["process"] == "CHECK"] == ["65"]
-    assert not (tmp_path / "results" / "bad").exists()
+    assert "unmix: absent: the row cannot be used (samplesheet): there is no file" in done.out
+    assert not (tmp_path / "results" / "first").exists()
+
+
+def test_a_task_that_dies_takes_its_method_on_its_row_only(data, tmp_path):
+    real = f'exec {ROOT}/bin/$(basename "$0") "$@"'
+    (tmp_path / "fake").mkdir()
+    fake = f'#!/usr/bin/env bash\ncase "$*" in *random.safetensors*) exit 1;; esac\n{real}\n'
+    (tmp_path / "fake" / "unmix_predict.py").write_text(fake)
+    (tmp_path / "fake" / "unmix_predict.py").chmod(0o755)
+    path = f'export PATH=\\"{tmp_path}/fake:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
+    (tmp_path / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
+    arguments = ("--methods", "nnls", "--controls", "random", "--input", data / "sheet.csv", "-c", "fake.config")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+    assert done.returncode == 0, done.out
+    _, rows = table(tmp_path / "results" / "summary.tsv")
+    assert [row[:4] for row in rows] == [
+        ["first", "nnls", "done", ""],
+        ["first", "random", "failed", "run"],
+        ["second", "nnls", "done", ""],
+        ["second", "random", "failed", "run"],
+    ]
+    assert "a task of random ended without a result" in (tmp_path / "results" / "first" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
         ("id,bulk\na,b.tsv\n", "sheet.csv has no column reference; it has id, bulk."),
-        ("id,bulk,reference\na,b.tsv,c.h5ad\n", "samplesheet row a: there is no file"),
+        ("id,bulk,reference\na,b.tsv,c.h5ad\na,b.tsv,c.h5ad\n", "sheet.csv, rows 1 and 2 have the same id 'a'."),
     ],
 )
 def test_a_wrong_samplesheet_is_named_before_anything_runs(tmp_path, row, sentence):

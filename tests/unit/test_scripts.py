@@ -199,9 +199,31 @@ def test_a_method_that_cannot_be_applied_says_why_in_a_record_if_asked_to(folder
         assert {"command", "inputs", "versions", "messages"} <= set(told)
         assert found in told["error"]["found"]
         assert all(f"  {part}: {told['error'][part]}\n" in done.stderr for part in ("expected", "do"))
-    done = run("unmix_predict.py", model, "none.tsv", "--skipped", tmp_path / "other.json", cwd=tmp_path)
-    assert done.returncode == 65
-    assert not (tmp_path / "other.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "found"),
+    [
+        (["unmix_predict.py", "model.safetensors", "none.tsv", "--out-dir", "out"], 65, "none.tsv"),
+        (["unmix_check.py", "none.tsv", "--out-dir", "out"], 65, "none.tsv"),
+        (["unmix_reference.py", "reference.h5ad", "--cell-type-key", "kind", "--out", "out/r.h5ad"], 65, "'kind'"),
+        (
+            ["unmix_train.py", "reference.h5ad", "--method", "nnls", "--set", "a=1", "--out", "out/m.safetensors"],
+            2,
+            "setting a",
+        ),
+    ],
+)
+def test_an_input_that_cannot_be_used_is_told_in_a_record_if_asked_to(folder, model, arguments, code, found, tmp_path):
+    for name in ("reference.h5ad", "model.safetensors"):
+        (tmp_path / name).symlink_to(folder / name)
+    done = run(*arguments, "--skipped", "why.json", cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    told = json.loads((tmp_path / "why.json").read_text())
+    assert told["error"]["exit_code"] == code
+    assert found in told["error"]["found"]
+    assert told["error"]["found"] in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_records_of_outputs_with_dots_in_their_names_stand_apart(folder, tmp_path):

@@ -24,7 +24,7 @@ SECTIONS = (
     ("accuracy", "Accuracy against known fractions", accuracy.accuracy),
     ("scatter", "Estimates and known fractions, by sample", accuracy.scatter),
     ("agreement", "Agreement between methods", estimates.agreement),
-    ("skipped", "Methods that were skipped", sections.skipped),
+    ("skipped", "Skipped and failed", sections.skipped),
     ("limits", "Limitations", sections.limits),
     ("provenance", "Provenance", sections.provenance),
     ("citing", "Methods text", methods_text.citing),
@@ -32,7 +32,7 @@ SECTIONS = (
 #: What remains where no method could be applied.
 NO_ESTIMATE = (
     ("summary", "Summary", sections.no_estimate),
-    ("skipped", "Methods that were skipped", sections.skipped),
+    ("skipped", "Skipped and failed", sections.skipped),
     ("checks", "Input check", sections.checks),
 )
 

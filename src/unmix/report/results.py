@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from unmix.errors import DataError
+from unmix.errors import DataError, NotApplicable
 from unmix.evaluate.pairing import read_long
 from unmix.io.fractions import read_fractions
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
 #: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
 PARTS = {"evaluate": "accuracy", "explain": "genes", "express": "expression"}
+#: What cannot be used where a step fails that precedes all methods.
+PRECEDING = {"samplesheet": "row of the samplesheet", "reference": "reference", "check": "bulk"}
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
 
@@ -60,7 +62,22 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped(Asked):
-    """A method that could not be applied, or not in one step."""
+    """A method that could not be applied, or not in one step; or a step that precedes all methods and failed."""
+
+    @property
+    def preceding(self) -> str:
+        """What cannot be used, where the step precedes all methods; empty for a method."""
+        return PRECEDING.get(self.run["step"], "") if self.name in PRECEDING else ""
+
+    @property
+    def title(self) -> str:
+        """Name of the method as people write it, or what cannot be used."""
+        return self.preceding.capitalize() or super().title
+
+    @property
+    def failed(self) -> bool:
+        """Whether this is an error of the input (a method that is not applicable is none)."""
+        return self.error.get("exit_code", NotApplicable.exit_code) != NotApplicable.exit_code
 
     @property
     def part(self) -> str:
@@ -127,7 +144,7 @@ class Result(Asked):
 class Results:
     """A folder of results: the methods (the headline first, controls last), skipped methods, and the preceding steps.
 
-    `methods` may be empty only if a method was skipped.
+    `methods` may be empty only if a method was skipped, or a step before all methods failed (the first of `skipped`).
     """
 
     methods: list[Result]
@@ -163,7 +180,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     names = [place.name for place in places]
     skipped = [Skipped(name=record.parent.name, run=_json(record)) for record in sorted(folder.glob("*/*skipped.json"))]
     skipped = [method for method in skipped if bool(method.part) == (method.name in names)]
-    skipped.sort(key=lambda method: (method.control, method.name))
+    skipped.sort(key=lambda method: (not method.preceding, method.control, method.name))
     if headline is not None and headline not in names:
         raise DataError(f"no method {headline!r} in {folder}", f"one of {', '.join(names)}", "correct --headline")
     leader = folder / headline if headline else None

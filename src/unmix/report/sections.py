@@ -53,11 +53,12 @@ def summary(results: Results) -> dict[str, Any]:
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[1] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
-    if missing := [one.title for one in results.skipped if not one.part]:
-        said.append(
-            f"Also requested, but not applicable to these data: {listed(missing)}. The section on these methods gives "
-            "the reasons and possible remedies."
-        )
+    for failed, words in ((False, "not applicable to these data"), (True, "failed")):
+        if missing := [one.title for one in results.skipped if not one.part and one.failed == failed]:
+            said.append(
+                f"Also requested, but {words}: {listed(missing)}. The section on skipped and failed methods gives the "
+                "reasons and possible remedies."
+            )
     if lead.learned.get("quick"):
         said.append("The model was trained with --quick, which only tests a pipeline. Do not use these estimates.")
     if lead.flags is not None:
@@ -92,14 +93,20 @@ def _kind(lead: Result) -> str:
 
 def no_estimate(results: Results) -> dict[str, Any]:
     """Say that there is no estimate."""
-    asked = count(len(results.skipped), "method")
-    said = f"There are no estimates. {asked} {'was' if len(results.skipped) == 1 else 'were'} requested, and none is "
-    said += "applicable to these data. The next section gives the reasons and possible remedies."
-    return {"cards": [], "paragraphs": [said]}
+    if unusable := results.skipped[0].preceding:
+        why = f"The {unusable} cannot be used."
+    else:
+        asked = f"{count(len(results.skipped), 'method')} {'was' if len(results.skipped) == 1 else 'were'} requested"
+        failed = any(one.failed for one in results.skipped)
+        why = f"{asked}, and none {'gave a result' if failed else 'is applicable to these data'}."
+    return {
+        "cards": [],
+        "paragraphs": [f"There are no estimates. {why} The next section gives the reason and a remedy."],
+    }
 
 
 def skipped(results: Results) -> dict[str, Any] | None:
-    """Say why methods that were asked for could not be applied."""
+    """Say why methods that were asked for gave no result."""
     return {"methods": results.skipped} if results.skipped else None
 
 

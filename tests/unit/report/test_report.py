@@ -230,6 +230,28 @@ def test_where_every_method_was_left_out_the_page_says_so(tmp_path):
     assert {"summary", "skipped", "checks"} == set(read.ids)
 
 
+def test_where_the_input_cannot_be_used_the_page_says_so(tmp_path):
+    skip(
+        tmp_path / "check" / "skipped.json",
+        "check",
+        {},
+        exit_code=65,
+        found="a.tsv: a value is negative.",
+        do="give counts",
+    )
+    read = Page(page(tmp_path))
+    assert "There are no estimates. The bulk cannot be used. The next section gives" in read.words()
+    assert "Bulk a.tsv: a value is negative. Needed" in read.words()
+    assert "not applicable" not in read.words()
+
+
+def test_a_method_that_failed_is_not_called_inapplicable(folder):
+    skip(folder / "music" / "skipped.json", "predict", exit_code=65, found="3 % of the genes")
+    read = Page(page(folder)).words()
+    assert "Also requested, but failed: music. " in read
+    assert "not applicable" not in read
+
+
 def test_same_folder_same_bytes(folder):
     assert page(folder) == page(folder)
 
