@@ -24,6 +24,10 @@ from unmix import cli
     "--cell-type-key", required=True, help="Column of cell types (or tissues) in the annotation of the cells."
 )
 @click.option("--donor-key", help="Column of donors in the annotation; none: the data name no donors.")
+@click.option(
+    "--cell-state-key",
+    help="Column of finer labels within the cell types. Methods estimate these cell states and report their sums.",
+)
 @click.option("--batch-key", help="Column of batches in the annotation (kept; no batch correction is done).")
 @click.option("--cells", type=cli.FILE, help="Table that annotates the cells (first column: names of the cells).")
 @click.option("--unit", default="auto", show_default=True, help="Unit of the samples of --kind tissue.")

@@ -12,6 +12,7 @@ import pandas as pd
 from unmix.errors import DataError
 from unmix.io.text import show
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
+from unmix.reference.states import within_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +34,9 @@ def annotate(
     batch_key: str | None,
     label_map: Mapping[str, str],
     messages: list[str],
+    cell_state_key: str | None = None,
 ) -> pd.DataFrame:
-    """Return cell type, donor and batch of every cell of every file; ``""`` where cells are dropped.
+    """Return cell type, donor, batch and state of every cell of every file; the type is ``""`` where cells are dropped.
 
     Donors and batches of several files are kept apart, even if they have the same name.
     """
@@ -45,6 +47,8 @@ def annotate(
         part["donor"] = _column(found, named, "--donor-key") if named else "all"
         if batch_key:
             part["batch"] = _column(found, batch_key, "--batch-key")
+        if cell_state_key:
+            part["cell_state"] = _column(found, cell_state_key, "--cell-state-key")
         parts.append(pd.DataFrame(part, index=found.obs_names))
     if len(files) > 1:
         names = _names(files)
@@ -70,13 +74,15 @@ def annotate(
         messages.append(f"{unlabelled:,} cells without a label were dropped.")
     _map_labels(obs, label_map, messages)
     _doubtful(obs["cell_type"], messages)
+    if cell_state_key:
+        obs["cell_state"] = within_types(obs.assign(cell_state=trimmed(obs["cell_state"], messages)), messages)
     return obs
 
 
 def _column(found: SingleCells, key: str, option: str) -> pd.Series:
     if key in found.keys:
         return found.column(key)
-    of_types = option == "--cell-type-key"
+    of_types = option in ("--cell-type-key", "--cell-state-key")
     near = type_columns(found) if of_types else list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
     there = ", ".join(found.keys) or "no annotation at all"
     if not near and of_types:

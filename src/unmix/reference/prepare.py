@@ -17,15 +17,13 @@ from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
 from unmix.reference.labels import annotate, check_types, choose
 from unmix.reference.single_cells import Matrix, SingleCells, read_cells
+from unmix.reference.states import FEW_CELLS
 from unmix.reference.tissues import read_tissues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from anndata import AnnData
-
-
-FEW_CELLS = 10
 
 
 def read_reference(path: Path | str) -> AnnData:
@@ -56,6 +54,7 @@ def prepare_reference(
     cell_type_key: str,
     donor_key: str | None = None,
     batch_key: str | None = None,
+    cell_state_key: str | None = None,
     label_map: Mapping[str, str] | None = None,
     preset: str = "standard",
     max_cells_per_type: int | None = None,
@@ -79,6 +78,8 @@ def prepare_reference(
         h5ad, 10x folders or .h5, or tables of counts; joined on their common genes, with the cell types of all.
     cell_type_key, donor_key, batch_key
         Annotations of the cells; ``donor_key="none"`` declares that there are no donors.
+    cell_state_key
+        Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md).
     label_map
         Old label -> new label; ``""`` drops the cells.
     preset
@@ -127,7 +128,7 @@ def prepare_reference(
         refuse_shared_names(files, Path(cells).name)
     if kind == "cells":
         check_types(files, cell_type_key, messages)
-    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages)
+    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key)
     chosen = choose(obs, max_cells_per_type, seed, messages)
     linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
     picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]

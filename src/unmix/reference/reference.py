@@ -40,6 +40,8 @@ class Reference:
         part of its mRNA left out), float64.
     subtypes, subtype_of
         Of merged types: the names of the types before, and codes of each cell into them.
+    type_of_state
+        Where `cell_types` are cell states: the cell type that each belongs to.
     """
 
     counts: csr_matrix
@@ -51,9 +53,10 @@ class Reference:
     total_counts: np.ndarray
     subtypes: tuple[str, ...] = ()
     subtype_of: np.ndarray | None = None
+    type_of_state: tuple[str, ...] = ()
 
     @classmethod
-    def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False) -> Reference:
+    def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False, states: bool = False) -> Reference:
         """Take the cells of a prepared reference (see docs/data_contracts.md), without its technical genes.
 
         Parameters
@@ -62,17 +65,23 @@ class Reference:
             Cells x genes; ``var["technical"]`` names the group of a technical gene.
         whole
             Keep technical genes, for published signatures that hold some.
+        states
+            Take the cell states, where the reference names them, as the types.
         """
         from scipy.sparse import csr_matrix
 
-        cell_types, type_of = np.unique(reference.obs["cell_type"].astype(str), return_inverse=True)
+        states = states and "cell_state" in reference.obs
+        labels = reference.obs["cell_state" if states else "cell_type"].astype(str)
+        cell_types, first, type_of = np.unique(labels, return_index=True, return_inverse=True)
+        parents = tuple(reference.obs["cell_type"].astype(str).iloc[first]) if states else ()
         donors, donor_of = np.unique(reference.obs["donor"].astype(str), return_inverse=True)
         counts = csr_matrix(reference.X, dtype=np.float32)
         genes = reference.var_names.to_numpy().astype(str)
         technical = reference.var.get("technical")
         group = np.full(len(genes), "") if technical is None or whole else technical.astype(str).to_numpy()
         totals = (counts @ (~np.isin(group, NOT_OF_THE_CELL)).astype(np.float64)).ravel()
-        cells = cls(counts, genes, list(cell_types), list(donors), type_of, donor_of, totals)
+        named = (list(cell_types), list(donors), type_of, donor_of)
+        cells = cls(counts, genes, *named, totals, type_of_state=parents)
         return cells.select(genes=np.flatnonzero(group == "")) if (group != "").any() else cells
 
     def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
