@@ -46,6 +46,25 @@ class Model:
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def states(self) -> dict[str, str]:
+        """Cell state to the cell type that it belongs to; empty where `cell_types` are what is reported."""
+        return self.facts.get("states", {})
+
+    @property
+    def reported(self) -> list[str]:
+        """Cell types of the output: those of the states, else `cell_types`."""
+        return list(dict.fromkeys(self.states.get(name, name) for name in self.cell_types))
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over the states of each reported cell type (samples x cell_types to samples x reported)."""
+        if not self.states:
+            return values
+        places = [self.reported.index(self.states.get(name, name)) for name in self.cell_types]
+        member = np.zeros((len(places), len(self.reported)))
+        member[np.arange(len(places)), places] = 1
+        return values @ member
+
     def profiles(self, genes: Iterable[str]) -> np.ndarray:
         """Return the mean profile of every type of the model's reference over some genes (types x genes, per million).
 

@@ -17,7 +17,7 @@ from unmix.engine import mrna_per_cell
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -73,8 +73,6 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
     DataError
         As :func:`choose`; or if the fractions were converted before.
     """
-    import pandas as pd
-
     if fractions.mrna_per_cell:
         raise DataError("these fractions were converted before", "the estimates of a method", "convert them once")
     asked = not isinstance(source, str) or source != "none"
@@ -83,21 +81,26 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
         if asked:
             say(f"The mRNA per cell is not used, because the estimates of {model.method} do not assume amounts of it.")
         return fractions
-    plain, assumed = fractions.values, pd.Series(before)[list(fractions.values)]
-    fractions = replace(fractions, mrna=moved(plain, plain, assumed))
+    plain = fractions.values
+    one = dict.fromkeys(before, 1.0)
+    fractions = replace(fractions, mrna=moved(plain, plain, _factors(model, fractions, one)))
     used = mrna_per_cell.choose(model, source)
     if used is None:
         if asked:
             say("The mRNA per cell of these cell types is not known, so the estimates are not fractions of cells.")
         return fractions
     mrna_per_cell.tell(used, say)
-    factors = assumed / pd.Series(used.values)
+    factors = _factors(model, fractions, used.values)
     values, lower, upper = (moved(plain, ends, factors) for ends in (plain, fractions.lower, fractions.upper))
-    others = [values, *(moved(plain, plain, assumed / pd.Series(sizes)) for sizes in used.candidates.values())]
+    others = [values, *(moved(plain, plain, _factors(model, fractions, sizes)) for sizes in used.candidates.values())]
     low, high = np.minimum.reduce(others), np.maximum.reduce(others)
+    further = dict(fractions.tables)
+    if "states" in further:
+        further["states"] = _states_as(further["states"], plain, values)
     return replace(
         fractions,
         quantity="cell",
+        tables=further,
         values=values,
         lower=(values - np.hypot(values - lower, values - low)).clip(0, 1),
         upper=(values + np.hypot(upper - values, high - values)).clip(0, 1),
@@ -105,6 +108,43 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
         upper_relative=upper,
         mrna_per_cell=used.record(),
     )
+
+
+def _factors(model: Model, fractions: Fractions, sizes: Mapping[str, float]) -> pd.Series | pd.DataFrame:
+    """Return the mRNA per cell that fractions assume over other sizes, by type; by sample too where states are known.
+
+    Parameters
+    ----------
+    model
+        That gave `fractions`.
+    fractions
+        In the model's own quantity.
+    sizes
+        mRNA of a cell by cell type, or by cell state.
+    """
+    import pandas as pd
+
+    before = mrna_per_cell_of(model)
+    types = list(fractions.values)
+    if not model.states:
+        return pd.Series({name: before[name] / sizes[name] for name in types})
+    ratio = {}
+    for name in model.cell_types:
+        ratio[name] = before[name] / (sizes[name] if name in sizes else sizes[model.states[name]])
+    table = fractions.tables["states"]
+    weighed = (table["fraction"] * table["cell_state"].map(ratio)).groupby(
+        [table.index, table["cell_type"]], sort=False
+    )
+    weighed = weighed.sum().unstack()[types].reindex(fractions.values.index)
+    return (weighed / fractions.values.where(fractions.values > 0)).fillna(1.0)
+
+
+def _states_as(table: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of cell states with the fractions of every type as they are after a conversion."""
+    ratio = (after / before.where(before > 0)).fillna(0.0).stack()
+    factor = ratio.loc[list(zip(table.index, table["cell_type"], strict=True))].to_numpy()
+    columns = ["fraction", "lower", "upper"]
+    return table.assign(**{name: (table[name] * factor).clip(0, 1) for name in columns})
 
 
 def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:

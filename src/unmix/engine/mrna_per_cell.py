@@ -48,7 +48,7 @@ class MRNAPerCell:
     source
         A key of :data:`WORDS`.
     values
-        By cell type, in any unit.
+        By cell type, in any unit; counts of the reference by cell state, where it names states.
     recognised
         Cell type to identifier and name in the Cell Ontology, where all labels were recognised.
     unknown
@@ -119,7 +119,7 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     DataError
         If published values are asked for by name and a label is not recognised, or a table lacks a type.
     """
-    types, counts = list(model.cell_types), model.facts.get("mrna_per_cell", {})
+    types, counts = model.reported, model.facts.get("mrna_per_cell", {})
     if not isinstance(source, str):
         return MRNAPerCell("table", _of_table(source, types))
     if source == "none":

@@ -66,13 +66,14 @@ def predict(
     if model.quantity != "score":
         estimate = normalised(estimate)
     distances = domain_shift.distances(model, bulk)
-    farther = (
+    farther = [
         part(model, distances)[:, None] for part in (domain_shift.distance_ratio, domain_shift.between_laboratory_error)
-    )
+    ]
     bounds = method.bounds(model, expression, present, chosen, estimate)
     _say_too_few(model, level, say)
-    lower, upper = conformal.interval(*bounds, model.arrays["intervals.scores"], level, *farther)
-    lower, upper = np.minimum(lower, estimate), np.maximum(upper, estimate)
+    lower, upper = conformal.interval(*map(model.summed, bounds), model.arrays["intervals.scores"], level, *farther)
+    by_type = model.summed(estimate)
+    lower, upper = np.minimum(lower, by_type), np.maximum(upper, by_type)
     reasons = {
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
@@ -80,8 +81,11 @@ def predict(
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
-    tables = [pd.DataFrame(part, samples, model.cell_types) for part in (estimate, lower, upper)]
+    tables = [pd.DataFrame(part, samples, model.reported) for part in (by_type, lower, upper)]
     further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
+    if model.states:
+        ends = conformal.interval(*bounds, model.arrays["intervals.state_scores"], level, *farther)
+        further["states"] = _states(model, samples, estimate, *ends)
     found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, tables=further)
     return cell_fractions.to_cells(model, found, mrna_per_cell, say)
 
@@ -89,7 +93,7 @@ def predict(
 def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None:
     """Say which types have too few held-out samples for an interval of this level."""
     numbers, needed = conformal.counts(model.arrays["intervals.scores"]), conformal.needed(level)
-    few = [name for name, number in zip(model.cell_types, numbers, strict=True) if 0 < number < needed]
+    few = [name for name, number in zip(model.reported, numbers, strict=True) if 0 < number < needed]
     if few:
         least = min(number for number in numbers if number)
         of = "" if len(few) == (numbers > 0).sum() else f" of {', '.join(few)}"
@@ -97,6 +101,25 @@ def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None
             f"{least} held-out samples are too few for a {level:.0%} interval{of}, which is [0, 1]: {needed} are "
             f"needed, or a level of at most {np.floor(100 * least / (least + 1)):.0f}%."
         )
+
+
+def _states(
+    model: Model, samples: pd.Index, estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> pd.DataFrame:
+    """Make the table of cell states: a row per sample and state, with the type of the state."""
+    import pandas as pd
+
+    types = [model.states.get(name, name) for name in model.cell_types]
+    return pd.DataFrame(
+        {
+            "cell_state": model.cell_types * len(samples),
+            "cell_type": types * len(samples),
+            "fraction": estimate.ravel(),
+            "lower": np.minimum(lower, estimate).ravel(),
+            "upper": np.maximum(upper, estimate).ravel(),
+        },
+        index=samples.repeat(len(types)).rename("sample"),
+    )
 
 
 def _by_sample(told: dict[str, list[list[dict[str, Any]]]], samples: Iterable[str]) -> dict[str, pd.DataFrame]:

@@ -20,7 +20,7 @@ from unmix.settings import asdict, fromdict, override
 from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import anndata as ad
@@ -130,7 +130,8 @@ def train(
     chosen = resolve(method, recipe, settings, quick=quick)
     malignant = tuple(malignant)
     files = {"signature": tuple(signature), "gene_sets": tuple(gene_sets), "pretrained": tuple(pretrained)}
-    cells = Reference.from_anndata(reference, whole=any(files.values()))
+    whole, states = any(files.values()), _learns_states(method, files)
+    cells = Reference.from_anndata(reference, whole=whole, states=states)
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
     check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
     if method.needs.malignant:
@@ -151,6 +152,8 @@ def train(
         checkpoint=checkpoint,
     )
     model = _fitted(method, task, seed, quick=quick)
+    if cells.type_of_state:
+        say(f"The estimates are of {len(cells.cell_types)} cell states, summed to {len(model.reported)} cell types.")
     model.facts |= {
         "recipe_name": recipe if isinstance(recipe, str) else "own",
         "settings": list(settings),
@@ -164,6 +167,13 @@ def train(
         },
     }
     return model
+
+
+def _learns_states(method: Method, files: Mapping[str, tuple[Path, ...]]) -> bool:
+    """Return whether a method estimates cell states: not where types are given by other inputs, or for controls."""
+    needs = method.needs
+    given = needs.calibration or needs.malignant or needs.gene_sets or any(files.values())
+    return method.info.family != "control" and method.quantity != "score" and not given
 
 
 def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
@@ -201,9 +211,13 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         )
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)
-    none = np.empty((0, len(model.cell_types)), np.float32)
+    types = len(model.reported)
+    none = np.empty((0, types + len(model.cell_types) * bool(model.states)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
-    model.arrays |= {"intervals.scores": scores} | domain_shift.fit(cells, held_out, rng)
+    model.arrays |= {"intervals.scores": scores[:, :types]}
+    if model.states:
+        model.arrays["intervals.state_scores"] = scores[:, types:]
+    model.arrays |= domain_shift.fit(cells, held_out, rng)
     model.facts["intervals"] = {
         "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
         "folds": len(folds),
@@ -216,11 +230,13 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
 
 def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
     """Put what a fit learned into a model."""
+    cell_types = list(fit.cell_types or task.train.cell_types)
+    states = dict(zip(task.train.cell_types, task.train.type_of_state, strict=False))
     return Model(
         method=method.name,
         recipe=asdict(fit.recipe or task.recipe),
         genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
-        cell_types=list(fit.cell_types or task.train.cell_types),
+        cell_types=cell_types,
         quantity=fit.quantity or method.quantity,
         arrays=dict(fit.arrays),
         facts={
@@ -229,5 +245,6 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "training": fit.facts,
             "bulk_at_training": fit.bulk_values,
             "mrna_per_cell": cell_fractions.assumed_mrna_per_cell(method, task, fit),
+            "states": states if states.keys() <= set(cell_types) else {},
         },
     )

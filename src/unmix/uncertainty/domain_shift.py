@@ -87,14 +87,17 @@ def detected(
     Measured on the user's own reference: types are removed from the signature in turn, their held-out cells are added
     to the pseudobulk, and a platform (FAR) multiplies every gene.
     """
-    types = len(cells.cell_types)
-    left_out = rng.permutation(np.flatnonzero(np.bincount(held_out.type_of, minlength=types)))[:TRIED_TYPES]
+    names, group = np.unique(cells.type_of_state or cells.cell_types, return_inverse=True)
+    present = np.bincount(group[held_out.type_of], minlength=len(names))
+    left_out = rng.permutation(np.flatnonzero(present))[:TRIED_TYPES]
     flagged = np.zeros((len(UNKNOWN), len(left_out)))
     for column, k in enumerate(left_out):
+        states = np.flatnonzero(group == k)
+        hidden = tuple(cells.cell_types[state] for state in states)
         for row, share in enumerate(UNKNOWN):
-            recipe = Simulation(cells=500, platform=FAR, unknown=share, hidden=(cells.cell_types[k],))
+            recipe = Simulation(cells=500, platform=FAR, unknown=share, hidden=hidden)
             pseudobulk = Simulator(held_out, recipe, rng).draw(TRIED_SAMPLES, rng).expression
-            flagged[row, column] = (distance(pseudobulk, np.delete(signature, k, axis=0)) > threshold).mean()
+            flagged[row, column] = (distance(pseudobulk, np.delete(signature, states, axis=0)) > threshold).mean()
     return flagged.mean(1)
 
 

@@ -32,9 +32,10 @@ RECIPE = Simulation(sparse=0.5, cells=500, platform=domain_shift.CALIBRATED, sub
 def scores(
     method: Method, model: Model, held_out: Reference, pseudobulk: int, rng: np.random.Generator, device: str
 ) -> np.ndarray:
-    """Return the calibration scores of a model on pseudobulk of held-out donors, each of one (samples x types).
+    """Return the calibration scores of a model on pseudobulk of held-out donors, each of one.
 
-    Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
+    Samples x reported types, and further columns for the cell states where the model has such. Genes and types of a
+    published signature that the cells lack are missing genes and scores (NaN).
     """
     import pandas as pd
 
@@ -46,7 +47,9 @@ def scores(
     seen = per_base(model, seen)
     truth = np.where(types >= 0, drawn.truth(model.quantity)[:, types], np.nan)
     estimate = normalised(method.estimate(model, seen, present, device))
-    return conformal.scores(*method.bounds(model, seen, present, device, estimate), truth)
+    bounds = (*method.bounds(model, seen, present, device, estimate), truth)
+    found = conformal.scores(*map(model.summed, bounds))
+    return np.hstack([found, conformal.scores(*bounds)]) if model.states else found
 
 
 def split(cells: Reference, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
