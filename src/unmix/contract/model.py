@@ -60,10 +60,8 @@ class Model:
         """Return the sums over the states of each reported cell type (samples x cell_types to samples x reported)."""
         if not self.states:
             return values
-        places = [self.reported.index(self.states.get(name, name)) for name in self.cell_types]
-        member = np.zeros((len(places), len(self.reported)))
-        member[np.arange(len(places)), places] = 1
-        return values @ member
+        types = np.array([self.states.get(name, name) for name in self.cell_types])
+        return np.stack([values[:, types == name].sum(1) for name in self.reported], axis=1)
 
     def profiles(self, genes: Iterable[str]) -> np.ndarray:
         """Return the mean profile of every type of the model's reference over some genes (types x genes, per million).
