@@ -2,8 +2,7 @@
 
     .venv/bin/python benchmarks/states.py METHOD [METHOD ...]
 
-Reference: ten sorted populations of PBMC (Zheng et al. 2017), without CD34+ cells. Bulk: SDY67, GSE107011 and GSE65133
-(all genes). Fractions of cells by quanTIseq's mRNA per cell; truth and estimates are divided by their sum over five
+Reference: ten sorted populations of PBMC (Zheng et al. 2017), without CD34+ cells. Bulk: SDY67, GSE107011 and SDY420. Fractions of cells by quanTIseq's mRNA per cell; truth and estimates are divided by their sum over five
 types. Needs the development data (UNMIX_SHARED).
 """
 
@@ -34,7 +33,7 @@ NAMES = {
     "NK": "NK cells",
     "Monocyte": "Monocytes",
 }
-SETS = ("pbmc_sdy67", "pbmc_monaco_gse107011", "pbmc_newman_gse65133_allgenes")
+SETS = ("pbmc_sdy67", "pbmc_monaco_gse107011", "pbmc_sdy420")
 
 
 def main(methods: list[str]) -> None:
