@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/states.py METHOD [METHOD ...]
 
-Reference: ten sorted populations of PBMC (Zheng et al. 2017), without CD34+ cells. Bulk: SDY67, GSE107011 and SDY420. Fractions of cells by quanTIseq's mRNA per cell; truth and estimates are divided by their sum over five
-types. Needs the development data (UNMIX_SHARED).
+Reference: ten sorted populations of PBMC (Zheng et al. 2017), without CD34+ cells. Bulk: SDY67, GSE107011 and SDY420.
+Fractions of cells by quanTIseq's mRNA per cell; truth and estimates are divided by their sum over five types. Needs the
+development data (UNMIX_SHARED).
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ process REFERENCE {
     script:
     def kind = meta.kind == 'tissue' ? '--kind tissue' : ''
     def map = label_map ? "--label-map ${quote(label_map)}" : ''
+    def states = meta.cell_state_key ? "--cell-state-key ${quote(meta.cell_state_key)}" : ''
+    def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)} ${states}"
     // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
-    def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)}"
     """
     unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} \\
         --skipped reference.skipped.json --out ${quote(meta.reference)}.h5ad -- ${quote(reference)} \\

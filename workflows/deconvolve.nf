@@ -88,7 +88,7 @@ workflow DECONVOLVE {
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
         ch_rows
-            .map { row -> tuple([reference: row.reference_name, kind: row.reference_kind, cell_type_key: row.cell_type_key, donor_key: row.donor_key], row.reference, row.label_map) }
+            .map { row -> tuple([reference: row.reference_name, kind: row.reference_kind, cell_type_key: row.cell_type_key, cell_state_key: row.cell_state_key, donor_key: row.donor_key], row.reference, row.label_map) }
             .unique()
     )
     ch_references = REFERENCE.out.reference.map { meta, reference -> tuple(meta.reference, reference) }
