@@ -66,6 +66,7 @@ format: setup ## lay the Python code out
 	.venv/bin/ruff format .
 
 sync: setup ## pages and files that are made from others
+	.venv/bin/python scripts/standing.py
 	.venv/bin/python scripts/parameters.py
 	.venv/bin/python scripts/method_pages.py
 	.venv/bin/python galaxy_tools/make_macros.py

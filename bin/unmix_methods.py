@@ -21,12 +21,22 @@ def main(name, style, **options):
         if style == "json":
             click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         elif style == "markdown":
-            click.echo("| method | family | year | what it is for | literature |\n|---|---|---|---|---|")
+            click.echo("| method | family | year | what it is for | on real samples | literature |")
+            click.echo("|---|---|---|---|---|---|")
             for m in described:
-                click.echo(f"| {m['name']} | {m['family']} | {m['year'] or ''} | {m['summary']} | {m['doi']} |")
+                click.echo(
+                    f"| {m['name']} | {m['family']} | {m['year'] or ''} | {m['summary']} | {advice(m)} | {m['doi']} |"
+                )
         else:
             for m in described:
                 click.echo(f"{m['name']:<16} {m['family']:<10} {m['year'] or '':<5} {m['summary']}")
+                if advice(m):
+                    click.echo(f"{'':<33} {advice(m)}")
+
+
+def advice(described):
+    """Return whether a method is for comparison only, and how it did beside the controls."""
+    return " ".join(filter(None, [described["comparison"], described["real_samples"]]))
 
 
 if __name__ == "__main__":

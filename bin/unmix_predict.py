@@ -48,6 +48,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, orthologs, gene_map, out
         from unmix.engine import mrna_per_cell as sources
         from unmix.io import check
         from unmix.io.fractions import write_fractions
+        from unmix.uncertainty import unexpressed
 
         source = sources.read_source(mrna_per_cell)
         if not isinstance(source, str):
@@ -70,6 +71,8 @@ def main(model, bulk, also, unit, level, mrna_per_cell, orthologs, gene_map, out
             models, samples, level=level, device=options["device"], mrna_per_cell=source, say=run.say
         )
         run.facts["mrna_per_cell"] = fractions.mrna_per_cell
+        shares, unit = fractions.samples["unexpressed"].to_numpy(), samples.uns["unmix"]["unit"]
+        run.facts["unexpressed"] = unexpressed.record(shares, unit)
         run.facts["transductive"] = inputs.transductive(trained)
         write_fractions(fractions, lambda name: run.output(out_dir / name))
 

@@ -32,8 +32,11 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
             values = parameters.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
-            methods = parameters.check_methods(f"{values['methods']},{values.get('controls', 'none')}", known)
-            sheets.write_json(jobs.jobs(rows, methods, known), job.output(out_dir / "jobs.json"))
+            named = f"{values['methods']},{values.get('controls', 'none')}"
+            methods = parameters.check_methods(named, known, registry.PANEL)
+            asked = parameters.DEFAULT in {name.strip() for name in named.split(",")}
+            panel = registry.PANEL if asked else ()
+            sheets.write_json(jobs.jobs(rows, methods, known, panel), job.output(out_dir / "jobs.json"))
 
 
 if __name__ == "__main__":

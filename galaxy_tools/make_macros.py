@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from unmix.io.units import UNITS
-from unmix.methods import all_methods
+from unmix.methods import PANEL, all_methods
 from unmix.reference.qc import PRESETS
 from unmix.settings import asdict
 from unmix.settings.words import LARGEST, MOST, in_words, schema_at
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"
-COMPARED = ("nnls", "uniform", "reference_mean")
+#: The entry that stands for the panel of methods and their consensus.
+CONSENSUS = "default"
+COMPARED = ("uniform", "reference_mean")
 UNIT_LABELS = {
     "auto": "Detect automatically",
     "counts": "Raw counts",
@@ -158,6 +160,7 @@ def macros() -> str:
     """Return the macro file."""
     methods = list(all_methods().values())
     plain = [method for method in methods if simple(method)]
+    panel = [all_methods()[name].info.title for name in PANEL]
     dois = dict.fromkeys(method.info.doi for method in methods if method.info.doi)
     blocks = {
         "choice": [
@@ -173,8 +176,11 @@ def macros() -> str:
             "</conditional>",
         ],
         "method": menu(
-            'argument="--method" type="select" label="Method" help="Shown first in the report"',
-            (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in plain if m.info.family != "control"),
+            'name="method" type="select" label="Method" help="Shown first in the report"',
+            [
+                option(CONSENSUS, f"Consensus of {', '.join(panel)}", selected=True),
+                *(option(m.name, menu_label(m), selected=False) for m in plain if m.info.family != "control"),
+            ],
         ),
         "compared": menu(
             'name="compared" type="select" multiple="true" optional="true" label="Compare with" '
@@ -207,6 +213,7 @@ def macros() -> str:
         "@METHODS_HELP@": [help_line(method) for method in methods],
         "@EXPRESSING_HELP@": [f"- {method.info.title} (``{method.name}``)" for method in methods if method.expresses],
         "@WITH_BULK@": ["#set $learn_from_bulk = " + repr([m.name for m in methods if m.needs.bulk])],
+        "@PANEL@": ["#set $panel = " + repr(list(PANEL))],
         "@PUBLISHED@": ["#set $published = " + repr([m.name for m in methods if "published" in m.recipes])],
     }
     lines = ["<macros>", "    <!-- Made by make_macros.py from the library; do not edit. -->"]

@@ -28,7 +28,7 @@ process REPORT {
     headline=${quote(meta.headline)}
     if [ -n "\$headline" ]; then
         cp "results/\$headline"/{*.tsv,run.json} results/
-        rm -f results/pairs.tsv
+        rm -f results/{pairs,held_out}.tsv
     fi
     unmix_report.py --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html -- results
     """

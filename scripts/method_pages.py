@@ -87,6 +87,8 @@ def page(method: type[Method]) -> str:
         facts.append(f"- Takes {TAKES[method.takes]}: `--{option}`, in a samplesheet the column `{method.takes}`.")
     lines = [f"# {info.title} (`{method.name}`)", "", info.summary, "", *facts]
     lines += section("When to use it", [f"- {sentence}" for sentence in info.when])
+    advice = [info.comparison, registry.standing(method.name)]
+    lines += section("On real samples", [" ".join(filter(None, advice))] * any(advice))
     lines += section("Idea", [idea])
     lines += section("Literature", [f"{info.citation}{f' doi:{info.doi}' if info.doi else ''}"] * bool(info.citation))
     if info.licence:
@@ -117,7 +119,8 @@ def index(methods: list[type[Method]]) -> str:
             if m.info.family == family:
                 kind = "mRNA" if m.quantity == "mrna" else m.quantity
                 link = f"[{m.name}]({m.name}.md)"
-                lines.append(f"| {link} | {m.info.year or ''} | {kind} | {needs(m)} | {m.info.summary} |")
+                told = " ".join(filter(None, [m.info.summary, m.info.comparison]))
+                lines.append(f"| {link} | {m.info.year or ''} | {kind} | {needs(m)} | {told} |")
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ include { REFERENCE } from '../modules/reference.nf'
 include { CHECK } from '../modules/check.nf'
 include { TRAIN } from '../modules/train.nf'
 include { PREDICT } from '../modules/predict.nf'
+include { CONSENSUS } from '../modules/consensus.nf'
 include { EXPLAIN } from '../modules/explain.nf'
 include { EXPRESS } from '../modules/express.nf'
 include { EVALUATE } from '../modules/evaluate.nf'
@@ -118,7 +119,7 @@ workflow DECONVOLVE {
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control, expresses: method.expresses], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
         }
     TRAIN(
         ch_jobs
@@ -137,10 +138,18 @@ workflow DECONVOLVE {
             .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
             .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_source, row.mrna_per_cell) }
     )
+    CONSENSUS(
+        PREDICT.out.tables
+            .filter { meta, _tables -> meta.panel }
+            .map { meta, tables -> tuple(meta.id, tables) }
+            .groupTuple()
+            .map { id, tables -> tuple([id: id, method: 'consensus', control: false, panel: false, expresses: false], tables.flatten().sort { path -> path.name }) }
+    )
     EXPLAIN(ch_trained.filter { meta, _model, _bulk -> explain && !meta.control })
     EXPRESS(ch_trained.filter { meta, _model, _bulk -> express && meta.expresses })
     EVALUATE(
         PREDICT.out.fractions
+            .mix(CONSENSUS.out.fractions)
             .map { meta, fractions, fractions_long -> tuple(meta.id, meta, fractions, fractions_long) }
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
             .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
@@ -186,7 +195,7 @@ workflow DECONVOLVE {
     // A report for every row, also of one that cannot be used
     REPORT(
         PREDICT.out.tables
-            .mix(EVALUATE.out.tables, EVALUATE.out.skipped)
+            .mix(CONSENSUS.out.tables, CONSENSUS.out.skipped, EVALUATE.out.tables, EVALUATE.out.skipped)
             .map { meta, tables -> tuple(meta.id, [tables: [tables].flatten()]) }
             .mix(
                 ch_ended.filter { _id, _method, end -> end != 'done' }.map { id, _method, record -> tuple(id, [tables: [record]]) },
@@ -200,7 +209,7 @@ workflow DECONVOLVE {
             .join(ch_jobs_of_sheet.map { id, job -> tuple(id, job.method) }.groupTuple())
             .map { id, parts, methods ->
                 def tables = parts.collectMany { part -> part.tables ?: [] }.unique().sort { path -> path.name }
-                def headline = methods.find { method -> tables.any { path -> path.name == "${method}.fractions.tsv" } }
+                def headline = (['consensus'] + methods).find { method -> tables.any { path -> path.name == "${method}.fractions.tsv" } }
                 tuple([id: id, headline: headline ?: ''], parts.findResult([]) { part -> part.check }, parts.findResult([]) { part -> part.reference }, tables)
             }
     )
@@ -217,7 +226,7 @@ workflow DECONVOLVE {
         .collectFile(name: 'versions.tsv', storeDir: tracedir, newLine: true, sort: true)
 
     emit:
-    fractions = PREDICT.out.fractions // channel: [ meta, fractions.tsv, fractions_long.tsv ]
+    fractions = PREDICT.out.fractions.mix(CONSENSUS.out.fractions) // channel: [ meta, fractions.tsv, fractions_long.tsv ]
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
@@ -225,6 +234,7 @@ workflow DECONVOLVE {
         .map { id, record -> tuple([id: id, method: ''], record) }
         .mix(
             ch_without_fractions.map { id, method, record -> tuple([id: id, method: method], record) },
+            CONSENSUS.out.skipped,
             EVALUATE.out.skipped,
             EXPLAIN.out.skipped,
             EXPRESS.out.skipped,

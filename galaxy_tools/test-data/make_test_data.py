@@ -8,6 +8,8 @@ model of BayesPrism, which tells expression.
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,11 +97,28 @@ def main(folder: Path) -> None:
     model, table = folder / "nnls.safetensors", folder / "fractions.tsv"
     run("train", folder / "reference.h5ad", "--method", "nnls", "--out", model)
     run("train", folder / "reference.h5ad", "--method", "bayesprism", "--out", folder / "bayesprism.safetensors")
-    run("predict", model, folder / "bulk.tsv", "--out-dir", folder)
+    for name in ("nnls", "bayesprism"):
+        keep_member(folder / f"{name}.safetensors", folder)
     comparison = ("--long", folder / "fractions_long.tsv", "--pairs", folder / "pairs.tsv")
     run("evaluate", table, folder / "truth.tsv", *comparison, "--out", folder / "metrics.tsv")
-    for record in [folder / "run.json", *folder.glob("*.run.json")]:
+    for record in folder.glob("*.run.json"):
         record.unlink()
+
+
+def keep_member(model: Path, folder: Path) -> None:
+    """Keep what a consensus needs of the prediction of a model; that of nnls is also the table of other tests."""
+    out, name = folder / "predicted", f"member_{model.stem}"
+    run("predict", model, folder / "bulk.tsv", "--out-dir", out)
+    record = json.loads((out / "run.json").read_text("utf-8"))
+    kept = {key: record[key] for key in ("level", "method", "mrna_per_cell")}
+    kept["model"] = {key: record["model"][key] for key in ("seed", "intervals", "mrna_per_cell", "quick", "reference")}
+    (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    shutil.copy(out / "held_out.tsv", folder / f"{name}_held_out.tsv")
+    shutil.copy(out / "fractions_long.tsv", folder / f"{name}.tsv")
+    if model.stem == "nnls":
+        for table in ("fractions.tsv", "fractions_long.tsv"):
+            shutil.copy(out / table, folder / table)
+    shutil.rmtree(out)
 
 
 def write_raw(cells: anndata.AnnData, folder: Path) -> None:

@@ -21,6 +21,7 @@ _PUBLIC = {
     "Model": "unmix.contract.model",
     "Reference": "unmix.reference",
     "attribute": "unmix.engine.explanation",
+    "consensus": "unmix.engine.consensus",
     "express": "unmix.engine.expression",
     "predict": "unmix.engine.answer",
     "prepare_reference": "unmix.reference.prepare",

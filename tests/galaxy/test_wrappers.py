@@ -167,6 +167,7 @@ def test_test_data_are_what_their_script_makes(tmp_path):
         "fractions_long.tsv",
         "metrics.tsv",
         "pairs.tsv",
+        *(f"member_{name}{end}" for name in ("nnls", "bayesprism") for end in (".tsv", ".json", "_held_out.tsv")),
     }
     for made in sorted(tmp_path.iterdir()):
         kept = script.with_name(made.name)

@@ -19,7 +19,7 @@ def test_fractions_of_every_sample_sum_to_one(finished):
     results = finished[0] / "results"
     for row, samples in {"first": 6, "second": 6}.items():
         header, rows = table(results / row / "fractions.tsv")
-        assert header == ["sample (mRNA fraction)", *TYPES]
+        assert header == ["sample (cell fraction)", *TYPES]
         assert len(rows) == samples
         for _sample, *fractions in rows:
             assert sum(map(float, fractions)) == pytest.approx(1, abs=1e-6)
@@ -27,16 +27,18 @@ def test_fractions_of_every_sample_sum_to_one(finished):
 
 def test_results_are_laid_out_as_the_contract_says(finished):
     results = finished[0] / "results"
-    tables = {"fractions.tsv", "fractions_long.tsv", "run.json"}
+    tables = {"fractions.tsv", "fractions_mrna.tsv", "fractions_long.tsv", "held_out.tsv", "run.json"}
+    top = tables - {"held_out.tsv"}
+    control = {"fractions.tsv", "fractions_long.tsv", "run.json"}
     evaluated = {"metrics.tsv", "metrics.run.json", "pairs.tsv"}
     explained = {"attributions.tsv", "attributions.svg", "attributions.run.json"}
-    for row, given, headline in (("first", tables | evaluated, tables | {"metrics.tsv"}), ("second", tables, tables)):
+    for row, given, headline in (("first", tables | evaluated, top | {"metrics.tsv"}), ("second", tables, top)):
         assert {path.name for path in (results / row).iterdir()} == {
             *headline, "check", "report.html", "music", "nnls", "scaden", "random",
         }  # fmt: skip
         for method in ("nnls", "scaden", "random"):
             found = {path.name for path in (results / row / method).iterdir()}
-            assert found == (given if method == "random" else given | explained)
+            assert found == ((given - tables) | control if method == "random" else given | explained)
         assert [path.name for path in (results / row / "music").iterdir()] == ["skipped.json"]
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
     assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}

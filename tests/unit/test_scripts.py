@@ -75,7 +75,7 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     out = folder / "fractions"
     done = run("unmix_predict.py", model, folder / "bulk.tsv", "--out-dir", out)
     assert done.returncode == 0, done.stderr
-    tables = ["fractions.tsv", "fractions_long.tsv", "fractions_mrna.tsv"]
+    tables = ["fractions.tsv", "fractions_long.tsv", "fractions_mrna.tsv", "held_out.tsv"]
     assert sorted(path.name for path in out.iterdir()) == [*tables, "run.json"]
     wide = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0)
     assert wide.index.name == "sample (cell fraction)"
@@ -84,7 +84,7 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     assert np.allclose(wide.sum(axis=1), 1, atol=1e-6)
     long = pd.read_csv(out / "fractions_long.tsv", sep="\t")
     columns = ["sample", "cell_type", "fraction", "lower", "upper", "flag", "quantity"]
-    assert list(long.columns) == [*columns, "lower_relative", "upper_relative"]
+    assert list(long.columns) == [*columns, "lower_relative", "upper_relative", "distance", "unexpressed"]
     record = json.loads((out / "run.json").read_text())
     assert record["step"] == "predict"
     assert set(record["inputs"]) == {"model", "bulk"}
@@ -95,6 +95,30 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     assert trained["outputs"]["model.safetensors"] == record["inputs"]["model"]
     for facts in (trained, record["model"]):
         assert (facts["recipe_name"], facts["settings"]) == ("default", [])
+
+
+def test_the_consensus_of_two_methods_is_written_and_reported(folder, model, tmp_path):
+    results = tmp_path / "results"
+    for name, trained in (("nnls", model), ("dtangle", tmp_path / "dtangle.safetensors")):
+        if trained != model:
+            assert run("unmix_train.py", folder / "reference.h5ad", "--method", name, "--out", trained).returncode == 0
+        assert run("unmix_predict.py", trained, folder / "bulk.tsv", "--out-dir", results / name).returncode == 0
+    long = [results / name / "fractions_long.tsv" for name in ("nnls", "dtangle")]
+    done = run("unmix_consensus.py", *long, "--out-dir", results / "consensus")
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(results / "consensus" / "fractions_long.tsv", sep="\t")
+    assert (found["lower"] <= found["fraction"]).all()
+    record = json.loads((results / "consensus" / "run.json").read_text())
+    assert record["members"] == {"nnls": "Non-negative least squares", "dtangle": "dtangle"}
+    assert record["mrna_per_cell"]["source"] == "published"
+    done = run("unmix_report.py", results, "--headline", "consensus", "--out", tmp_path / "report.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The consensus is the median of Non-negative least squares and dtangle, each" in page
+    assert "Methods of the consensus" in page
+    skipped = run("unmix_consensus.py", long[0], "--out-dir", tmp_path, "--skipped", tmp_path / "skipped.json")
+    assert skipped.returncode == 99
+    assert "a consensus of 1 method" in (tmp_path / "skipped.json").read_text()
 
 
 def test_the_name_of_the_recipe_and_changed_settings_reach_the_report(folder, model, tmp_path):

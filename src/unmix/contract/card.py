@@ -35,6 +35,8 @@ class Info(BaseModel):
     """What the method does and when to use it."""
     when: tuple[Sentence, ...] = Field(min_length=1)
     """When to use it and when not."""
+    comparison: str = Field("", pattern=r"^(\S[\s\S]*\.)?$")
+    """Why the method is for comparison with studies or methods only; empty where it is for results."""
     citation: str = ""
     doi: str = Field("", pattern=r"^(10\.\d{4,}/\S+)?$")
     year: int = 0

@@ -17,7 +17,7 @@ from unmix.engine import mrna_per_cell
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -85,6 +85,7 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
     one = dict.fromkeys(before, 1.0)
     fractions = replace(fractions, mrna=moved(plain, plain, _factors(model, fractions, one)))
     used = mrna_per_cell.choose(model, source)
+    fractions = replace(fractions, held_out=_held_out(model, before if used is None else used.values))
     if used is None:
         if asked:
             say("The mRNA per cell of these cell types is not known, so the estimates are not fractions of cells.")
@@ -92,22 +93,32 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
     mrna_per_cell.tell(used, say)
     factors = _factors(model, fractions, used.values)
     values, lower, upper = (moved(plain, ends, factors) for ends in (plain, fractions.lower, fractions.upper))
-    others = [values, *(moved(plain, plain, _factors(model, fractions, sizes)) for sizes in used.candidates.values())]
-    low, high = np.minimum.reduce(others), np.maximum.reduce(others)
+    others = [moved(plain, plain, _factors(model, fractions, sizes)) for sizes in used.candidates.values()]
     further = dict(fractions.tables)
     if "states" in further:
         further["states"] = _states_as(further["states"], plain, values)
-    return replace(
+    found = replace(
         fractions,
         quantity="cell",
         tables=further,
         values=values,
-        lower=(values - np.hypot(values - lower, values - low)).clip(0, 1),
-        upper=(values + np.hypot(upper - values, high - values)).clip(0, 1),
         lower_relative=lower,
         upper_relative=upper,
         mrna_per_cell=used.record(),
     )
+    return widened(found, others)
+
+
+def widened(fractions: Fractions, others: Sequence[pd.DataFrame]) -> Fractions:
+    """Return fractions whose intervals of levels hold the range of themselves and other estimates.
+
+    The range is added to the relative interval in quadrature, on each side.
+    """
+    values = fractions.values
+    low, high = np.minimum.reduce([values, *others]), np.maximum.reduce([values, *others])
+    lower = values - np.hypot(values - fractions.lower_relative, values - low)
+    upper = values + np.hypot(fractions.upper_relative - values, high - values)
+    return replace(fractions, lower=lower.clip(0, 1), upper=upper.clip(0, 1))
 
 
 def _factors(model: Model, fractions: Fractions, sizes: Mapping[str, float]) -> pd.Series | pd.DataFrame:
@@ -145,6 +156,31 @@ def _states_as(table: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -
     factor = ratio.loc[list(zip(table.index, table["cell_type"], strict=True))].to_numpy()
     columns = ["fraction", "lower", "upper"]
     return table.assign(**{name: (table[name] * factor).clip(0, 1) for name in columns})
+
+
+def _held_out(model: Model, sizes: Mapping[str, float]) -> pd.DataFrame | None:
+    """Return the model's estimates on shared held-out pseudobulk and the truth, both by the same mRNA per cell.
+
+    Parameters
+    ----------
+    sizes
+        mRNA of a cell by cell type, or by cell state.
+    """
+    import pandas as pd
+
+    if "intervals.shared_estimate" not in model.arrays:
+        return None
+    names, before = model.cell_types, pd.Series(mrna_per_cell_of(model))
+    own = pd.Series({name: sizes[name] if name in sizes else sizes[model.states[name]] for name in names})
+    estimate, mrna = (
+        pd.DataFrame(model.arrays[f"intervals.shared_{name}"].astype(float), columns=names)
+        for name in ("estimate", "mrna")
+    )
+    tables = moved(estimate, estimate, before / own), moved(mrna, mrna, 1 / own)
+    found, truth = (model.summed(table.to_numpy()).round(6) for table in tables)
+    samples, types = [f"pseudobulk {number}" for number in range(1, len(found) + 1)], model.reported
+    columns = {"sample": np.repeat(samples, len(types)), "cell_type": types * len(samples)}
+    return pd.DataFrame({**columns, "fraction": found.ravel(), "truth": truth.ravel()})
 
 
 def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:

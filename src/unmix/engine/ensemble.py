@@ -102,7 +102,7 @@ def predict(
     flags = [found[k].flags.iloc[i] for i, k in enumerate(weights.argmax(1))]
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
     told = {"references": pd.DataFrame(weights, samples, names)}
-    return replace(found[0], **tables, flags=pd.Series(flags, samples), tables=told)
+    return replace(found[0], **tables, flags=pd.Series(flags, samples), held_out=None, tables=told)
 
 
 def rebuilt(

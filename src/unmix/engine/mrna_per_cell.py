@@ -67,6 +67,11 @@ class MRNAPerCell:
         """Return what run.json says of it."""
         return {**asdict(self), "words": WORDS[self.source]}
 
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> MRNAPerCell:
+        """Return what a record describes."""
+        return cls(**{name: value for name, value in record.items() if name != "words"})
+
 
 def read_table(path: Path) -> pd.Series:
     """Read a table of two columns: cell type, and mRNA of a cell in any unit.

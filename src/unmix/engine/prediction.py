@@ -12,6 +12,7 @@ from unmix.engine import cell_fractions
 from unmix.engine.inputs import align
 from unmix.io.fractions import Fractions, normalised
 from unmix.uncertainty import conformal, domain_shift
+from unmix.uncertainty import unexpressed as unknown_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,13 +81,25 @@ def predict(
         "unlike_reference": domain_shift.unlike_reference(model, distances),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
+    unexpressed = unknown_content.shares(model, bulk)
+    if said := unknown_content.sentence(unexpressed, bulk.uns.get("unmix", {}).get("unit", "")):
+        say(said)
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.reported) for part in (by_type, lower, upper)]
     further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
     if model.states:
         ends = conformal.interval(*bounds, model.arrays["intervals.state_scores"], level, *farther)
         further["states"] = _states(model, samples, estimate, *ends)
-    found = Fractions(*tables, pd.Series(flags, samples), model.quantity, level, tables=further)
+    by_sample = {"distance": domain_shift.times_typical(model, distances), "unexpressed": unexpressed}
+    found = Fractions(
+        *tables,
+        pd.Series(flags, samples),
+        model.quantity,
+        level,
+        samples=pd.DataFrame(by_sample, samples),
+        method=model.method,
+        tables=further,
+    )
     return cell_fractions.to_cells(model, found, mrna_per_cell, say)
 
 

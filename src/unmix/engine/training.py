@@ -218,6 +218,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
     if model.states:
         model.arrays["intervals.state_scores"] = scores[:, types:]
     model.arrays |= domain_shift.fit(cells, held_out, rng)
+    model.arrays |= _shared_estimates(method, task, model, seed, quick=quick)
     model.facts["intervals"] = {
         "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
         "folds": len(folds),
@@ -226,6 +227,24 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         "unknown_from": domain_shift.detection_limit(model),
     }
     return model
+
+
+def _shared_estimates(method: Method, task: Task, model: Model, seed: int, *, quick: bool) -> dict[str, np.ndarray]:
+    """Return the estimates on the held-out pseudobulk that all methods share; a fast method is fitted without them.
+
+    Empty for controls and for methods that estimate other types or quantities.
+    """
+    cells = task.train
+    same = model.quantity in ("cell", "mrna") and model.cell_types == cells.cell_types
+    elsewhere = task.published or method.needs.calibration  # levels that no cell of the reference has given
+    if not same or elsewhere or method.info.family == "control":
+        return {}
+    learned, kept, rng = holdout.shared_split(cells, seed)
+    if method.refit:
+        fold = dataclasses.replace(task, train=cells.select(learned), rng=rng, say=silent)
+        model = put_together(method, fold, method.fit(fold), seed)
+    number = holdout.QUICK_SHARED if quick else holdout.SHARED
+    return holdout.shared(method, model, cells.select(kept), number, seed, task.device)
 
 
 def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:

@@ -14,7 +14,6 @@ from unmix.io.cell_names import near_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
 #: Kinds whose rows sum to 1, so that they can be renormalised over the shared types.
 COMPOSITIONS = ("cell", "mrna")
@@ -59,44 +58,6 @@ class Pairs:
                 **{name: table.to_numpy().ravel() for name, table in tables.items()},
             }
         )
-
-
-def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
-    """Read a long table as unmix writes it: names stay text even if they look like numbers.
-
-    Parameters
-    ----------
-    path
-        A TSV with a header.
-    text
-        Columns it must have that hold names; in the others ``NA`` is a missing number.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or has no such columns.
-    """
-    expected = f"a tab-separated table with the columns {', '.join(text)}"
-    try:
-        header = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
-        table = pd.read_csv(
-            path,
-            sep="\t",
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={name: ["NA", ""] for name in header if name not in text},
-            encoding="utf-8-sig",
-            float_precision="round_trip",
-        )
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{path.name} cannot be read: {error}", expected, "give such a table") from error
-    if missing := [name for name in text if name not in table]:
-        raise DataError(
-            f"{path.name} has no column {', '.join(map(repr, missing))}; it has {_names(table.columns, most=9)}",
-            expected,
-            "name these columns in the first line",
-        )
-    return table
 
 
 def pair(

@@ -42,6 +42,14 @@ class Fractions:
     mrna_per_cell
         What the fractions were converted with (:class:`unmix.engine.mrna_per_cell.MRNAPerCell`); empty where they
         were not.
+    held_out
+        Estimates on the held-out pseudobulk that all methods share, in the same quantity and by the same mRNA per
+        cell: columns ``sample``, ``cell_type``, ``fraction`` and ``truth``. None where there are none.
+    samples
+        What is known of each sample: ``distance`` from the reference (1: typical of its own pseudobulk), and the share
+        of its highest genes that the reference does not express (``unexpressed``).
+    method
+        Name of the method.
     tables
         Further tables of the method (see :meth:`unmix.contract.method.Method.tables`), by name.
     """
@@ -56,6 +64,9 @@ class Fractions:
     upper_relative: pd.DataFrame | None = None
     mrna: pd.DataFrame | None = None
     mrna_per_cell: dict[str, Any] = field(default_factory=dict)
+    held_out: pd.DataFrame | None = None
+    samples: pd.DataFrame | None = None
+    method: str = ""
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def long(self) -> pd.DataFrame:
@@ -66,6 +77,7 @@ class Fractions:
         relative = (
             (self.lower, self.upper) if self.lower_relative is None else (self.lower_relative, self.upper_relative)
         )
+        by_sample = {} if self.samples is None else self.samples.to_dict("series")
         return pd.DataFrame(
             {
                 "sample": self.values.index.repeat(types),
@@ -77,6 +89,7 @@ class Fractions:
                 "quantity": self.quantity,
                 "lower_relative": relative[0].to_numpy().ravel(),
                 "upper_relative": relative[1].to_numpy().ravel(),
+                **{name: column.to_numpy().repeat(types) for name, column in by_sample.items()},
             }
         )
 
@@ -96,6 +109,8 @@ def write_fractions(fractions: Fractions, place: Callable[[str], Path]) -> None:
     for name, (values, quantity) in wide.items():
         tables.write_table(values, place(f"{name}.tsv"), index_label=f"sample ({QUANTITIES[quantity]})")
     tables.write_table(fractions.long().set_index("sample"), place("fractions_long.tsv"), index_label="sample")
+    if fractions.held_out is not None:
+        tables.write_table(fractions.held_out.set_index("sample"), place("held_out.tsv"), index_label="sample")
     for name, table in fractions.tables.items():
         tables.write_table(table, place(f"{name}.tsv"), index_label="sample")
 

@@ -6,12 +6,16 @@ import difflib
 import importlib
 import pkgutil
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UsageError
 
 if TYPE_CHECKING:
     from unmix.contract.method import Method
+
+#: The unlike methods whose consensus is the default answer.
+PANEL = ("nnls", "bayesprism", "dissect", "hascad")
 
 _METHODS: dict[str, type[Method]] = {}
 
@@ -50,6 +54,34 @@ def get(name: str) -> Method:
     return methods[name]()
 
 
+@cache
+def real_samples() -> dict[str, list[tuple[str, float, float]]]:
+    """Return, by method, the sets of real samples: name, RMSE of the method, and that of the better control.
+
+    Made by scripts/standing.py from docs/results.tsv.
+    """
+    text = resources.files("unmix").joinpath("data", "real_samples.tsv").read_text("utf-8")
+    found: dict[str, list[tuple[str, float, float]]] = {}
+    for line in text.splitlines()[1:]:
+        method, name, error, control = line.split("\t")
+        found.setdefault(method, []).append((name, float(error), float(control)))
+    return found
+
+
+def standing(name: str) -> str:
+    """Return in a sentence whether a method was more accurate than the controls on real samples; empty if unknown."""
+    sets = real_samples().get(name, [])
+    worse = [one for one, error, control in sets if error >= control]
+    if not sets:
+        return ""
+    better = [one for one, *_ in sets if one not in worse]
+    more = "more accurate than the controls (RMSE) on"
+    if not better:
+        return f"On real samples not {more} {' and '.join(worse)}."
+    but = f", but not on {' and '.join(worse)}" if worse else ""
+    return f"On real samples {more} {' and '.join(better)}{but}."
+
+
 def describe(method: type[Method]) -> dict[str, Any]:
     """Return what the registry knows of a method as JSON-ready data; `settings` is the JSON schema of its recipes."""
     import dataclasses
@@ -60,6 +92,7 @@ def describe(method: type[Method]) -> dict[str, Any]:
     return {
         "name": method.name,
         **method.info.model_dump(mode="json"),
+        "real_samples": standing(method.name),
         "needs": dataclasses.asdict(method.needs),
         "takes": method.takes,
         "quantity": method.quantity,

@@ -18,7 +18,10 @@ SORTS = ("signature", "gene_sets", "pretrained")
 
 
 def jobs(
-    rows: Iterable[Mapping[str, Any]], methods: Collection[str], known: Mapping[str, type[Method]]
+    rows: Iterable[Mapping[str, Any]],
+    methods: Collection[str],
+    known: Mapping[str, type[Method]],
+    panel: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Return every row by every method: what the pipeline must know of the method, and what files the row gives it.
 
@@ -30,6 +33,8 @@ def jobs(
         Names of the methods of the run.
     known
         Every method by name.
+    panel
+        Methods whose consensus is asked for.
 
     Raises
     ------
@@ -51,6 +56,7 @@ def jobs(
                     "method": name,
                     "deep": method.info.family == "deep",
                     "control": method.info.family == "control",
+                    "panel": name in panel,
                     "expresses": method.expresses,
                     "needs_bulk": method.needs.bulk,
                     "needs_calibration": method.needs.calibration,

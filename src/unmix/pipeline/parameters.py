@@ -10,6 +10,9 @@ from unmix.pipeline.words import errors, instead, listed, reason, wanted
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+#: What ``--methods`` names the panel of methods and their consensus.
+DEFAULT = "default"
+
 
 def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Check the pipeline's parameters.
@@ -50,21 +53,24 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     return typed
 
 
-def check_methods(named: str, known: Collection[str]) -> list[str]:
-    """Return the methods of a comma-separated list, each once and in its order; ``none`` stands for no method.
+def check_methods(named: str, known: Collection[str], panel: Collection[str] = ()) -> list[str]:
+    """Return the methods of a comma-separated list, each once and in its order.
+
+    ``none`` stands for no method, and ``default`` for those of `panel`.
 
     Raises
     ------
     UsageError
         A method that does not exist, or none at all.
     """
-    methods = dict.fromkeys(name.strip() for name in named.split(","))
+    names = [name.strip() for name in named.split(",")]
+    methods = dict.fromkeys(one for name in names for one in (panel if name == DEFAULT else [name]))
     methods.pop("none", None)
     for name in methods:
         if name not in known:
             raise UsageError(f"no method {name!r}.", *instead(name, known))
     if not methods:
-        raise UsageError("no method is named.", f"one or more of {listed(known)}", "add --methods scaden,nnls")
+        raise UsageError("no method is named.", f"one or more of {listed(known)}", "add --methods default")
     return list(methods)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jinja2
 
 from unmix import __version__
-from unmix.report import accuracy, estimates, methods_text, sections
+from unmix.report import accuracy, estimates, members, methods_text, sections
 from unmix.report.results import Results, read_results
 
 __all__ = ["Results", "read_results", "render"]
@@ -21,6 +21,7 @@ SECTIONS = (
     ("fractions", "Estimates per sample", estimates.fractions),
     ("samples_to_check", "Samples to check", estimates.samples_to_check),
     ("cell_types", "Cell types", estimates.cell_types),
+    ("members", "Methods of the consensus", members.members),
     ("accuracy", "Accuracy against known fractions", accuracy.accuracy),
     ("scatter", "Estimates and known fractions, by sample", accuracy.scatter),
     ("agreement", "Agreement between methods", estimates.agreement),

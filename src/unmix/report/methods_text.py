@@ -85,6 +85,8 @@ def _estimation(lead: Result, references: list[Reference]) -> list[str]:
     learned, seed = lead.learned, lead.learned.get("seed", lead.run.get("seed"))
     recipe, changed = learned.get("recipe_name", ""), list(learned.get("settings", []))
     version = " ".join(["unmix", *filter(None, [lead.run.get("unmix")])])
+    if members := lead.run.get("members"):
+        return _consensus(lead, members, references)
     what = quantity(lead).capitalize().replace("Mrna", "mRNA")
     types = [str(name) for name in lead.values.columns]
     differing = _differences(lead)
@@ -108,6 +110,30 @@ def _estimation(lead: Result, references: list[Reference]) -> list[str]:
     if used := lead.run.get("mrna_per_cell"):
         said += _mrna_per_cell(used, types, references)
     return said
+
+
+def _consensus(lead: Result, members: dict[str, str], references: list[Reference]) -> list[str]:
+    """Say how a consensus was computed, with the literature of its members."""
+    types = [str(name) for name in lead.values.columns]
+    cited = listed([_cited_by_name(name, title, references) for name, title in members.items()], most=40)
+    said = [
+        f"{quantity(lead).capitalize()} in {count(len(lead.values), 'bulk sample')} are the {lead.run['rule']} of the "
+        f"estimates of {len(members)} methods, divided by its sum: {cited}, all with the same mRNA per cell, as "
+        f"implemented in unmix {lead.run.get('unmix', '')} (seed {lead.learned.get('seed')}).",
+        f"The {count(len(types), 'cell type')} were {listed(types, most=40)}.",
+    ]
+    if used := lead.run.get("mrna_per_cell"):
+        said += _mrna_per_cell(used, types, references)
+    return said
+
+
+def _cited_by_name(name: str, title: str, references: list[Reference]) -> str:
+    """Return the title of a member with the number of its reference."""
+    try:
+        info = methods.get(name).info
+    except UsageError:
+        return title
+    return f"{title} [{_number((info.citation, info.doi), references)}]"
 
 
 def _mrna_per_cell(used: dict[str, Any], types: list[str], references: list[Reference]) -> list[str]:
@@ -149,6 +175,8 @@ def _intervals(lead: Result, references: list[Reference]) -> list[str]:
         f"{level}: split-conformal [{_number(LEI, references)}] on {held_out}{number}, with errors scaled by "
         f"0.1 + √(p(1 {MINUS} p)) of the estimate p."
     ]
+    if lead.run.get("members"):
+        said.append("Their errors are those of the consensus itself on the same pseudobulk for all of its methods.")
     method = _registered(lead)
     if method and type(method).bounds is not Method.bounds:
         said.append("They enlarge or reduce the bounds that the method itself gives.")
@@ -176,7 +204,8 @@ def _comparison(results: Results, references: list[Reference]) -> list[str]:
             f"expression [{_number(DONG, references)}]. The weighted s.d. between the references was added to the "
             "intervals on both sides."
         )
-    others = [result for result in results.methods if not result.control and result is not lead]
+    members = lead.run.get("members", {})
+    others = [one for one in results.methods if not (one.control or one is lead or one.name in members)]
     if others:
         names = [
             _cited(other, references) + (f" ({recipe})" if (recipe := recipe_name(other)) else "") for other in others

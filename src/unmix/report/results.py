@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, NotApplicable
-from unmix.evaluate.pairing import read_long
 from unmix.io.fractions import read_fractions
+from unmix.io.long_tables import read_long
 
 if TYPE_CHECKING:
     from pathlib import Path

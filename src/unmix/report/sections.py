@@ -38,7 +38,8 @@ def summary(results: Results) -> dict[str, Any]:
     """Say what was estimated, which samples to check, and how accurate the estimates are."""
     lead = results.headline
     samples, types = lead.values.shape
-    others = [result for result in results.methods if not result.control and result is not lead]
+    members = lead.run.get("members", {})
+    others = [one for one in results.methods if not (one.control or one is lead or one.name in members)]
     controls = [result for result in results.methods if result.control and result is not lead]
     cards = [(f"{samples:,}", "sample" if samples == 1 else "samples"), (str(types), "cell types")]
     beside = [count(len(others), "other method")] if others else []
@@ -46,13 +47,17 @@ def summary(results: Results) -> dict[str, Any]:
     said = [
         _kind(lead),
         f"The {quantity(lead)} of {count(types, 'cell type')} in {count(samples, 'sample')} were estimated with "
-        f"{lead.title}{', an input-independent control' if lead.control else ''}."
+        f"{_named(lead)}{', an input-independent control' if lead.control else ''}."
         + (f" Results of {' and '.join(beside)} are shown for comparison." if beside else ""),
     ]
     if lead.quantity in ("cell", "mrna"):
         mean = lead.values.mean()[by_abundance(lead)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[1] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
+    if members:
+        said.append(_of_members(lead, members))
+    if lead.run.get("unexpressed", {}).get("warned"):
+        said.append(lead.run["unexpressed"]["sentence"])
     for failed, words in ((False, "not applicable to these data"), (True, "failed")):
         if missing := [one.title for one in results.skipped if not one.part and one.failed == failed]:
             said.append(
@@ -77,6 +82,20 @@ def summary(results: Results) -> dict[str, Any]:
     cards += [] if math.isnan(r) else [(number(r), "mean r per cell type")]
     cards += [] if math.isnan(mae) else [(percent(mae), "mean absolute error, points")]
     return {"cards": cards, "paragraphs": said + accuracy.paragraphs(results)}
+
+
+def _named(lead: Result) -> str:
+    """Return the method in a sentence."""
+    members = lead.run.get("members")
+    return f"the consensus of {len(members)} methods" if members else lead.title
+
+
+def _of_members(lead: Result, members: dict[str, str]) -> str:
+    """Say which methods a consensus combines, and which of the panel are missing."""
+    said = f"The consensus is the {lead.run['rule']} of {listed(members.values())}, each by the same mRNA per cell."
+    if missing := lead.run.get("missing"):
+        said += f" Without {listed(missing)}, which belong to the default consensus but gave no fractions here."
+    return said
 
 
 def _kind(lead: Result) -> str:

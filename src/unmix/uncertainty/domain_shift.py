@@ -128,7 +128,7 @@ def distance_ratio(model: Model, values: np.ndarray) -> np.ndarray:
     intervals twice as wide (our choice: real platforms differ more than simulated ones, and without known fractions
     the distance is the only evidence of how much).
     """
-    return np.maximum(1.0, _times_typical(model, values))
+    return ratio(times_typical(model, values))
 
 
 def between_laboratory_error(model: Model, values: np.ndarray) -> np.ndarray:
@@ -141,9 +141,19 @@ def between_laboratory_error(model: Model, values: np.ndarray) -> np.ndarray:
     """
     if model.facts["intervals"]["held_out"] == "calibration samples":
         return np.zeros(len(values))
-    return BETWEEN_LABORATORY * np.clip((_times_typical(model, values) - 1) / CERTAIN, 0, 1)
+    return between_laboratory(times_typical(model, values))
 
 
-def _times_typical(model: Model, values: np.ndarray) -> np.ndarray:
+def ratio(times: np.ndarray) -> np.ndarray:
+    """Return :func:`distance_ratio` of distances in units of the typical one."""
+    return np.maximum(1.0, times)
+
+
+def between_laboratory(times: np.ndarray) -> np.ndarray:
+    """Return :func:`between_laboratory_error` of distances in units of the typical one."""
+    return BETWEEN_LABORATORY * np.clip((times - 1) / CERTAIN, 0, 1)
+
+
+def times_typical(model: Model, values: np.ndarray) -> np.ndarray:
     """Return distances in units of that of the pseudobulk for the intervals; infinite ones are large."""
     return np.minimum(values, 1e6) / max(model.arrays["domain_shift.typical"][0], 1e-6)

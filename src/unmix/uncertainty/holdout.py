@@ -22,6 +22,8 @@ HELD_OUT = 0.25
 STOPPING = 1 / 3
 #: Held-out pseudobulk samples for the intervals, and their number for a quick training.
 SAMPLES_HELD_OUT, QUICK_SAMPLES_HELD_OUT = 500, 120
+#: Held-out pseudobulk samples that all methods share, for the intervals of their consensus; the stream they are from.
+SHARED, QUICK_SHARED, SHARED_STREAM = 200, 120, 1
 #: Groups of donors, each held out once, for methods that are fitted quickly.
 FOLDS = 4
 #: What held-out pseudobulk look like for calibration, the same for every method: half of them sparse, and a platform
@@ -39,17 +41,60 @@ def scores(
     """
     import pandas as pd
 
-    genes = pd.Index(held_out.genes).get_indexer(model.genes)
     types = pd.Index(held_out.cell_types).get_indexer(model.cell_types)
     drawn = single_donors.draw(held_out, RECIPE, pseudobulk, rng)
-    present = genes >= 0
-    seen = np.where(present, drawn.expression[:, genes], 0) if len(genes) else drawn.expression[:, :0]
-    seen = per_base(model, seen)
+    seen, present = _seen(model, held_out, drawn.expression)
     truth = np.where(types >= 0, drawn.truth(model.quantity)[:, types], np.nan)
     estimate = normalised(method.estimate(model, seen, present, device))
     bounds = (*method.bounds(model, seen, present, device, estimate), truth)
     found = conformal.scores(*map(model.summed, bounds))
     return np.hstack([found, conformal.scores(*bounds)]) if model.states else found
+
+
+def shared(
+    method: Method, model: Model, held_out: Reference, pseudobulk: int, seed: int, device: str
+) -> dict[str, np.ndarray]:
+    """Return the estimates of a model on pseudobulk that all methods share, and the known fractions of mRNA.
+
+    The pseudobulk depends on the held-out cells and the seed alone, so that estimates of several methods can be
+    combined sample by sample: the errors of the combination give its intervals.
+
+    Parameters
+    ----------
+    held_out
+        Cells that :func:`shared_split` keeps from training, of the model's types.
+    pseudobulk
+        Number of samples.
+    """
+    rng = np.random.default_rng([seed, SHARED_STREAM])
+    drawn = single_donors.draw(held_out, RECIPE, pseudobulk, rng)
+    seen, present = _seen(model, held_out, drawn.expression)
+    estimate = normalised(method.estimate(model, seen, present, device))
+    found = {"intervals.shared_estimate": estimate, "intervals.shared_mrna": drawn.mrna_fractions}
+    return {name: array.astype(np.float32) for name, array in found.items()}
+
+
+def shared_split(cells: Reference, seed: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Return masks of the cells that a method may learn from, and of those that :func:`shared` uses, for every method.
+
+    Those of a network: what it is not trained on, without the cells that stop its training.
+    """
+    rng = np.random.default_rng(seed)
+    [(learned, held)], _ = split(cells, rng, 1)
+    _, calibrating = _halves(cells.select(held), rng)
+    kept = np.zeros(len(held), bool)
+    kept[np.flatnonzero(held)[calibrating]] = True
+    return learned, kept, rng
+
+
+def _seen(model: Model, held_out: Reference, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pseudobulk over the model's genes, and which of these the cells have."""
+    import pandas as pd
+
+    genes = pd.Index(held_out.genes).get_indexer(model.genes)
+    present = genes >= 0
+    seen = np.where(present, expression[:, genes], 0) if len(genes) else expression[:, :0]
+    return per_base(model, seen), present
 
 
 def split(cells: Reference, rng: np.random.Generator, folds: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
@@ -89,10 +134,16 @@ def halves(held_out: Reference, rng: np.random.Generator) -> tuple[Reference, Re
     By donor where two or more were held out, else by cell within types; as in :func:`split` every type is on both
     sides. A method that was stopped where its error on some donors was least seems better on these than it is.
     """
+    stopping, calibrating = _halves(held_out, rng)
+    return held_out.select(stopping), held_out.select(calibrating)
+
+
+def _halves(held_out: Reference, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks of the cells of :func:`halves`."""
     donors = rng.permutation(np.unique(held_out.donor_of))
     group = donors[: max(1, round(STOPPING * len(donors)))] if len(donors) > 1 else donors[:0]
     calibrating, stopping = _masks(held_out, np.isin(held_out.donor_of, group), rng)
-    return held_out.select(stopping), held_out.select(calibrating)
+    return stopping, calibrating
 
 
 def _masks(cells: Reference, held: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.evaluate import pairing
 from unmix.io import download, gene_sets, signatures, tables
 from unmix.io.fractions import read_fractions, write_fractions
+from unmix.io.long_tables import read_long
 from unmix.simulate.toy import toy
 
 
@@ -193,7 +194,7 @@ def test_scores_follow_the_fractions_and_reach_the_user_as_scores(data, tmp_path
     write_fractions(found, tmp_path.joinpath)
     assert (tmp_path / "fractions.tsv").read_text().startswith("sample (score)\t")
     table, kind = read_fractions(tmp_path / "fractions.tsv")
-    long = pairing.read_long(tmp_path / "fractions_long.tsv", ("sample", "cell_type"))
+    long = read_long(tmp_path / "fractions_long.tsv", ("sample", "cell_type"))
     pairs = pairing.pair(table, data[1].obsm["cell_fractions"], quantity=kind, long=long)
     metrics = pairs.metrics(np.random.default_rng(0))
     assert set(metrics["metric"]) == {"pearson", "spearman"}

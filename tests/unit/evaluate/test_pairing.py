@@ -14,6 +14,7 @@ from unmix.errors import DataError
 from unmix.evaluate import pairing
 from unmix.io import tables
 from unmix.io.cell_names import near_names
+from unmix.io.long_tables import read_long
 
 TRUTH = pd.DataFrame({"B": [0.1, 0.2, 0.3], "CD4 T": [0.5, 0.5, 0.1], "NK": [0.4, 0.3, 0.6]}, index=["s1", "s2", "s3"])
 #: The same composition under other names, finer, with a type that the truth lacks.
@@ -130,7 +131,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path):
     numbered = ESTIMATE.set_axis([str(i) for i in range(5)], axis=1)
     long_table(numbered).to_csv(tmp_path / "long.tsv", sep="\t", index=False)
     (tmp_path / "map.tsv").write_text("from\tto\n0\tB\n3\tNK\n")
-    long = pairing.read_long(tmp_path / "long.tsv", ("sample", "cell_type"))
+    long = read_long(tmp_path / "long.tsv", ("sample", "cell_type"))
     pairs = pairing.pair(numbered, TRUTH, long=long, label_map=tables.read_label_map(tmp_path / "map.tsv"))
     assert list(pairs.truth) == ["B", "NK"]
     assert pairs.lower.notna().all(axis=None)

@@ -235,6 +235,7 @@ def test_a_wrong_parameter_is_said(rules, given, found, do):
 def test_methods_come_once_and_in_their_order():
     known = {"nnls", "scaden", "uniform"}
     assert parameters.check_methods("scaden, nnls,scaden,none", known) == ["scaden", "nnls"]
+    assert parameters.check_methods("default,uniform", known, ("nnls", "scaden")) == ["nnls", "scaden", "uniform"]
     with pytest.raises(UsageError, match="no method 'scadne'") as caught:
         parameters.check_methods("scadne", known)
     assert caught.value.do == "did you mean scaden?"
@@ -254,12 +255,14 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
     assert done.returncode == 0, done.stderr
     (row,) = json.loads((tmp_path / "tables" / "rows.json").read_text())
     assert (row["bulk"], row["reference_name"]) == (str(tmp_path / "b.tsv"), "c")
+    assert row["mrna_per_cell"] == "auto"  # a source, and no path
     assert json.loads((tmp_path / "tables" / "jobs.json").read_text()) == [
         {
             "id": "a",
             "method": "nnls",
             "deep": False,
             "control": False,
+            "panel": False,
             "expresses": False,
             "needs_bulk": False,
             "needs_calibration": False,

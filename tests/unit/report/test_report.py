@@ -320,6 +320,22 @@ def test_the_page_begins_with_the_kind_of_fractions(tmp_path):
     assert "These are fractions of mRNA, not of cells." in Page(page(tmp_path / "other")).words()
 
 
+def test_a_consensus_leads_with_its_methods_and_their_distance(tmp_path):
+    one, other = fractions(), fractions(seed=1)
+    write(tmp_path / "nnls", one)
+    write(tmp_path / "scaden", other, method=SCADEN)
+    facts = {"members": {"nnls": "NNLS", "scaden": "Scaden"}, "missing": ["dissect"], "rule": "geometric mean"}
+    facts["unexpressed"] = {"median": 0.2, "warned": True, "sentence": "Unknown content: the reference lacks 20%."}
+    write(tmp_path / "consensus", (one + other) / 2, method={"name": "consensus", "title": "Consensus"}, **facts)
+    words = Page(page(tmp_path, headline="consensus")).words()
+    assert "were estimated with the consensus of 2 methods." in words
+    assert "geometric mean of NNLS and Scaden, each by the same mRNA per cell. Without dissect, which belong" in words
+    assert "Unknown content: the reference lacks 20%." in words
+    apart = 100 * (one - other).abs().mean().iloc[0]
+    section = words.split("It is no interval")[1].split("Agreement between methods")[0]
+    assert f"{apart:.1f}" in section
+
+
 def test_scores_are_never_called_fractions(tmp_path):
     truth = fractions()
     write(tmp_path / "xcell", truth * 3 - 0.2, kind="score", truth=truth)

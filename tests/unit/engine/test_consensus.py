@@ -1,0 +1,115 @@
+"""One answer from several methods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unmix
+from unmix import engine
+from unmix.engine import consensus as module
+from unmix.errors import DataError, NotApplicable
+from unmix.simulate.toy import toy
+from unmix.uncertainty import conformal
+
+NAMES = ("nnls", "bayesprism", "dtangle")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy(samples=12)
+
+
+@pytest.fixture(scope="module")
+def members(data):
+    return [unmix.predict(engine.train(name, data[0], seed=3, device="cpu"), data[1], device="cpu") for name in NAMES]
+
+
+def test_it_is_the_median_of_fractions_of_cells(members):
+    found = unmix.consensus(members)
+    middle = np.median([one.values for one in members], axis=0)
+    assert np.allclose(found.values, middle / middle.sum(axis=1, keepdims=True))
+    assert (found.quantity, found.method, found.mrna_per_cell["source"]) == ("cell", "consensus", "published")
+    back = found.values * pd.Series(found.mrna_per_cell["values"])
+    assert np.allclose(found.mrna, back.div(back.sum(axis=1), axis=0))
+
+
+def test_a_type_that_one_member_loses_is_kept():
+    rows = [np.array([[0.5, 0.5]])] * 2 + [np.array([[0.0, 1.0]])]
+    assert np.allclose(module.combined(rows), [[0.5, 0.5]])
+
+
+def test_methods_of_one_reference_and_seed_share_their_held_out_pseudobulk(members):
+    truths = [one.held_out["truth"] for one in members]
+    assert all(np.allclose(truth, truths[0], atol=1e-5) for truth in truths)
+    assert all(np.corrcoef(one.held_out["fraction"], truths[0])[0, 1] > 0.8 for one in members)
+
+
+def test_no_member_has_seen_the_shared_pseudobulk(data):
+    from unmix.reference import Reference
+    from unmix.uncertainty import holdout
+
+    cells = Reference.from_anndata(data[0])
+    learned, kept, _ = holdout.shared_split(cells, 3)
+    assert kept.any()
+    assert not (learned & kept).any()
+    assert set(cells.type_of[kept]) == set(cells.type_of)
+
+
+def test_the_intervals_are_those_of_the_consensus_itself(members):
+    """They hold the nominal share of its own held-out pseudobulk, and are wider for samples further away."""
+    found = unmix.consensus(members, level=0.8)
+    wide = [one.held_out.pivot(index="sample", columns="cell_type", values="fraction") for one in members]
+    truth = members[0].held_out.pivot(index="sample", columns="cell_type", values="truth")
+    middle = module.combined([table.to_numpy() for table in wide])
+    scores = conformal.scores(middle, middle, truth.to_numpy())
+    lower, upper = conformal.interval(middle, middle, scores, 0.8)
+    assert conformal.coverage(lower, upper, truth.to_numpy()).mean() == pytest.approx(0.8, abs=0.03)
+    far = [replace(one, samples=one.samples.assign(distance=2.0)) for one in members]
+    further = unmix.consensus(far, level=0.8)
+    width, more = ((one.upper_relative - one.lower_relative).mean(axis=None) for one in (found, further))
+    assert more > 1.5 * width
+    assert (found.lower <= found.values).all(axis=None)
+    assert (found.upper >= found.values).all(axis=None)
+
+
+def test_without_shared_pseudobulk_there_are_no_intervals(data, members):
+    other = unmix.predict(engine.train("nnls", data[0], seed=4, device="cpu"), data[1], device="cpu")
+    said = []
+    found = unmix.consensus([members[1], other], say=said.append)
+    assert found.lower.isna().all(axis=None)
+    assert "do not share their held-out pseudobulk" in " ".join(said)
+    assert np.allclose(found.values.sum(axis=1), 1)
+
+
+def test_scores_are_left_out_and_named(data, members):
+    scores = unmix.predict(engine.train("mcpcounter", data[0], device="cpu"), data[1], device="cpu")
+    said = []
+    assert unmix.consensus([*members, scores], say=said.append).values.equals(unmix.consensus(members).values)
+    assert any("mcpcounter is left out" in sentence for sentence in said)
+    with pytest.raises(NotApplicable, match="a consensus of 1 method"):
+        unmix.consensus([members[0], scores])
+
+
+def test_members_by_different_mrna_per_cell_are_refused(data, members):
+    other = unmix.predict(engine.train("nnls", data[0], seed=3, device="cpu"), data[1], mrna_per_cell="epic")
+    with pytest.raises(DataError, match="different mRNA per cell"):
+        unmix.consensus([members[1], other])
+    with pytest.raises(DataError, match="different samples"):
+        unmix.consensus([members[0], replace(members[1], values=members[1].values.iloc[:3])])
+
+
+def test_a_flag_is_that_of_half_of_the_members(members):
+    first = members[0].flags.index[0]
+    flagged = [replace(one, flags=one.flags.where(one.flags.index != first, "unlike_reference")) for one in members]
+    assert unmix.consensus([*flagged[:2], members[2]]).flags[first] == "unlike_reference"
+    assert unmix.consensus([flagged[0], *members[1:]]).flags[first] == "ok"
+
+
+def test_the_members_are_told_with_their_spread(members):
+    table = unmix.consensus(members).tables["members"]
+    assert list(table) == ["cell_type", "least", "greatest", *NAMES]
+    assert (table["least"] <= table["greatest"]).all()

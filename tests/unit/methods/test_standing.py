@@ -1,0 +1,27 @@
+"""How methods did on real samples beside the controls, and which are for comparison only."""
+
+from __future__ import annotations
+
+import runpy
+
+from unmix import methods
+
+
+def test_the_figures_are_those_of_the_results(root):
+    made = runpy.run_path(str(root / "scripts" / "standing.py"))
+    assert made["OUT"].read_text("utf-8") == made["table"](), "run: python scripts/standing.py"
+
+
+def test_a_method_that_is_no_better_than_a_control_says_so():
+    assert methods.real_samples()["nusvr"][0][1] >= methods.real_samples()["nusvr"][0][2]
+    assert "but not on PBMC (12 samples)" in methods.standing("nusvr")
+    assert "not on" not in methods.standing("bayesprism")
+    assert methods.standing("xcell") == ""  # scores have no error
+
+
+def test_advice_reaches_the_registry():
+    known = {name: methods.describe(method) for name, method in methods.all_methods().items()}
+    assert "only" in known["nusvr"]["comparison"]
+    assert known["nnls"]["comparison"] == ""
+    assert known["nnls"]["real_samples"] == methods.standing("nnls")
+    assert not [name for name in methods.PANEL if known[name]["comparison"]]
