@@ -113,3 +113,17 @@ def test_the_members_are_told_with_their_spread(members):
     table = unmix.consensus(members).tables["members"]
     assert list(table) == ["cell_type", "least", "greatest", *NAMES]
     assert (table["least"] <= table["greatest"]).all()
+
+
+def test_members_with_cell_states_are_combined_by_type():
+    reference, bulk = toy(samples=4)
+    states = reference.obs["cell_type"].astype(str)
+    reference.obs["cell_state"] = states
+    reference.obs["cell_type"] = states.where(~states.str.contains("T"), "T cell").to_numpy()
+    members = [unmix.predict(engine.train(name, reference, device="cpu"), bulk, device="cpu") for name in NAMES[:2]]
+    assert set(members[0].held_out["cell_type"]) == set(members[0].values)
+    found = unmix.consensus(members)
+    assert found.lower.notna().all(axis=None)
+    assert np.allclose(found.values.sum(axis=1), 1)
+    r = np.corrcoef(members[0].held_out["fraction"], members[0].held_out["truth"])[0, 1]
+    assert r > 0.8
