@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Check a bulk expression matrix, correct recognised problems, and list the findings.
 
-BULK is a table (TSV, CSV, GCT or series matrix of GEO; genes in rows or in columns) or an h5ad. DIR receives
-bulk.h5ad (samples x genes, linear values), check.tsv (one sentence per finding) and run.json.
+BULK is a table (TSV, CSV, GCT or series matrix of GEO; genes in rows or in columns) or an h5ad.
+DIR receives bulk.h5ad (samples x genes, linear values), check.tsv (one sentence per finding),
+quality.tsv (depth and complexity of every sample) and run.json.
 """
 
 import click
@@ -35,9 +36,12 @@ def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options
         import pandas as pd
 
         from unmix.io import check, tables
-        from unmix.reference.prepare import read_reference
 
-        genes = read_reference(reference).var if reference else None
+        genes = None
+        if reference:
+            from unmix.reference.prepare import read_reference
+
+            genes = read_reference(reference).var
         data, findings = check.examine(bulk, unit, genes, species, orthologs, gene_map)
         job.input("bulk", bulk)
         job.input("reference", reference)
@@ -48,6 +52,7 @@ def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options
         data.write_h5ad(job.output(out_dir / "bulk.h5ad"))
         table = pd.DataFrame(findings).set_index("level")
         tables.write_table(table, job.output(out_dir / "check.tsv"), "level")
+        tables.write_table(data.obs, job.output(out_dir / "quality.tsv"), "sample")
 
 
 if __name__ == "__main__":

@@ -462,6 +462,31 @@ CELLS |= {
     "zarr": Case(lambda path: path.mkdir(), "a zarr store", True, suffix=".zarr"),
     "rds": Case(lambda path: path.write_bytes(R_FILE), "a file of R", True, suffix=".rds"),
 }
+
+WITH_MT = pd.concat([CLEAN, pd.DataFrame(np.arange(6 * 8).reshape(6, 8) + 20, MT, CLEAN.columns)])
+CUFFDIFF = pd.concat(
+    [CPM.add_suffix("_FPKM"), (CPM * 0.9).add_suffix("_conf_lo"), (CPM * 1.1).add_suffix("_conf_hi")], axis=1
+)
+SPARSE = pd.DataFrame(RNG.poisson(0.1, (3000, 60)), [f"G{row}" for row in range(3000)], [f"c{n}" for n in range(60)])
+BULK |= {
+    "numbered rows, names in a column": Case(table(CLEAN.reset_index(names="Gene.Symbol"), corner=""), "'Gene.Symbol'"),
+    "numbered rows from 1": Case(
+        table(CLEAN.reset_index(names="X").set_axis(range(1, 601)), corner="", quoting=2), "the column 'X'"
+    ),
+    "samples in rows, numbered": Case(table(CLEAN.T.reset_index(names="sample"), corner=""), "the column 'sample'"),
+    "mitochondrial genes": Case(table(WITH_MT), "mitochondrial"),
+    "a poor library": Case(
+        table(pd.concat([CLEAN, pd.DataFrame(CLEAN.sum().max() * 2, MT, CLEAN.columns)])), "Poor libraries"
+    ),
+    "counts beside TPM": Case(
+        table(pd.concat([CLEAN.iloc[:, :4], CPM.iloc[:, 4:]], axis=1)), "hold whole numbers", True
+    ),
+    "cuffdiff": Case(table(CUFFDIFF), "several quantities", True),
+    "cells named by barcodes": Case(
+        table(pd.concat([CLEAN] * 2, axis=1).set_axis(BARCODES[:16], axis=1)), "named by barcodes", True
+    ),
+    "cells without most genes": Case(table(SPARSE), "may hold single cells", True),
+}
 #: Folders as 10x and GEO have them; the labels of the cells are in a table.
 FOLDERS: dict[str, Case] = {
     "Cell Ranger 3": Case(market(zip=".gz")),

@@ -79,6 +79,7 @@ def predict(
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
         "unlike_reference": domain_shift.unlike_reference(model, distances),
+        "poor_library": bulk.obs.get("poor_library", pd.Series(False, bulk.obs_names)).to_numpy(dtype=bool),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     unexpressed = unknown_content.shares(model, bulk)

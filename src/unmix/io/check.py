@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_ids, gene_match, gene_names, gene_tables, samples, units
+from unmix.io import gene_ids, gene_match, gene_names, gene_tables, quality, samples, units
 from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
 from unmix.io.text import show
 
@@ -91,6 +91,7 @@ def examine(
         table, rows = samples.measured(table, rows, path, findings)
         table = samples.without_summaries(table, findings)
         _refuse_fractions(table, path)
+        samples.refuse_cells(table, path, unit)
         found = units.decide(table.to_numpy(), unit, list(table.index))
         findings.append(Finding("ok" if found.log == "none" else "mended", "unit", found.sentence))
         if found.doubt:
@@ -106,7 +107,10 @@ def examine(
         _coverage(var.index, wanted, findings, path)
     size = f"{values.shape[0]} samples, {values.shape[1]:,} genes."
     findings.insert(0, Finding("ok", "size", size))
-    bulk = anndata.AnnData(values, obs=pd.DataFrame(index=table.index.astype(str)), var=var)
+    obs = quality.measure(values, var.index, table.index.astype(str), facts["unit"])
+    if not checked:
+        findings += quality.findings(obs, len(var))
+    bulk = anndata.AnnData(values, obs=obs, var=var)
     bulk.uns["unmix"] = {"kind": "bulk", **facts, "messages": [f.sentence for f in findings]}
     return bulk, findings
 

@@ -45,6 +45,16 @@ OF_SAMPLES = {
     *("status", "event", "dead", "death", "vitalstatus", "futime", "fustat", "stage", "grade", "rin", "dose"),
     *("ngenes", "ngenesbycounts", "ncounts", "totalcounts", "pctcountsmt", "percentmt", "ncountrna", "nfeaturerna"),
     *("totalreads", "reads", "mappedreads", "librarysize", "libsize", "sizefactor", "numreads", "patient", "donor"),
+    *(
+        "ageatdiagnosis",
+        "tumorpurity",
+        "tumourpurity",
+        "plateid",
+        "batchid",
+        "patientid",
+        "survivaldays",
+        "survivalmonths",
+    ),
     *("subject", "cluster", "purity", "daystodeath", "daystolastfollowup", "hba1c", "replicate", "pctmapped"),
 }
 #: Quantities that tools write side by side for one sample (RSEM, salmon, kallisto, StringTie, cufflinks, GDC, STAR).
@@ -58,7 +68,8 @@ QUANTITIES = {
 #: How columns of several samples name their quantity: S1_TPM, FPKM.S1.
 _QUANTITY = re.compile(
     r"(?:(.+)[ ._:|-])?"
-    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
+    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|conf_lo|conf_hi"
+    r"|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
     r"(?:[ ._:|-](.+))?",
     re.IGNORECASE,
 )

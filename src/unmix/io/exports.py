@@ -43,11 +43,11 @@ def table(lines: list[str], path: Path, messages: list[str]) -> list[str]:
 
 def _gct(lines: list[str], path: Path, messages: list[str]) -> list[str]:
     """Return header and rows; the descriptions of genes but their symbols, and those of samples, are left out."""
-    sizes = [int(cell) for cell in lines[1].split("\t") if cell.strip().isdigit()] if len(lines) > 1 else []
-    if len(sizes) < 2 or len(lines) < 3:
+    sizes = [int(cell) for cell in lines[1].split("\t") if cell.strip().isdecimal()] if len(lines) > 1 else []
+    rows = [line.rstrip("\r").split("\t") for line in lines[2:] if line.strip()]
+    if len(sizes) < 2 or not rows:
         raise DataError(f"{path.name} begins as GCT, but is cut off.", "a complete GCT file", "copy the file again")
     genes, samples, of_genes, of_samples = (*sizes, 1, 0)[:4] if len(sizes) < 4 else sizes[:4]
-    rows = [line.rstrip("\r").split("\t") for line in lines[2:] if line.strip()]
     header, rows = rows[0], rows[1 + of_samples :]
     if len(rows) != genes or len(header) < 1 + of_genes + samples:
         raise DataError(

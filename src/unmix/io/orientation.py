@@ -104,7 +104,7 @@ def _orient(
     table: pd.DataFrame, path: Path, wanted: pd.DataFrame | None, findings: list[Finding]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the samples from the columns that describe genes; return samples x genes."""
-    table = _with_first_row(table, path, findings)
+    table = _named_by_column(_with_first_row(table, path, findings), findings)
     text = np.array([pd.api.types.is_object_dtype(dtype) for dtype in table.dtypes])
     names = [str(name) for name in table.columns]
     columns.refuse_quantities([name for name, words in zip(names, text, strict=True) if not words], path)
@@ -201,6 +201,23 @@ def _with_first_row(table: pd.DataFrame, path: Path, findings: list[Finding]) ->
     said = f"The table has no header: its first line is the gene {first!r}; the samples were named {show(names)}."
     findings.append(Finding("mended", "header", said))
     return pd.concat([row, table.set_axis(names, axis=1).rename_axis(None)])
+
+
+def _named_by_column(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """Give rows that are only numbered (as pandas and R write them) the names that a column holds."""
+    rows = pd.to_numeric(pd.Series(table.index), errors="coerce")
+    if len(table) < 2 or rows.isna().any() or rows[0] not in (0, 1) or not (np.diff(rows) == 1).all():
+        return table
+    texts = [at for at in range(table.shape[1]) if pd.api.types.is_object_dtype(table.dtypes.iloc[at])]
+    named = [at for at in texts if table.iloc[:, at].nunique() > 0.9 * len(table)]
+    if not named:
+        return table
+    best = max(named, key=lambda at: (gene_ids.likeness(list(table.iloc[:, at])), -at))
+    said = f"The rows are only numbered; their names were taken from the column {table.columns[best]!r}."
+    findings.append(Finding("mended", "names", said))
+    names = pd.Index(table.iloc[:, best].astype(str), dtype=object)
+    kept = [at for at in range(table.shape[1]) if at != best]
+    return table.iloc[:, kept].set_axis(names, axis=0)
 
 
 def _is_gene(name: str, others: pd.Index) -> bool:

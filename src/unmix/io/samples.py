@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Share of genes without a value above which a sample is dropped, and a bulk refused.
 MOST_MISSING = 0.1
+#: Names of cells by their barcodes.
+BARCODE = re.compile(r"(?<![A-Za-z])[ACGT]{12,}(-\d+)?(?![A-Za-z])")
+#: Cells given as bulk: so many named by barcodes, or so many samples that lack this share of 2,000 genes or more.
+FEW_CELLS, MANY_SAMPLES, CELLS_LACK = 10, 50, 0.75
 #: Names of columns that sum up the samples, and how they are computed from them (samples x genes).
 SUMMARIES = {
     **dict.fromkeys(("total", "sum", "all", "pooled", "pool"), (lambda x: x.sum(0), lambda x: x.mean(0))),
@@ -91,6 +96,25 @@ def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFr
         said = f"Kept as samples, although named like a summary of others: {show(table.index[odd])}."
         findings.append(Finding("warning", "samples", said))
     return table[~drop]
+
+
+def refuse_cells(table: pd.DataFrame, path: Path, declared: str) -> None:
+    """Ask about single cells given as bulk, by barcodes as names or by genes that most samples lack.
+
+    A declared unit is the answer that these are samples.
+    """
+    names = table.index.astype(str)
+    barcodes = len(names) >= FEW_CELLS and np.mean([bool(BARCODE.search(name)) for name in names]) > 0.5
+    lacking = float(np.median((table.to_numpy() == 0).mean(axis=1)))
+    sparse = len(names) >= MANY_SAMPLES and table.shape[1] >= 2000 and lacking > CELLS_LACK
+    if (barcodes or sparse) and declared.strip().lower() == "auto":
+        why = "are named by barcodes" if barcodes else f"have no read of {lacking:.0%} of the genes"
+        raise DataError(
+            f"{path.name} may hold single cells, not bulk samples: its {len(names):,} columns {why} ({show(names)}).",
+            NEED,
+            "give single cells to unmix_reference.py; sum the counts of the cells of each sample to make bulk; or, if "
+            "these are samples, declare their unit (--unit counts)",
+        )
 
 
 def refuse_impossible(values: np.ndarray, table: pd.DataFrame, path: Path) -> None:

@@ -61,21 +61,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         messages.append(f"{path.name} uses decimal commas; they were read as points.")
     if marks.thousands:
         messages.append(f"{path.name} separates thousands by {marks.thousands!r}; the separators were removed.")
-    cells = pd.read_csv(
-        io.StringIO("\n".join(lines)),
-        sep=separator,
-        header=None,
-        names=range(len(header)),
-        index_col=False,
-        dtype={0: str},
-        na_values=dict.fromkeys(range(1, len(header)), MISSING),
-        keep_default_na=False,
-        decimal=marks.decimal,
-        thousands=marks.thousands,
-        skipinitialspace=True,
-        low_memory=False,
-        float_precision="round_trip",
-    )
+    cells = _cells(lines, separator, len(header), marks, path)
     rows = cells.pop(0).str.strip()
     data = {i: numbers.column(cells[i], header[i], rows, path) for i in cells}
     frame = pd.DataFrame(data)
@@ -83,6 +69,38 @@ def read_table(path: Path | str) -> pd.DataFrame:
     frame.columns = pd.Index(header[1:], dtype=object)
     frame.attrs["messages"] = messages
     return frame
+
+
+def _cells(lines: list[str], separator: str, width: int, marks: numbers.Marks, path: Path) -> pd.DataFrame:
+    """Return the cells of lines as a frame with numbered columns, the first of them text."""
+    try:
+        cells = pd.read_csv(
+            io.StringIO("\n".join(lines)),
+            sep=separator,
+            header=None,
+            names=range(width),
+            index_col=False,
+            dtype={0: str},
+            na_values=dict.fromkeys(range(1, width), MISSING),
+            keep_default_na=False,
+            decimal=marks.decimal,
+            thousands=marks.thousands,
+            skipinitialspace=True,
+            low_memory=False,
+            float_precision="round_trip",
+            skip_blank_lines=False,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
+        cells, cause = None, str(error).strip().splitlines()[-1]
+    else:
+        cause = f"{len(lines):,} lines gave {len(cells):,} rows"
+    if cells is None or len(cells) != len(lines):
+        raise DataError(
+            f"{path.name}: a quotation mark is not closed, or stands inside a cell ({cause}).",
+            text.TABLE,
+            "remove the quotation marks, or export the table again",
+        )
+    return cells
 
 
 def read_label_map(path: Path | str) -> dict[str, str]:

@@ -93,7 +93,24 @@ def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
         if not small[used].all():
             raise _mixed(small & used, used, samples)
         return _detect_small(values)
+    _refuse_counts_beside_tpm(values, samples)
     return _detect_linear(values, known)
+
+
+def _refuse_counts_beside_tpm(values: np.ndarray, samples: list[str] | None) -> None:
+    """Refuse samples of whole numbers beside samples with decimals that sum to a million."""
+    filled = np.isfinite(values) & (values != 0)
+    whole = ((values == np.round(values)) & filled).sum(axis=1) >= 0.99 * np.maximum(filled.sum(axis=1), 1)
+    million = np.abs(np.nansum(values, axis=1) / 1e6 - 1) < 0.001
+    counts, tpm = whole & ~million & filled.any(axis=1), ~whole & million
+    if counts.any() and tpm.any():
+        names = np.array(samples if samples is not None else range(1, len(values) + 1), dtype=object)
+        raise DataError(
+            f"The samples are not all in one unit: {counts.sum()} hold whole numbers, as counts are "
+            f"({show(names[counts])}); {tpm.sum()} have decimals and sum to a million ({show(names[tpm])}).",
+            "all samples in one unit",
+            "give the counts and the TPM in two files",
+        )
 
 
 def _may_be_logarithms(values: np.ndarray) -> np.ndarray:
@@ -119,6 +136,12 @@ def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
     whole, high = np.mean(filled == np.round(filled)), known.max()
     sums = np.nansum(values, axis=1)
     sums = sums[sums > 0]
+    if not sums.size:
+        raise DataError(
+            f"No sample has a sum above zero (values from {known.min():g} to {high:g}).",
+            "values of 0 or more, or logarithms declared with --unit",
+            "give counts or TPM before any centring or batch correction",
+        )
     level, spread = np.median(sums), np.ptp(sums) / np.median(sums)
     million = 0.8e6 <= level <= 1.05e6 and spread < 0.2
     facts = f"(sample sums around {level:,.0f})"

@@ -21,6 +21,7 @@ FLAGS = {
     "Possible reasons are another cell type, tissue or state, or a technical problem. The estimates may be wrong even "
     "where the intervals are narrow.",
     "no_expression": "None of the genes of the model is expressed. The estimates carry no information.",
+    "poor_library": "Nearly all reads are of mitochondrial and ribosomal genes. The estimates carry no information.",
 }
 
 

@@ -1,0 +1,100 @@
+"""Quality of the samples of a bulk: depth, complexity, and genes that tell of damage or blood."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from unmix.io import gene_ids
+from unmix.io.orientation import Finding
+from unmix.io.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Groups of genes by symbols in upper case, human and rodent.
+GROUPS = {
+    "mitochondrial": re.compile(r"MT-.+"),
+    "ribosomal": re.compile(r"RP[LS]\d+[AXYL]?\d?|RPLP[012]|RPSA"),
+    "globin": re.compile(r"HB(A[12]|B|D|E1|G[12]|M|Q1|Z)|HB[AB]-\w+|HBQ1[AB]"),
+}
+#: Share of mitochondrial and ribosomal genes above which a library holds little other mRNA. Blood and tissue have up to
+#: about a half.
+MOST_OTHER = 0.8
+#: The genes of largest values whose share shows how varied a library is.
+TOP = 50
+#: Few reads and few genes for the whole transcriptome: such samples are listed.
+FEW_READS, FEW_GENES = 200_000, 5_000
+#: Genes from which on a bulk is taken as the whole transcriptome, not a panel.
+WHOLE = 10_000
+
+
+def measure(values: np.ndarray, genes: Sequence[str], samples: pd.Index, unit: str) -> pd.DataFrame:
+    """Return what the samples look like.
+
+    Parameters
+    ----------
+    values
+        samples x genes, linear.
+    genes, samples
+        Their names; genes as symbols or Ensembl identifiers.
+    unit
+        Of the values, as :func:`unmix.io.units.decide` names it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per sample: ``reads`` (NaN unless counts), ``genes`` above zero, ``top_50_share`` (of all expression), and the
+        shares of ``mitochondrial``, ``ribosomal`` and ``globin`` genes (NaN where the bulk has none of them);
+        ``poor_library`` where mitochondrial and ribosomal genes are nearly all.
+    """
+    totals = np.maximum(values.sum(axis=1), 1e-12)
+    top = np.partition(values, -TOP, axis=1)[:, -TOP:] if values.shape[1] > TOP else values
+    found = pd.DataFrame(
+        {
+            "reads": totals if unit == "counts" else np.nan,
+            "genes": (values > 0).sum(axis=1),
+            "top_50_share": top.sum(axis=1) / totals,
+        },
+        index=samples,
+    )
+    names = gene_ids.translate(list(genes)) if gene_ids.identifier(genes) == "Ensembl" else genes
+    upper = [str(name).upper() for name in names]
+    for group, pattern in GROUPS.items():
+        of_group = np.array([bool(pattern.fullmatch(name)) for name in upper])
+        found[group] = values[:, of_group].sum(axis=1) / totals if of_group.any() else np.nan
+    other = found["mitochondrial"].fillna(0) + found["ribosomal"].fillna(0)
+    found["poor_library"] = (other > MOST_OTHER).to_numpy()
+    return found
+
+
+def findings(quality: pd.DataFrame, width: int) -> list[Finding]:
+    """Return sentences on the samples of :func:`measure`; `width` is the number of genes of the bulk."""
+    parts = [f"{quality['genes'].median():,.0f} genes", f"top {TOP} genes {_span(quality['top_50_share'])}"]
+    if quality["reads"].notna().any():
+        parts.insert(0, f"{quality['reads'].median():,.0f} reads")
+    parts += [f"{group} {_span(quality[group])}" for group in GROUPS if quality[group].notna().any()]
+    said = [Finding("ok", "quality", f"Medians of the samples (lowest to highest share): {', '.join(parts)}.")]
+    if (poor := quality["poor_library"]).any():
+        shares = quality.loc[poor, ["mitochondrial", "ribosomal"]].sum(axis=1).map("{:.0%}".format)
+        listed = show([f"{sample} ({share})" for sample, share in shares.items()])
+        sentence = (
+            f"Poor libraries, nearly all mitochondrial and ribosomal: {listed}. "
+            "Their fractions say nothing of the cells: leave these samples out."
+        )
+        said.append(Finding("warning", "quality", sentence))
+    few = ((quality["reads"] < FEW_READS) | (quality["genes"] < FEW_GENES)) & (width >= WHOLE) & ~poor
+    if few.any():
+        sentence = (
+            f"{few.sum()} samples of few reads (below {FEW_READS:,}) or few genes (below {FEW_GENES:,}): "
+            f"{show(quality.index[few])}. Rare cell types cannot be measured in them."
+        )
+        said.append(Finding("warning", "quality", sentence))
+    return said
+
+
+def _span(shares: pd.Series) -> str:
+    return f"{shares.median():.1%} ({shares.min():.1%} to {shares.max():.1%})"
