@@ -132,7 +132,7 @@ def lost(dates: Sequence[str]) -> str:
 
 def is_date(name: str) -> bool:
     """Return whether a name is a date as spreadsheets write it."""
-    return any(one.fullmatch(name) for one in _DATES)
+    return ("-" in name or "/" in name) and any(one.fullmatch(name) for one in _DATES)
 
 
 def _most(names: list[str], patterns: Sequence[re.Pattern]) -> bool:
