@@ -5,7 +5,7 @@ process CHECK {
     label 'process_low'
 
     input:
-    tuple val(meta), path(bulk, stageAs: 'input/*'), path(reference)
+    tuple val(meta), path(bulk, stageAs: 'input/*'), path(reference), path(gene_map, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('check/bulk.h5ad'), optional: true, emit: bulk
@@ -14,9 +14,10 @@ process CHECK {
     tuple val("${task.process}"), val('unmix'), eval("unmix_check.py --version | sed 's/.* //'"), topic: versions
 
     script:
+    def names = [meta.orthologs ? '--orthologs' : '', gene_map ? "--gene-map ${quote(gene_map)}" : ''].findAll().join(' ')
     // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     """
-    unmix_check.py --reference ${quote(reference)} --unit ${quote(meta.unit)} \\
+    unmix_check.py --reference ${quote(reference)} --unit ${quote(meta.unit)} ${names} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --skipped check.skipped.json --out-dir check \\
         -- ${quote(bulk)} || { code=\$?; [ -e check.skipped.json ] || exit \$code; }
     """

@@ -22,6 +22,7 @@ process TRAIN {
     def extra = [
         bulk ? "--bulk ${quote(bulk)}" : '',
         calibration_bulk ? "--calibration-bulk ${quote(calibration_bulk)} --calibration-unit ${quote(meta.calibration_unit)} --calibration-fractions ${quote(calibration_fractions)}" : '',
+        meta.orthologs ? '--orthologs' : '',
         meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
         [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
         ontology ? "--ontology ${quote(ontology)}" : '',

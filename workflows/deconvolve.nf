@@ -13,7 +13,7 @@ include { REPORT } from '../modules/report.nf'
 
 // The columns of the samplesheet that name one file
 def columns_of_files() {
-    return ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'ontology', 'mrna_per_cell']
+    return ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell']
 }
 
 // The file of a path, or nothing
@@ -96,9 +96,9 @@ workflow DECONVOLVE {
 
     CHECK(
         ch_rows
-            .map { row -> tuple(row.reference_name, [id: row.id, reference: row.reference_name, unit: row.unit], row.bulk) }
+            .map { row -> tuple(row.reference_name, [id: row.id, reference: row.reference_name, unit: row.unit, orthologs: row.orthologs == 'true'], row.bulk, row.gene_map) }
             .combine(ch_references, by: 0)
-            .map { _name, meta, bulk, reference -> tuple(meta, bulk, reference) }
+            .map { _name, meta, bulk, gene_map, reference -> tuple(meta, bulk, reference, gene_map) }
     )
 
     // A model belongs to its reference; only that of a method which learns from a row's own samples belongs to the row
@@ -117,6 +117,7 @@ workflow DECONVOLVE {
                 id: needs_bulk || needs_calibration ? id : '',
                 malignant: method.needs_malignant ? row.malignant : '',
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
+                orthologs: needs_calibration && row.orthologs == 'true',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
             tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)

@@ -36,6 +36,8 @@ def run(asked, tmp_path_factory):
     signature.to_csv(folder / "my signature.tsv", sep="\t")
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
     (folder / "sizes.tsv").write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
+    gene = bulk.var_names[0]
+    (folder / "names.tsv").write_text(f"name\tgene\n{gene}\t{gene}\n")
     for name in ("types.obo", "shared.tsv", "sets.gmt", "a/net.npz", "b/net.npz"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
@@ -52,8 +54,8 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv\n'
+        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell,orthologs,gene_map\n"
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv,true,names.tsv\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls", "xcell"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -82,6 +84,14 @@ def test_a_method_gets_what_it_asks_for(asked, run):
                 given = words[name]
                 assert option in ("--malignant", "--calibration-unit") or f"there: {value}" in given
                 assert value in given[given.index(option) :]
+
+
+def test_the_columns_of_gene_names_reach_the_check_and_the_calibration(run):
+    checked = json.loads((run[0] / "results" / "first" / "check" / "run.json").read_text())
+    assert "--orthologs" in checked["command"]
+    assert checked["inputs"]["gene map"]["path"] == "names.tsv"
+    for name, words in run[1].items():
+        assert ("--orthologs" in words) == registry.get(name).needs.calibration, name
 
 
 def test_the_ontology_reaches_every_method(run):

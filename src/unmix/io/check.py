@@ -167,8 +167,8 @@ def _name_genes(
     path: Path,
 ) -> np.ndarray:
     """Return the names under which genes are summed: the reference's where they meet."""
-    theirs = "unknown" if wanted is None else gene_ids.species(wanted.index)
-    names, said = gene_names.unwrapped(rows.index.astype(str), theirs)
+    theirs = [] if wanted is None else wanted.index
+    names, said = gene_names.unwrapped(rows.index.astype(str), gene_ids.species(theirs), frozenset(theirs))
     if gene_map is not None:
         names, sentence = gene_names.mapped(names, gene_map, path.name)
         said.append(sentence)

@@ -65,7 +65,7 @@ def species(names: Iterable[str]) -> str:
         known = NUMBERED[kind]()
         return "human" if sum(name.partition(".")[0] in known for name in names) > len(names) / 2 else "unknown"
     words = [name for name in names if re.match(r"[A-Za-z]{2}", name) and not CODE.match(name)]
-    if len(words) < len(names) / 4:
+    if not words or len(words) < len(names) / 4:
         return "unknown"
     upper = sum(name.upper() == name or "orf" in name for name in words) / len(words)
     title = sum(name[:1].isupper() and name[1:].lower() == name[1:] for name in words) / len(words)

@@ -13,7 +13,7 @@ from unmix.io import gene_ids, gene_tables
 from unmix.io.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 #: Names of two parts, and the part that is kept: ENSG00000167286.1_CD3D, CD3D|915, CD3D (915).
 _PARTS = (
@@ -50,7 +50,9 @@ NOT_GENES = {
 }
 
 
-def unwrapped(names: Sequence[str], of: str = "unknown") -> tuple[np.ndarray, list[str]]:
+def unwrapped(
+    names: Sequence[str], of: str = "unknown", right: Collection[str] = frozenset()
+) -> tuple[np.ndarray, list[str]]:
     """Return names without what tools add to them, and sentences about it.
 
     Names of two parts (``ENSG00000167286_CD3D``, ``CD3D|915``) keep the identifier or the symbol, and prefixes of
@@ -63,6 +65,8 @@ def unwrapped(names: Sequence[str], of: str = "unknown") -> tuple[np.ndarray, li
         Of the genes of a file.
     of
         Species of the genes that are looked for, if known: of a file of two genomes, those of the other keep theirs.
+    right
+        Names that stay as they are: those of the reference.
     """
     said: list[str] = []
     names = [str(name).strip() for name in names]
@@ -73,11 +77,9 @@ def unwrapped(names: Sequence[str], of: str = "unknown") -> tuple[np.ndarray, li
     ):
         if not _most(names, patterns):
             continue
-        parts = [next((match[1] for one in patterns if (match := one.fullmatch(name))), name) for name in names]
-        said.append(_example(what, names, parts))
-        names = parts
-    names = _without_genome(names, of, said)
-    mended = _from_dates(names, said)
+        names = _changed(what, names, lambda name: _first(name, patterns), right, said)  # noqa: B023
+    names = _without_genome(names, of, right, said)
+    mended = _from_dates(names, right, said)
     return np.array([mended.get(name, name) for name in names], dtype=object), said
 
 
@@ -141,32 +143,43 @@ def _most(names: list[str], patterns: Sequence[re.Pattern]) -> bool:
     return sum(any(one.fullmatch(name) for one in patterns) for name in some) > len(some) / 2
 
 
-def _example(what: str, old: list[str], new: list[str]) -> str:
-    first = next((a, b) for a, b in zip(old, new, strict=True) if a != b)
-    return f"Gene names {what}; {first[0]!r} was read as {first[1]!r}."
+def _first(name: str, patterns: Sequence[re.Pattern]) -> str:
+    """Return the part of a name that the first fitting pattern keeps."""
+    return next((match[1] for one in patterns if (match := one.fullmatch(name))), name)
 
 
-def _without_genome(names: list[str], of: str, said: list[str]) -> list[str]:
+def _changed(
+    what: str, names: list[str], change: Callable[[str], str], right: Collection[str], said: list[str]
+) -> list[str]:
+    """Return changed names, those that are right excepted, and say so with an example."""
+    new = [name if name in right else change(name) for name in names]
+    if example := next(((a, b) for a, b in zip(names, new, strict=True) if a != b), None):
+        said.append(f"Gene names {what}; {example[0]!r} was read as {example[1]!r}.")
+    return new
+
+
+def _without_genome(names: list[str], of: str, right: Collection[str], said: list[str]) -> list[str]:
     """Remove the prefix of the genome; of several genomes, that of one species."""
     if not _most(names, (_GENOME,)):
         return names
-    found = [_GENOME.fullmatch(name) for name in names]
-    sizes = collections.Counter(match[1] for match in found if match)
+    sizes = collections.Counter(match[1] for name in names if (match := _GENOME.fullmatch(name)))
     species = {genome: next(s for start, s in _SPECIES.items() if genome.startswith(start)) for genome in sizes}
     wanted = {genome for genome in sizes if len(sizes) == 1 or species[genome] == of}
-    parts = [m[2] if m and m[1] in wanted else name for name, m in zip(names, found, strict=True)]
     if len(sizes) > 1:
         listed = ", ".join(f"{genome} {size:,}" for genome, size in sizes.items())
         kept = f"those of {show(sorted(wanted))} were used" if wanted else "all keep their prefix"
         said.append(f"The file holds genes of {len(sizes)} genomes ({listed}); {kept}.")
-    if wanted:
-        said.append(_example("begin with a genome", names, parts))
-    return parts
+
+    def without(name: str) -> str:
+        match = _GENOME.fullmatch(name)
+        return match[2] if match and match[1] in wanted else name
+
+    return _changed("begin with a genome", names, without, right, said)
 
 
-def _from_dates(names: list[str], said: list[str]) -> dict[str, str]:
+def _from_dates(names: list[str], right: Collection[str], said: list[str]) -> dict[str, str]:
     """Return date -> gene where one gene alone can have become the date, and is not there itself."""
-    dates = {name: date_genes(name) for name in set(names) if is_date(name)}
+    dates = {name: date_genes(name) for name in set(names) if is_date(name) and name not in right}
     if not dates:
         return {}
     of = gene_ids.species(names)

@@ -48,6 +48,16 @@ def test_genes_of_two_genomes_are_never_one(of, want):
     assert "2 genomes" in said[0]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["GRCh38_CD3D", "GRCh38_C3"], ["gene-1", "gene-2"], ["X1", "X7"], ["CD3D|915", "C3|718"], ["2-Sep", "CD3D"]],
+)
+def test_names_of_the_reference_stay_whatever_they_look_like(names):
+    found, said = gene_names.unwrapped(names, "human", set(names))
+    assert list(found) == names
+    assert said == []
+
+
 @pytest.mark.parametrize("of", gene_tables.SPECIES)
 def test_names_that_are_right_are_never_changed(of):
     symbols = sorted(gene_tables.approved(of))
