@@ -185,7 +185,8 @@ def _name_genes(
         labels = gene_ids.strip_version(given[column])
     else:
         labels = found.names
-        findings += [Finding("ok", "gene names", sentence) for sentence in found.said]
+        findings.append(Finding("ok", "gene names", found.said[0]))
+        findings += [Finding("mended", "orthologs", sentence) for sentence in found.said[1:]]
     blank = np.isin(labels, ("", "nan", "-", "NA"))
     labels = np.where(blank, given["names"], labels)
     kind, of = gene_ids.identifier(labels), gene_ids.species(names) if found is None else found.of

@@ -207,6 +207,18 @@ def test_low_coverage_warns_with_names_of_both_sides(tmp_path):
     assert "OTHER0" in found.sentence
 
 
+def test_transcripts_of_one_gene_are_summed_and_said(tmp_path):
+    transcripts = pd.Series(gene_tables.refseq()).reset_index().groupby(0)["index"].apply(list)
+    several = transcripts[transcripts.map(len) > 1][:100]
+    counts = COUNTS.iloc[:100].set_axis(several.index)
+    part = counts // 3
+    split = pd.concat([part.set_axis(several.str[0]), (counts - part).set_axis(several.str[1])])
+    bulk = check.read_bulk(write(tmp_path / "t.tsv", split), genes=list(several.index))
+    pd.testing.assert_frame_equal(bulk.to_df().T, counts.sort_index(), check_dtype=False, check_names=False)
+    said = " ".join(bulk.uns["unmix"]["messages"])
+    assert "100 gene names occur more than once; their 200 rows were summed" in said
+
+
 def test_species_is_said_and_a_wrong_one_refused(tmp_path):
     path = write(tmp_path / "t.tsv", COUNTS)
     assert any("human" in f.sentence for f in check.examine(path, species="human")[1])
