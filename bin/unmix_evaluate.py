@@ -52,6 +52,8 @@ def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, *
             label_map=tables.read_label_map(label_map) if label_map else None,
             renormalise=renormalise,
         )
+        if found == "mrna" and quantity is None and not tables.is_h5ad(truth):
+            compared.notes.insert(0, pairing.MRNA_AND_CELLS)
         for note in compared.notes:
             job.say(note)
         table = compared.metrics(np.random.default_rng(common["seed"]))

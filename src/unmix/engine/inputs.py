@@ -184,6 +184,12 @@ def calibration_samples(
     fractions, said = percent.as_fractions(fractions, "the table of calibration fractions")
     for sentence in said:
         say(sentence)
+    if unknown := list(fractions.columns[fractions.isna().mean() > 0.5]):
+        say(f"Most calibration samples have no fraction of {', '.join(map(str, unknown))}: the column is not used.")
+        fractions = fractions.drop(columns=unknown)
+    if (gaps := fractions.isna().any(axis=1)).any():
+        say(f"Calibration samples not used, because fractions are missing: {', '.join(fractions.index[gaps])}.")
+        fractions = fractions[~gaps]
     samples = [name for name in bulk.obs_names.astype(str) if name in fractions.index]
     types = [name for name in cells.cell_types if name in fractions.columns]
     if len(samples) < 2 or len(types) < 2:

@@ -15,6 +15,8 @@ import pandas as pd
 from scipy.special import rel_entr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -102,7 +104,8 @@ def evaluate(
     Parameters
     ----------
     truth, estimate
-        Samples x cell types, with the same rows and columns and no missing value.
+        Samples x cell types, with the same rows and columns. Where the truth is NaN, the type was not measured in the
+        sample, and the pair counts nowhere; every type and every sample has one that was.
     rng
         Draws the resamples.
     quantity
@@ -123,16 +126,17 @@ def evaluate(
     samples = len(t)
     # The first "resample" is the data itself, so that values and intervals come from the same code.
     weights = np.vstack([np.full((1, samples), 1 / samples), bootstrap_weights(samples, rng)])
-    by_type = agreement(t, e, weights)
+    tables = [t, e]
+    if quantity != "score" and lower is not None and upper is not None:
+        low, high = lower.to_numpy(float), upper.to_numpy(float)
+        tables += [np.where(np.isnan(low), np.nan, (low <= t) & (t <= high)), high - low]
+    by_type = _by_type(tables, weights)
     if quantity == "score":
         by_type = {metric: by_type[metric] for metric in CORRELATIONS}
-    elif lower is not None and upper is not None:
-        low, high = lower.to_numpy(float), upper.to_numpy(float)
-        inside = np.where(np.isnan(low), np.nan, (low <= t) & (t <= high))
-        by_type |= {"coverage": weights @ inside, "width": weights @ (high - low)}
     flags = _flags(t, e)
+    measured = (~np.isnan(t)).sum(axis=0)
     rows = [
-        _row("type", name, metric, draws[:, i], samples, flag=flags[i])
+        _row("type", name, metric, draws[:, i], int(measured[i]), flag=flags[i])
         for metric, draws in by_type.items()
         for i, name in enumerate(truth.columns)
     ]
@@ -145,7 +149,8 @@ def evaluate(
             rows.append(_mean("sample", metric, draws, values))
         flag = _flags(t.reshape(-1, 1), e.reshape(-1, 1))[0]
         rows += [
-            _row("all", "", metric, draws[:, 0], t.size, flag=flag) for metric, draws in _pooled(t, e, weights).items()
+            _row("all", "", metric, draws[:, 0], int(measured.sum()), flag=flag)
+            for metric, draws in _pooled(t, e, weights).items()
         ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if samples == 1:  # one sample, drawn again and again, says nothing about the spread
@@ -205,18 +210,50 @@ def _midranks(values: Array, weights: Array) -> Array:
     return ranks[:, group[np.argsort(order)]]
 
 
+def _alike(truth: Array) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+    """Yield rows and columns of a table that hold no missing value together; every column once."""
+    patterns, which = np.unique(~np.isnan(truth), axis=1, return_inverse=True)
+    for number, rows in enumerate(patterns.T):
+        yield rows, np.flatnonzero(which.ravel() == number)
+
+
+def _among(weights: Array, rows: NDArray[np.bool_]) -> Array:
+    """Return the weights of some rows, every resample summing to 1 (NaN where it has none of them)."""
+    if rows.all():
+        return weights
+    total = weights[:, rows].sum(axis=1, keepdims=True)
+    return np.divide(weights[:, rows], total, out=np.full((len(weights), rows.sum()), np.nan), where=total > 0)
+
+
+def _by_type(tables: list[Array], weights: Array) -> dict[str, Array]:
+    """Compare each type over the samples in which it was measured: truth, estimate, then coverage and width."""
+    found: dict[str, Array] = {}
+    for rows, columns in _alike(tables[0]):
+        truth, estimate, *intervals = [table[np.ix_(rows, columns)] for table in tables]
+        among = _among(weights, rows)
+        values = agreement(truth, estimate, among)
+        values |= {name: among @ table for name, table in zip(("coverage", "width"), intervals, strict=False)}
+        for metric, value in values.items():
+            found.setdefault(metric, np.full((len(weights), tables[0].shape[1]), np.nan))[:, columns] = value
+    return found
+
+
 def _by_sample(truth: Array, estimate: Array) -> dict[str, Array]:
-    """Compare the types within each sample; one value per sample."""
-    values = {metric: value[0] for metric, value in agreement(truth.T, estimate.T).items()}
-    return values | {"jsd": jensen_shannon(truth, estimate)}
+    """Compare the measured types within each sample; one value per sample."""
+    found: dict[str, Array] = {}
+    for types, samples in _alike(truth.T):
+        for metric, value in agreement(truth.T[np.ix_(types, samples)], estimate.T[np.ix_(types, samples)]).items():
+            found.setdefault(metric, np.full(len(truth), np.nan))[samples] = value[0]
+    missing = np.isnan(truth)
+    return found | {"jsd": jensen_shannon(np.where(missing, 0, truth), np.where(missing, 0, estimate))}
 
 
 def _pooled(truth: Array, estimate: Array, weights: Array) -> dict[str, Array]:
     """Compare all pairs at once; a resample still draws whole samples."""
-    types = truth.shape[1]
-    t, e = truth.reshape(-1, 1), estimate.reshape(-1, 1)
-    pieces = np.array_split(weights, -(-weights.shape[0] * t.size // _CHUNK))
-    parts = [agreement(t, e, np.repeat(piece, types, axis=1) / types) for piece in pieces]
+    types, known = truth.shape[1], ~np.isnan(truth.ravel())
+    t, e = truth.reshape(-1, 1)[known], estimate.reshape(-1, 1)[known]
+    pieces = np.array_split(weights, -(-weights.shape[0] * truth.size // _CHUNK))
+    parts = [agreement(t, e, _among(np.repeat(piece, types, axis=1) / types, known)) for piece in pieces]
     return {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
 
 
@@ -230,8 +267,11 @@ def _share(values: Array, weights: Array) -> Array:
 
 def _flags(truth: Array, estimate: Array) -> list[str]:
     """Say of each column why its correlation is not one."""
-    pairs = zip(is_constant(truth), is_constant(estimate), strict=True)
-    return ["constant_truth" if t else "constant_estimate" if e else "" for t, e in pairs]
+    flags = np.full(truth.shape[1], "", dtype=object)
+    for rows, columns in _alike(truth):
+        constant = [is_constant(table[np.ix_(rows, columns)]) for table in (truth, estimate)]
+        flags[columns] = np.where(constant[0], "constant_truth", np.where(constant[1], "constant_estimate", ""))
+    return flags.tolist()
 
 
 def _mean(level: str, metric: str, draws: Array, singles: Array, *, flag: str = "") -> tuple[object, ...]:

@@ -15,6 +15,12 @@ from unmix.io.cell_names import near_names
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+#: What the reader of a comparison should know where the truth of a table meets estimates of mRNA.
+MRNA_AND_CELLS = (
+    "The estimates are fractions of mRNA. Known fractions of a table are mostly of cells, as from flow cytometry. "
+    "The mRNA per cell then counts as error. unmix_predict.py --mrna-per-cell gives fractions of cells, and --quantity "
+    "mrna says that the known fractions are of mRNA."
+)
 #: Kinds whose rows sum to 1, so that they can be renormalised over the shared types.
 COMPOSITIONS = ("cell", "mrna")
 
@@ -48,16 +54,17 @@ class Pairs:
         return metrics.evaluate(self.truth, self.estimate, rng, quantity=self.quantity, **ends)
 
     def long(self) -> pd.DataFrame:
-        """Return one row per sample and cell type: what was compared with what."""
+        """Return one row per sample and cell type that were compared: what with what."""
         samples, types = self.truth.shape
         tables = {"truth": self.truth, "estimate": self.estimate, "lower": self.lower, "upper": self.upper}
-        return pd.DataFrame(
+        pairs = pd.DataFrame(
             {
                 "sample": self.truth.index.repeat(types),
                 "cell_type": list(self.truth.columns) * samples,
                 **{name: table.to_numpy().ravel() for name, table in tables.items()},
             }
         )
+        return pairs[pairs["truth"].notna()].reset_index(drop=True)
 
 
 def pair(
@@ -102,12 +109,10 @@ def pair(
         notes.append("The truth has its samples in columns; it was transposed.")
     samples = _shared_samples(estimate.index, truth.index, notes)
     types = _shared_types(tables["estimate"].columns, truth.columns, quantity, notes)
-    gaps = truth.loc[samples, types].isna().any(axis=1) | tables["estimate"].loc[samples, types].isna().any(axis=1)
-    if gaps.any():
-        notes.append(f"Samples not compared, because values are missing: {_names(samples[gaps])}.")
-        samples = samples[~gaps]
+    samples, types = _measured(truth.loc[samples, types], tables["estimate"].loc[samples, types], quantity, notes)
     truth = truth.loc[samples, types]
-    tables = {name: table.loc[samples, types] for name, table in tables.items()}
+    # what the truth does not know counts nowhere, nor in the sums to which both are scaled
+    tables = {name: table.loc[samples, types].where(truth.notna()) for name, table in tables.items()}
     if renormalise and quantity in COMPOSITIONS:
         total, true_total = tables["estimate"].sum(axis=1), truth.sum(axis=1)
         empty = (total <= 0) | (true_total <= 0)
@@ -131,7 +136,7 @@ def summary(table: pd.DataFrame) -> str:
     """Say in one line what a table of metrics shows, per-type correlation first."""
     mean = table[table["level"] == "mean_type"].set_index("metric")
     r = mean.loc["pearson"]
-    samples = int(table.loc[table["level"] == "type", "n"].iloc[0])
+    samples = int(table.loc[table["level"] == "type", "n"].max())
     types = int((table["level"] == "type").sum() / table.loc[table["level"] == "type", "metric"].nunique())
     parts = [f"Over {samples} samples and {types} cell types:"]
     if np.isnan(r["value"]):
@@ -228,6 +233,40 @@ def _shared_types(estimate: pd.Index, truth: pd.Index, quantity: str, notes: lis
     if near:
         notes.append(f"Some of these may mean the same; a label map joins them (from {lines}).")
     return shared
+
+
+def _measured(
+    truth: pd.DataFrame, estimate: pd.DataFrame, quantity: str, notes: list[str]
+) -> tuple[pd.Index, pd.Index]:
+    """Return the samples and types that can be compared: a type that was not measured takes no sample with it.
+
+    A type without any value goes, then samples without an estimate or with fewer values than a comparison needs. What
+    is missing then is a cell of the table.
+    """
+    unknown = truth.isna().all(axis=0)
+    if unknown.all():
+        raise DataError(
+            "the truth holds no value for the shared samples and cell types",
+            "numbers in the shared samples and cell types",
+            "look at the two tables and the label map",
+        )
+    if unknown.any():
+        notes.append(f"Cell types not compared, because the truth holds no value: {_names(truth.columns[unknown])}.")
+    truth = truth.loc[:, ~unknown]
+    needed = min(2 if quantity in COMPOSITIONS else 1, truth.shape[1])
+    gaps = (truth.notna().sum(axis=1) < needed) | estimate[truth.columns].isna().any(axis=1)
+    if gaps.any():
+        notes.append(f"Samples not compared, because values are missing: {_names(truth.index[gaps])}.")
+    truth = truth[~gaps]
+    empty = truth.isna().all(axis=0)  # measured only in samples that are not compared
+    truth = truth.loc[:, ~empty]
+    if missing := int(truth.isna().to_numpy().sum()):
+        some = truth.columns[truth.isna().any(axis=0)]
+        notes.append(
+            f"{missing} {'value is' if missing == 1 else 'values are'} missing in the truth ({_names(some)}): "
+            "not compared, and their samples were scaled without them."
+        )
+    return truth.index, truth.columns
 
 
 def _names(names: Collection[object], most: int = 5) -> str:

@@ -108,7 +108,7 @@ def test_transposed_truth_is_recognised_and_said():
 
 def test_samples_with_gaps_or_nothing_to_compare_are_left_out_and_named():
     truth = TRUTH.copy()
-    truth.loc["s1", "B"] = np.nan
+    truth.loc["s1", ["B", "NK"]] = np.nan  # one type alone is no composition
     truth.loc["s2"] = 0
     pairs = pairing.pair(ESTIMATE, truth, label_map=MAP)
     assert list(pairs.truth.index) == ["s3"]
@@ -117,6 +117,65 @@ def test_samples_with_gaps_or_nothing_to_compare_are_left_out_and_named():
     assert "add up to 0: s2." in notes
     with pytest.raises(DataError, match="no shared sample has values"):
         pairing.pair(ESTIMATE, TRUTH * 0, label_map=MAP)
+
+
+def test_a_type_that_was_not_measured_takes_no_sample_with_it():
+    pairs = pairing.pair(ESTIMATE, TRUTH.assign(B=np.nan), label_map=MAP)
+    assert list(pairs.truth.index) == ["s1", "s2", "s3"]
+    assert list(pairs.truth.columns) == ["CD4 T", "NK"]
+    assert any("the truth holds no value: B." in note for note in pairs.notes)
+    expected = TRUTH[["CD4 T", "NK"]].div(TRUTH[["CD4 T", "NK"]].sum(axis=1), axis=0)
+    np.testing.assert_allclose(pairs.estimate, expected, atol=1e-12)
+
+
+def test_a_value_that_is_missing_is_not_compared_and_all_others_are():
+    truth = TRUTH.copy()
+    truth.loc["s1", "B"] = np.nan
+    off = ESTIMATE.copy()
+    off.loc["s1", "B cells"] = 0.5  # against nothing
+    pairs = pairing.pair(off, truth, label_map=MAP, long=long_table(off))
+    assert any("1 value is missing in the truth (B): " in note for note in pairs.notes)
+    assert pairs.truth.loc["s1", ["CD4 T", "NK"]].tolist() == pytest.approx([0.5 / 0.9, 0.4 / 0.9])
+    assert len(pairs.long()) == 8
+    found = pairs.metrics(np.random.default_rng(0)).set_index(["level", "metric", "cell_type"])
+    assert found.loc[("all", "rmse", ""), "value"] == pytest.approx(0, abs=1e-9)
+    assert found.loc[("all", "rmse", ""), "n"] == 8
+    assert [found.loc[("type", "mae", name), "n"] for name in ("B", "CD4 T", "NK")] == [2, 3, 3]
+    assert found.loc[("type", "pearson", "B"), "value"] == pytest.approx(1)
+    assert found.loc[("sample", "jsd", ""), "value"] == pytest.approx(0, abs=1e-9)
+    assert found.loc[("sample", "mae", ""), "n"] == 3
+    assert "Over 3 samples and 3 cell types" in pairing.summary(found.reset_index())
+
+
+def test_percent_signs_and_missing_values_of_a_file_are_read(root, files):
+    """CD8 T was never measured, NK not in s1."""
+    rows = [
+        "sample\tB\tCD4 T\tNK\tCD8 T",
+        "s1\t10 %\t50 %\tNA\tNA",
+        "s2\t20 %\t50 %\t30 %\tNA",
+        "s3\t30 %\t10 %\t60 %\t",
+    ]
+    (files / "gaps.tsv").write_text("\n".join(rows) + "\n")
+    out = files / "out" / "metrics.tsv"
+    done = step(root, files / "fractions.tsv", files / "gaps.tsv", "--label-map", files / "map.tsv", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "is in percent" in done.stderr
+    table = pd.read_csv(out, sep="\t").set_index(["level", "metric", "cell_type"])
+    assert table.loc[("type", "mae", "NK"), ["value", "n"]].tolist() == pytest.approx([0, 2], abs=1e-9)
+    assert table.loc[("type", "mae", "B"), ["value", "n"]].tolist() == pytest.approx([0, 3], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "options", "told"), [("mrna", [], True), ("mrna", ["--quantity", "mrna"], False), ("cell", [], False)]
+)
+def test_estimates_of_mrna_beside_counts_of_cells_are_said(root, files, quantity, options, told):
+    ESTIMATE.rename_axis(f"sample ({'mRNA' if quantity == 'mrna' else 'cell'} fraction)").to_csv(
+        files / "f.tsv", sep="\t"
+    )
+    out = files / "out" / "metrics.tsv"
+    done = step(root, files / "f.tsv", files / "truth.tsv", "--label-map", files / "map.tsv", "--out", out, *options)
+    assert done.returncode == 0, done.stderr
+    assert ("The estimates are fractions of mRNA." in done.stderr) == told
 
 
 def test_intervals_follow_their_type_and_scale():
