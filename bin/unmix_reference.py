@@ -49,9 +49,14 @@ from unmix import cli
 )
 @cli.genes
 @click.option("--out", type=cli.OUTPUT, default="reference.h5ad", show_default=True, help="The prepared reference.")
+@click.option(
+    "--report",
+    type=cli.OUTPUT,
+    help="Page (HTML) of the cells and of the types that can be told apart; its table (TSV) is written beside it.",
+)
 @cli.skipped
 @cli.common
-def main(inputs, label_map, out, **settings):
+def main(inputs, label_map, out, report, **settings):
     options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet", "skipped")}
     with cli.run("reference", cli.record_beside(out), **options) as job:
         from unmix.io.tables import read_label_map
@@ -70,6 +75,14 @@ def main(inputs, label_map, out, **settings):
             job.say(sentence)
         job.facts = {"counts": reference.uns["unmix"]["counts"], "shape": reference.shape}
         reference.write_h5ad(job.output(out))
+        if report and reference.obs["cell_type"].nunique() < 2:
+            job.say("No report: there are no types to tell apart.")
+        elif report:
+            from unmix.report import reference as page
+
+            html, table = page.describe(reference, out.stem, options["seed"])
+            job.output(report).write_text(html, encoding="utf-8")
+            table.to_csv(job.output(report.with_suffix(".tsv")), sep="\t", float_format="%.6g", lineterminator="\n")
 
 
 if __name__ == "__main__":

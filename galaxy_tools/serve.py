@@ -195,7 +195,7 @@ class Galaxy:
         (self.folder / "tools.xml").write_text(
             f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
         )
-        (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\n")
+        (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\nunmix_reference\n")
         here = {"runner": "local", "local_slots": 1}
         settings = {
             "config_dir": str(self.folder),

@@ -11,6 +11,7 @@ process REFERENCE {
     tuple val(meta), path("${meta.reference}.h5ad"), optional: true, emit: reference
     tuple val(meta), path("${meta.reference}.run.json"), optional: true, emit: record
     tuple val(meta), path('reference.skipped.json'), optional: true, emit: skipped
+    tuple val(meta), path("${meta.reference}.report.{html,tsv}"), optional: true, emit: report
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
     script:
@@ -18,9 +19,10 @@ process REFERENCE {
     def map = label_map ? "--label-map ${quote(label_map)}" : ''
     def states = meta.cell_state_key ? "--cell-state-key ${quote(meta.cell_state_key)}" : ''
     def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)} ${states}"
+    def report = meta.kind == 'tissue' ? '' : "--report ${quote(meta.reference)}.report.html"
     // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     """
-    unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} \\
+    unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} ${report} \\
         --skipped reference.skipped.json --out ${quote(meta.reference)}.h5ad -- ${quote(reference)} \\
         || { code=\$?; [ -e reference.skipped.json ] || exit \$code; }
     """

@@ -6,10 +6,8 @@ layout is in ``templates/``, the figures are in :mod:`unmix.report.figures`.
 
 from __future__ import annotations
 
-import jinja2
-
-from unmix import __version__
 from unmix.report import accuracy, estimates, members, methods_text, sections
+from unmix.report.page import page
 from unmix.report.results import Results, read_results
 
 __all__ = ["Results", "read_results", "render"]
@@ -40,17 +38,7 @@ NO_ESTIMATE = (
 
 def render(results: Results, title: str = "") -> str:
     """Return the report as one HTML page; the same results give the same page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("unmix"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     shown = SECTIONS if results.methods else NO_ESTIMATE
     made = [(name, heading, section(results)) for name, heading, section in shown]
-    return environment.get_template("page.html.j2").render(
-        title=title or "Cell-type fractions",
-        sections=[section for section in made if section[2] is not None],
-        version=__version__,
-    )
+    tables = "The tables in the same folder (fractions.tsv, metrics.tsv) contain"
+    return page(title or "Cell-type fractions", made, tables)
