@@ -5,12 +5,13 @@ From .npz, .safetensors, and .pt without running code in a pickle.
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmix.errors import DataError
-from unmix.io import tables, text
+from unmix.io import expansion, tables, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     if path.suffix not in READABLE:
         raise DataError(f"{path.name}: not a known kind of weights", " or ".join(READABLE), do)
     try:
+        if zipfile.is_zipfile(path):
+            expansion.check_zip(path)
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
@@ -45,6 +48,8 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
             return load_file(path)
         return _read_torch(path)
+    except DataError:
+        raise
     except Exception as error:  # the readers of three libraries, each with its own errors
         found = f"{path.name}: cannot be read as weights ({str(error).splitlines()[0][:120]})"
         raise DataError(found, "an undamaged file", do) from error
@@ -167,6 +172,7 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     arrays: dict[str, np.ndarray] = {}
     _collect(content, "", arrays)
+    expansion.check(path.name, path.stat().st_size, sum(values.nbytes for values in arrays.values()))
     return arrays
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import formats, numbers, percent, text
+from unmix.io import formats, numbers, percent, structure, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -179,13 +179,15 @@ def read_h5ad(path: Path | str) -> AnnData:
 
 
 def check_hdf5(path: Path) -> None:
-    """Raise DataError unless the file begins as HDF5 does."""
+    """Raise DataError unless a file is HDF5 and its structure is sound (:func:`unmix.io.structure.check_hdf5`)."""
     with text.open_binary(path) as file:
         head = file.read(8)
     if not head:
         raise DataError(f"{path.name} is empty (0 bytes).", H5AD, "copy or make the file again")
     if head != b"\x89HDF\r\n\x1a\n":
         raise DataError(f"{path.name} is not an HDF5 file.", H5AD, "check that this is the file you meant")
+    with readable(path):
+        structure.check_hdf5(path)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import text
+from unmix.io import structure, text
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read(path: Path | str) -> AnnData:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # names that occur twice are said in other words
             return _market(path) if is_matrix_market(path) else _h5(path)
-    except (OSError, EOFError, zlib.error, KeyError, ValueError, IndexError, OverflowError) as error:
+    except (OSError, EOFError, zlib.error, KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
         cause = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
         raise DataError(f"{path.name} cannot be read as 10x output ({cause}).", NEED, "copy the files again") from error
 
@@ -104,18 +104,19 @@ def _market(path: Path) -> AnnData:
     from scipy import io, sparse
 
     cells, genes = (_companion(path, what) for what in COMPANIONS)
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        matrix: sparse.spmatrix = sparse.csr_matrix(io.mmread(file))
+    declared = structure.market_shape(path)
     barcodes, features = _rows(cells), _rows(genes)
-    turned = _genes_first(matrix.shape, len(barcodes), len(features))
+    turned = _genes_first(declared, len(barcodes), len(features))
     if turned is None:
-        shape = " x ".join(f"{size:,}" for size in matrix.shape)
+        shape = " x ".join(f"{size:,}" for size in declared)
         raise DataError(
             f"{path.name} is {shape}, but {cells.name} holds {len(barcodes):,} names and {genes.name} "
             f"{len(features):,}.",
             "as many names as the matrix has rows and columns",
             "give the files of one sample",
         )
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        matrix: sparse.spmatrix = sparse.csr_matrix(io.mmread(file))
     skip_cells, skip_genes = (1 if extra else 0 for extra in turned[1:])
     barcodes, features = barcodes[skip_cells:], features[skip_genes:]
     width = max(len(row) for row in features)
@@ -169,6 +170,7 @@ def _rows(path: Path) -> list[list[str]]:
 def _h5(path: Path) -> AnnData:
     import scanpy
 
+    structure.check_hdf5(path)
     data = scanpy.read_10x_h5(path, gex_only=False)
     data.X = data.X.tocsr()
     return data

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import itertools
 import re
 import zlib
 from typing import TYPE_CHECKING
 
 from unmix.errors import DataError
-from unmix.io import exports
+from unmix.io import expansion, exports
 
 if TYPE_CHECKING:
     import io
@@ -44,7 +43,7 @@ def lines(path: Path, messages: list[str]) -> list[str]:
         raw = file.read()
     if raw[:2] == b"\x1f\x8b":
         try:
-            raw = gzip.decompress(raw)
+            raw = expansion.gunzip(raw, path.name)
         except (EOFError, OSError, zlib.error) as error:
             raise DataError(
                 f"{path.name} is a damaged or truncated gzip file.", TABLE, "copy the file again"

@@ -193,6 +193,13 @@ def _open_h5ad(path: Path) -> SingleCells:
             if node is not None and _shape(node) is not None
         ]
         index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
+        for matrix in held:
+            if (shape := _shape(matrix.data)) != (size := (len(index), len(matrix.var))):
+                raise DataError(
+                    f"{path.name}: {matrix.name} has the shape {shape}, its cells and genes {size}.",
+                    "a matrix of cells x genes",
+                    "make the file anew with anndata",
+                )
         keys = [str(key) for key in obs.attrs["column-order"]]
         noted = matrices.logged({"log1p": read_elem(file["uns/log1p"])}) if "uns/log1p" in file else None
         held = _need(held, path.name)
@@ -234,7 +241,7 @@ def _plain(values: Any) -> Any:
 
 def _shape(node: Any) -> tuple[int, ...] | None:
     shape = getattr(node, "shape", None)
-    return tuple(node.attrs["shape"]) if shape is None and "shape" in node.attrs else shape
+    return tuple(map(int, node.attrs["shape"])) if shape is None and "shape" in node.attrs else shape
 
 
 def _cut(indptr: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
