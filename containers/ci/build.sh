@@ -71,7 +71,8 @@ mount_machine() {
 content_hash() {
     { printf '%s\n' "$@"
       find src bin -name __pycache__ -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
-      sha256sum containers/Dockerfile containers/ci/build.sh pyproject.toml README.md LICENSE requirements/runtime.lock requirements/torch.lock
+      sha256sum containers/Dockerfile containers/sitecustomize.py containers/ci/build.sh pyproject.toml README.md LICENSE \
+          requirements/{build,runtime,torch}.lock
     } | sha256sum | cut -c 1-12
 }
 

@@ -70,7 +70,9 @@ def test_packages_are_those_of_the_locks_and_no_test_tools(in_image):
 
 def test_nothing_of_the_build_stays_in_the_image(image, docker):
     folders = ("/root/.cache", "/opt/uv", "/src", "/var/lib/apt/lists", "/var/cache/apt/archives")
-    files = docker("run", "--rm", image, "find", *folders, "-type", "f", "-size", "+0", check=False).stdout
+    files = docker(
+        "run", "--rm", "--user", "0", image, "find", *folders, "-type", "f", "-size", "+0", check=False
+    ).stdout
     assert files == ""
     settings = docker("run", "--rm", image, "cat", "/etc/pip.conf", "/etc/uv/uv.toml", check=False).stdout
     assert settings == ""
@@ -79,7 +81,7 @@ def test_nothing_of_the_build_stays_in_the_image(image, docker):
 def test_the_image_has_what_nextflow_and_galaxy_ask_for(image, docker, in_image, capsys):
     facts = json.loads(docker("image", "inspect", image).stdout)[0]
     assert not facts["Config"].get("Entrypoint")
-    assert not facts["Config"].get("User")
+    assert facts["Config"]["User"] == "65532:65532"
     labels = facts["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == "unmix"
     assert in_image("unmix_methods.py", "--version").stdout.split()[-1] == labels["org.opencontainers.image.version"]
@@ -93,7 +95,15 @@ def test_the_image_has_what_nextflow_and_galaxy_ask_for(image, docker, in_image,
 def test_no_registry_is_named_in_the_recipe():
     recipe = (ROOT / "containers" / "Dockerfile").read_text()
     assert not re.search(r"[\w-]+\.(io|com|org|net|dev)/", recipe)
-    assert re.findall(r"^FROM (\S+)", recipe, re.MULTILINE) == ["python:3.11-slim"] * 2
+    assert re.findall(r"^FROM (\S+)", recipe, re.MULTILINE) == ["$BASE"] * 2
+    assert re.findall(r"^ARG BASE=(.*)", recipe, re.MULTILINE) == ["python:3.11-slim"]
+
+
+def test_a_cache_that_another_user_has_planted_is_not_used(in_image):
+    script = "import os, scanpy; print(*(os.environ[n] for n in ('NUMBA_CACHE_DIR', 'MPLCONFIGDIR', 'XDG_CACHE_HOME')))"
+    first, second = (in_image("python", "-c", script).stdout.split() for _ in range(2))
+    assert len(first) == 3
+    assert not set(first) & set(second)
 
 
 def test_the_conda_environment_has_every_dependency():
