@@ -15,9 +15,10 @@ process REPORT {
 
     script:
     // Lay the tables (<method>.<file>) out as the user gets them: one folder per method, those of the first on top
+    def inputs = [check, reference].findAll().collect { input -> quote(input) }.join(' ')
     """
     mkdir results
-    for input in ${[check, reference].findAll().collect { input -> quote(input) }.join(' ')}; do
+    for input in ${inputs}; do
         cp -RL "\$input" results/
     done
     for table in tables/*; do

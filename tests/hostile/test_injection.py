@@ -220,10 +220,10 @@ def test_every_value_of_every_script_is_quoted_and_every_file_comes_behind_the_o
     text = module.read_text()
     for body in re.findall(r"\b(?:script|stub):\n(.*?)(?=\n    stub:|\n\}\n)", text, re.DOTALL):
         code, _, rest = body.partition('"""')
-        built = {
-            name for name, value in re.findall(r"def (\w+) = (.*?)(?=\n    (?:def|//|\"\"\")|$)", code, re.DOTALL)
-            if all(one.startswith("quote(") for one in re.findall(r"\$\{(.*?)\}", value)) or value.startswith("quote(")
-        }  # fmt: skip
+        built = set()
+        for name, value in re.findall(r"def (\w+) = (.*?)(?=\n    (?:def|//|\"\"\")|$)", code, re.DOTALL):
+            if all(one in built or one.startswith("quote(") for one in re.findall(r"\$\{(.*?)\}", value)):
+                built.add(name)
         for value in re.findall(r"(?<!\\)\$\{([^}]*)\}", rest):
             assert value in PLAIN | built or value.startswith("quote("), value
         assert not re.search(r"(?<!\\)\$\w", rest)
