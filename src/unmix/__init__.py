@@ -4,7 +4,7 @@ import unmix
 
 reference = unmix.prepare_reference(["pbmc.h5ad"], cell_type_key="cell_type", donor_key="donor")
 model = unmix.train("scaden", reference, seed=1)
-fractions = unmix.predict(model, unmix.read_bulk("counts.tsv", genes=model.genes))
+fractions = unmix.predict(model, "counts.tsv")
 fractions.values, fractions.lower, fractions.upper, fractions.flags
 """
 
@@ -20,16 +20,16 @@ _PUBLIC = {
     "Fractions": "unmix.io.fractions",
     "Model": "unmix.contract.model",
     "Reference": "unmix.reference",
-    "attribute": "unmix.engine.explanation",
+    "attribute": "unmix.engine.memory",
     "consensus": "unmix.engine.consensus",
-    "express": "unmix.engine.expression",
-    "predict": "unmix.engine.answer",
-    "prepare_reference": "unmix.reference.prepare",
+    "express": "unmix.engine.memory",
+    "predict": "unmix.engine.memory",
+    "prepare_reference": "unmix.engine.memory",
     "pseudobulk": "unmix.simulate.pseudobulk",
-    "read_bulk": "unmix.io.check",
-    "read_reference": "unmix.reference.prepare",
+    "read_bulk": "unmix.engine.memory",
+    "read_reference": "unmix.engine.memory",
     "toy": "unmix.simulate.toy",
-    "train": "unmix.engine",
+    "train": "unmix.engine.memory",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -1,0 +1,220 @@
+"""The functions of `import unmix`: data in memory are read and checked as files are, with the same sentences.
+
+An AnnData or a table in memory is written to a temporary file, which the readers of files read. So there is one way to
+a checked bulk and a prepared reference, and memory and files give the same fractions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unmix.contract.method import silent
+from unmix.contract.model import Model
+from unmix.engine import answer, explanation, expression, training
+from unmix.errors import DataError, UsageError
+from unmix.io import check, tables
+from unmix.reference import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import anndata as ad
+    import pandas as pd
+
+    from unmix.contract.attributions import Attributions
+    from unmix.io.fractions import Fractions
+
+    #: What may stand for a bulk or single cells: a file, samples (cells) x genes, or a table of numbers.
+    Data = Path | str | ad.AnnData | pd.DataFrame
+
+#: Arguments of a training that are lists, and may be given as one text or path.
+_LISTS = ("malignant", "signature", "gene_sets", "pretrained", "settings")
+
+
+def read_bulk(bulk: Data, unit: str = "auto", genes: Any = None, **options: Any) -> ad.AnnData:
+    """Check bulk expression, of a file or in memory (see :func:`unmix.io.check.read_bulk`).
+
+    Parameters
+    ----------
+    bulk
+        A file, an AnnData, or a table of genes x samples or samples x genes. What was checked before stays as it is.
+    unit, genes, options
+        As for :func:`unmix.io.check.read_bulk`.
+
+    Returns
+    -------
+    AnnData
+        Samples x genes, linear; ``uns["unmix"]["messages"]`` lists what was found and mended.
+
+    Raises
+    ------
+    DataError
+        The data cannot be used; the message says why and what to do.
+    """
+    with _file(bulk, "bulk in memory") as path:
+        return check.read_bulk(path, unit, genes, **options)
+
+
+def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
+    """Return a prepared reference, of a file or in memory.
+
+    Raises
+    ------
+    DataError
+        It was not prepared.
+    """
+    if isinstance(reference, (str, Path)):
+        return prepare.read_reference(reference)
+    found = getattr(reference, "uns", {}).get("unmix", {})
+    lost = [name for name in ("cell_type", "donor") if name not in getattr(reference, "obs", ())]
+    if found.get("kind") not in ("reference", "tissue") or "log1p" in reference.uns or lost:
+        raise DataError(
+            f"the reference in memory ({type(reference).__name__}) is not a prepared reference"
+            + (f": its obs has no column {lost[0]!r}" if found and lost else ""),
+            "what unmix.prepare_reference returns",
+            "unmix.prepare_reference(data, cell_type_key=..., donor_key=...) checks labels and counts",
+        )
+    return reference
+
+
+def prepare_reference(references: Data | Sequence[Data], cell_type_key: str, **options: Any) -> ad.AnnData:
+    """Prepare a reference from files or from cells in memory (see :func:`unmix.reference.prepare.prepare_reference`).
+
+    Parameters
+    ----------
+    references
+        One or several.
+    cell_type_key, options
+        As for :func:`unmix.reference.prepare.prepare_reference`.
+    """
+    with contextlib.ExitStack() as stack:
+        several = references if isinstance(references, (list, tuple)) else [references]
+        paths = [
+            stack.enter_context(_file(one, f"reference in memory {number}")) for number, one in enumerate(several, 1)
+        ]
+        return prepare.prepare_reference(paths, cell_type_key, **options)
+
+
+def train(
+    name: str,
+    reference: Path | str | ad.AnnData,
+    *,
+    bulk: Data | None = None,
+    unit: str = "auto",
+    calibration: tuple[Data, Path | str | pd.DataFrame] | None = None,
+    calibration_unit: str = "auto",
+    **options: Any,
+) -> Model:
+    """Train a method (see :func:`unmix.engine.training.train`).
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    reference
+        Prepared, in memory or a file.
+    bulk, unit
+        The bulk to be estimated, for methods that learn from it, and its unit.
+    calibration, calibration_unit
+        Bulk samples and their known fractions (samples x types), and the unit of the samples.
+    options
+        As for :func:`unmix.engine.training.train`.
+    """
+    cells = read_reference(reference)
+    genes, say = list(cells.var_names), options.get("say", silent)
+    for word in _LISTS:
+        if isinstance(options.get(word), (str, Path)):
+            options[word] = [options[word]]
+    if calibration is not None:
+        samples, known = calibration
+        samples = _checked(samples, calibration_unit, genes, say)
+        if isinstance(known, (str, Path)):
+            known = tables.read_truth(known, samples=list(samples.obs_names))
+        calibration = samples, known
+    if bulk is not None:
+        bulk = _checked(bulk, unit, genes, say)
+    return training.train(name, cells, bulk=bulk, calibration=calibration, **options)
+
+
+def predict(
+    models: Model | Path | str | Sequence[Model | Path | str], bulk: Data, *, unit: str = "auto", **options: Any
+) -> Fractions:
+    """Estimate the fractions of bulk samples (see :func:`unmix.engine.answer.predict`).
+
+    Parameters
+    ----------
+    models
+        One, or several of the same cell types from several references; in memory or files.
+    bulk, unit
+        A file or data in memory, and its unit.
+    options
+        As for :func:`unmix.engine.answer.predict`.
+    """
+    several = [_model(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
+    genes = list(dict.fromkeys(gene for one in several for gene in one.genes))
+    return answer.predict(several, _checked(bulk, unit, genes, options.get("say", silent)), **options)
+
+
+def attribute(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
+    """Attribute fractions to genes (see :func:`unmix.engine.explanation.attribute`)."""
+    trained = _model(model)
+    return explanation.attribute(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+
+
+def express(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> ad.AnnData:
+    """Estimate the expression of every cell type (see :func:`unmix.engine.expression.express`)."""
+    trained = _model(model)
+    return expression.express(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+
+
+def _checked(bulk: Data, unit: str, genes: Iterable[str], say: Any) -> ad.AnnData:
+    """Return a checked bulk, and say what was found."""
+    found = read_bulk(bulk, unit, list(genes) or None)
+    for sentence in found.uns["unmix"]["messages"]:
+        say(sentence)
+    return found
+
+
+def _model(given: Model | Path | str) -> Model:
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, (str, Path)):
+        return Model.load(Path(given))
+    raise UsageError(f"a model of the type {type(given).__name__}", "what unmix.train returns, or its file")
+
+
+@contextlib.contextmanager
+def _file(data: Data, name: str) -> Iterator[Path]:
+    """Yield the path of data; those in memory are written to a temporary file of this name."""
+    import anndata as ad
+    import pandas as pd
+
+    if isinstance(data, (str, Path)):
+        yield Path(data)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        if isinstance(data, ad.AnnData):
+            path = path.with_name(f"{name}.h5ad")
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # anndata's, on names that the temporary file does not mind
+                    data.write_h5ad(path)
+            except (TypeError, ValueError, NotImplementedError) as error:
+                raise DataError(
+                    f"the {name} cannot be written as h5ad: {error}", "columns of one kind each", "remove this element"
+                ) from error
+        elif isinstance(data, pd.DataFrame):
+            path = path.with_name(f"{name}.tsv")
+            data.rename_axis(index="gene" if data.index.name is None else data.index.name).to_csv(path, sep="\t")
+        else:
+            raise UsageError(
+                f"the {name} is of the type {type(data).__name__}",
+                "a path, an AnnData or a pandas.DataFrame with names of genes and samples",
+                "wrap an array in pandas.DataFrame(values, index=genes, columns=samples)",
+            )
+        yield path
