@@ -21,8 +21,8 @@ process CONSENSUS {
         cp -L "\$table" "members/\${name%%.*}/\${name#*.}"
     done
     mkdir answer
-    unmix_consensus.py members/*/fractions_long.tsv --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped consensus.skipped.json --out-dir answer || (exit \$((\$? == 99 ? 0 : \$?)))
+    unmix_consensus.py --threads ${task.cpus} ${task.ext.args ?: ''} --skipped consensus.skipped.json \\
+        --out-dir answer -- members/*/fractions_long.tsv || (exit \$((\$? == 99 ? 0 : \$?)))
     for table in \$(ls answer); do
         mv "answer/\$table" "consensus.\$table"
     done
