@@ -574,7 +574,7 @@ REFERENCES: dict[str, Set] = {
     "a file of Ensembl identifiers": Set(two(names=[f"{gene}.3" for gene in IDS]), "became symbols"),
     "a file with a genome before": Set(two(names=[f"GRCh38_{gene}" for gene in GENES]), "begin with a genome"),
     "a file of a panel": Set(two(slice(40)), "is a panel", True),
-    "a file of a mouse": Set(two(names=[gene.title() for gene in GENES]), "species", True),
+    "a file of a mouse": Set(two(names=[gene.title() for gene in GENES]), "mouse genes", True),
     "a file of Entrez numbers": Set(two(names=list(ENTREZ.astype(str))), "identifiers", True),
     "a file with other types": Set(two(cell_type=[f"{label} II" for label in LABELS]), "12 types"),
     "donors of the same name": Set(two(), "are kept apart ('a:"),
