@@ -59,13 +59,13 @@ class ClassicalMethod(Method):
         return Fit(genes, learned, {}, quantity)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Solve every sample over the genes that are present; a type without expression there gets 0."""
-        recipe = self.recipe_of(model)
+        """Solve the samples over the genes that are present; a type without expression there gets 0."""
         weights = np.zeros((len(expression), len(model.cell_types)))
         learned, known = present_arrays(model, present)
-        for i, sample in enumerate(expression[:, present].astype(np.float64)):
-            if sample.any():
-                weights[i, known] = self.solve(learned, sample, recipe)
+        samples = expression[:, present].astype(np.float64)
+        expressed = np.flatnonzero(samples.any(1))
+        if len(expressed):
+            weights[np.ix_(expressed, known)] = self.solve_cohort(learned, samples[expressed], self.recipe_of(model))
         if "rna" in model.arrays:
             weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]
         return weights
@@ -83,6 +83,10 @@ class ClassicalMethod(Method):
             Of the method's own type.
         """
         raise NotImplementedError
+
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Any) -> np.ndarray:
+        """Return the weights of the types in samples (samples x genes); by default sample by sample."""
+        return np.stack([self.solve(learned, sample, recipe) for sample in samples])
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:
         """Return the weights of the types (not yet divided by their sum).

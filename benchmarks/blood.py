@@ -1,0 +1,357 @@
+#!/usr/bin/env python
+"""The default answer on blood: methods x bulks with counted cells x references, and what is made of the estimates.
+
+    .venv/bin/python benchmarks/blood.py predict [--methods NAME,...] [--bulks NAME,...] [--references NAME,...]
+    .venv/bin/python benchmarks/blood.py table | decide [--panel NAME,...] | intervals [--panel NAME,...] | references
+
+`predict` writes one table of fractions of mRNA per job to .cache/blood; what stands there is not run again. The others
+only read these tables: conversions to cells, consensus and intervals are tried without another fit. Needs the data
+beside the project (UNMIX_SHARED) and, for the bulk `daism`, `make demo`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from accuracy import DATA, DEMO, MRNA, ROOT, scored
+
+from unmix import engine
+from unmix import methods as registry
+from unmix.engine import cell_fractions
+from unmix.errors import NotApplicable
+from unmix.evaluate import metrics
+from unmix.io import check, tables
+from unmix.io.fractions import Fractions, normalised
+from unmix.reference.prepare import prepare_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import anndata as ad
+
+STORE = ROOT / ".cache" / "blood"
+PANEL = ("jointlog", "jointnet", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice")
+T_CELLS, LYMPHOCYTES = ("CD4T", "CD8T"), ("B", "CD4T", "CD8T", "NK")
+PBMC = ("B", "CD4T", "CD8T", "NK", "Monocyte")
+#: mRNA per cell relative to CD4 T cells; neutrophils by the same sources.
+TABLES = {
+    source: pd.Series(sizes | {"Neutrophil": neutrophil}) / sizes["CD4T"]
+    for (source, sizes), neutrophil in zip(MRNA.items(), (0.13, 27.7), strict=True)
+}
+TABLES |= {"none": TABLES["EPIC"] * 0 + 1, "geometric mean": np.sqrt(TABLES["EPIC"] * TABLES["quanTIseq"])}
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Samples whose cells were counted.
+
+    `truth` names the columns of the file that belong to each type; `sums` the types of a reference that belong to a
+    type of the truth, where it is coarser. `tissue` decides which references fit.
+    """
+
+    file: str
+    unit: str
+    truth: dict[str, tuple[str, ...]]
+    sums: dict[str, tuple[str, ...]]
+    tissue: str = "pbmc"
+
+
+def alike(names: Iterable[str] = PBMC) -> dict[str, tuple[str, ...]]:
+    """Return types that are called the same on both sides."""
+    return {name: (name,) for name in names}
+
+
+BULKS = {
+    "monaco": Bulk("pbmc_monaco_gse107011", "tpm", alike(), alike()),
+    "sdy67": Bulk(
+        "pbmc_sdy67",
+        "counts",
+        dict(zip(PBMC, [("B cells",), ("CD4 T cells",), ("CD8 T cells",), ("NK cells",), ("Monocytes",)], strict=True)),
+        alike(),
+    ),
+    "sdy420": Bulk("pbmc_sdy420", "log2microarray", alike(), alike()),
+    "gse65133": Bulk(
+        "pbmc_newman_gse65133_allgenes",
+        "microarray",
+        {
+            "B": ("B cells naive", "B cells memory"),
+            "CD4T": ("T cells CD4 naive", "T cells CD4 memory resting", "T cells CD4 memory activated"),
+            "CD8T": ("T cells CD8",),
+            "NK": ("NK cells resting",),
+            "Monocyte": ("Monocytes",),
+        },
+        alike(),
+    ),
+    "daism": Bulk(
+        "daism",
+        "tpm",
+        {
+            "B": ("B.cells",),
+            "CD4T": ("CD4.T.cells",),
+            "CD8T": ("CD8.T.cells",),
+            "NK": ("NK.cells",),
+            "Monocyte": ("monocytic.lineage",),
+        },
+        alike(),
+    ),
+    "shenorr": Bulk(
+        "blood_shenorr_gse20300",
+        "microarray",
+        {"Neutrophil": ("Neutrophils",), "Lymphocyte": ("Lymphocytes",), "Monocyte": ("Monocytes",)},
+        alike(("Neutrophil", "Monocyte")) | {"Lymphocyte": LYMPHOCYTES},
+        "blood",
+    ),
+    "becht": Bulk(
+        "tumourmix_becht_gse64385",
+        "log2microarray",
+        {
+            "B": ("B.cell",),
+            "CD8T": ("CD8.T.cell",),
+            "NK": ("NK.cells",),
+            "Monocyte": ("monocytic.lineage",),
+            "Neutrophil": ("neutrophils",),
+        },
+        alike(("B", "CD8T", "NK", "Monocyte", "Neutrophil")),
+        "blood",
+    ),
+    "cell-lines": Bulk(
+        "cellline_mixology_gse118767",
+        "counts",
+        alike(lines := ("H1975", "H2228", "HCC827")),
+        alike(lines),
+        "lines",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A reference: file, columns, names of its types and the tissues that it fits."""
+
+    file: str
+    names: dict[str, str]
+    tissues: tuple[str, ...] = ("pbmc",)
+    donors: str = "none"
+    preset: str = "default"
+
+
+SYMPHONY = {"T_CD4": "CD4T", "T_CD8": "CD8T", "Mono_CD14": "Monocyte", "Mono_CD16": "Monocyte"}
+REFERENCES = {
+    "newman": Cells("sc_newman_nsclc_pbmc/counts.h5ad", {"Neutrophil": ""}),
+    "newman-blood": Cells("sc_newman_nsclc_pbmc/counts.h5ad", {}, ("blood",)),
+    "zheng": Cells("sc_pbmc_facs_zheng/counts.h5ad", {"CD34+": ""}),
+    "symphony": Cells(
+        "sc_pbmc_symphony_3donor/lognorm.h5ad",
+        SYMPHONY | dict.fromkeys(("DC", "MK", "HSC"), ""),
+        donors="donor",
+        preset="none",
+    ),
+    "lines": Cells("cellline_mixology_gse118767/sc_counts.h5ad", {}, ("lines",)),
+}
+
+
+@cache
+def reference(name: str) -> ad.AnnData:
+    """Return a prepared reference."""
+    cells = REFERENCES[name]
+    options = {} if cells.preset == "default" else {"preset": cells.preset}
+    return prepare_reference([DATA / cells.file], "cell_type", cells.donors, label_map=cells.names, **options)
+
+
+@cache
+def samples(name: str, over: str) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Return a bulk, read for the genes of a reference, and its truth (samples x types, rows of sum 1)."""
+    import anndata as ad
+
+    bulk, genes = BULKS[name], list(reference(over).var_names)
+    if name == "daism":  # both halves of the package's example, one study
+        files = [(DEMO / "bulk.tsv", DEMO / "truth.tsv"), (DEMO / "calibration.tsv", DEMO / "calibration_truth.tsv")]
+    else:
+        files = [(DATA / bulk.file / "bulk.tsv.gz", DATA / bulk.file / "truth.tsv")]
+    parts = [check.read_bulk(path, bulk.unit, genes) for path, _ in files]
+    truths = [
+        tables.read_truth(path, samples=list(part.obs_names)) for (_, path), part in zip(files, parts, strict=True)
+    ]
+    if len(parts) > 1:  # their samples have the same names
+        for number, (part, truth) in enumerate(zip(parts, truths, strict=True), 1):
+            truth.index = [f"{number}-{sample}" for sample in truth.index]
+            part.obs_names = [f"{number}-{sample}" for sample in part.obs_names]
+    read = ad.concat(parts, uns_merge="same") if len(parts) > 1 else parts[0]
+    truth = pd.concat(truths)
+    truth = pd.DataFrame({kind: truth[list(columns)].sum(axis=1) for kind, columns in bulk.truth.items()})
+    return read, truth.div(truth.sum(axis=1), axis=0)
+
+
+def fitting(bulks: Iterable[str], references: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of a bulk and a reference of its tissue."""
+    return [(b, r) for b, r in itertools.product(bulks, references) if BULKS[b].tissue in REFERENCES[r].tissues]
+
+
+def stored(bulk: str, over: str, method: str, seed: int) -> Path:
+    """Return where the estimates of a job stand; METHOD:RECIPE names another recipe than the default."""
+    return STORE / bulk / over / f"{method.replace(':', '-')}.{seed}.tsv"
+
+
+def predict(jobs: Iterable[tuple[str, str, str, int]]) -> None:
+    """Train and predict what is missing, as the pipeline does: with the bulk at training."""
+    for bulk, over, method, seed in jobs:
+        path = stored(bulk, over, method, seed)
+        if path.exists():
+            continue
+        name, _, recipe = method.partition(":")
+        started = time.process_time()
+        mixed, _ = samples(bulk, over)
+        try:
+            model = engine.train(name, reference(over), bulk=mixed, recipe=recipe or "default", seed=seed, device="cpu")
+        except NotApplicable as error:
+            print(bulk, over, method, error.found, flush=True)
+            continue
+        found = engine.predict(model, mixed, device="cpu")
+        assumed = pd.Series(cell_fractions.mrna_per_cell_of(model))
+        seconds = time.process_time() - started
+        parts = {
+            column: moved(found.values, part, assumed)
+            for column, part in (("mrna", found.values), ("lower", found.lower), ("upper", found.upper))
+        }
+        long = pd.DataFrame({column: part.stack() for column, part in parts.items()})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        long.rename_axis(["sample", "cell_type"]).to_csv(temporary, sep="\t", float_format="%.8g")
+        temporary.replace(path)
+        print(bulk, over, method, seed, f"{seconds:.0f} s", flush=True)
+
+
+def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:
+    """Return fractions, or the ends of their intervals, with every type weighted by its factor."""
+    weighed = values * factors
+    others = (weighed.sum(axis=1).to_numpy()[:, None] - weighed) / (1 - values).clip(lower=1e-12)
+    return (part * factors / (part * factors + (1 - part) * others).clip(lower=1e-12))[list(values)]
+
+
+@cache
+def estimates(bulk: str, over: str, method: str, seed: int) -> dict[str, pd.DataFrame] | None:
+    """Return stored fractions of mRNA and the ends of their intervals; None where the job was not run."""
+    path = stored(bulk, over, method, seed)
+    if not path.exists():
+        return None
+    long = pd.read_csv(path, sep="\t", dtype={"sample": str}).set_index(["sample", "cell_type"])
+    order = [str(sample) for sample in samples(bulk, over)[1].index]
+    return {column: long[column].unstack().loc[order] for column in long}
+
+
+def cells_of(bulk: str, parts: dict[str, pd.DataFrame], source: str) -> Fractions:
+    """Return fractions of cells by a table of mRNA per cell, summed to the types of the truth."""
+    types = list(parts["mrna"])
+    factors = 1 / TABLES[source].reindex(types, fill_value=1.0)
+    found = [moved(parts["mrna"], parts[column], factors) for column in ("mrna", "lower", "upper")]
+    sums = BULKS[bulk].sums
+    kept = [
+        pd.DataFrame({kind: part[[k for k in own if k in part]].sum(axis=1) for kind, own in sums.items()})
+        for part in found
+    ]
+    return Fractions(*kept, pd.Series("ok", found[0].index), "cell", 0.9)
+
+
+def consensus(members: list[pd.DataFrame], rule: str) -> pd.DataFrame:
+    """Return the geometric mean, the median or the mean of several tables of fractions (rows of sum 1)."""
+    stacked = np.stack([member.to_numpy() for member in members])
+    if rule == "geometric mean":
+        values = np.exp(np.log(stacked + 1e-3).mean(0))
+    else:
+        values = np.median(stacked, axis=0) if rule == "median" else stacked.mean(0)
+    return pd.DataFrame(normalised(values), members[0].index, members[0].columns)
+
+
+def answer(
+    bulk: str, over: str, members: tuple[str, ...], seed: int, source: str, rule: str = "mean"
+) -> Fractions | None:
+    """Return fractions of cells of one method, or of several by a rule; None where a member was not run."""
+    parts = [estimates(bulk, over, member, seed) for member in members]
+    if any(part is None for part in parts):
+        return None
+    found = [cells_of(bulk, part, source) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    middle, lower, upper = (consensus([getattr(f, name) for f in found], rule) for name in ("values", "lower", "upper"))
+    return Fractions(middle, lower, upper, found[0].flags, "cell", 0.9)
+
+
+def figures(bulk: str, over: str, found: Fractions) -> dict[str, float]:
+    """Return RMSE, CCC, r per type and coverage, and CCC with CD4 and CD8 T cells as one type."""
+    truth = samples(bulk, over)[1]
+    truth.index = truth.index.astype(str)
+    figure = scored(truth, found)
+    if set(T_CELLS) <= set(truth):
+        known, values = (
+            part.assign(T=part[list(T_CELLS)].sum(axis=1)).drop(columns=list(T_CELLS))
+            for part in (truth, pd.DataFrame(normalised(found.values.to_numpy()), truth.index, list(found.values)))
+        )
+        pooled = metrics.agreement(*(part[list(known)].to_numpy().reshape(-1, 1) for part in (known, values)))
+        figure["merged"] = float(np.squeeze(pooled["ccc"]))
+    return figure
+
+
+def by_bulk(
+    pairs: list[tuple[str, str]], seeds: list[int], get: Callable[[str, str, int], Fractions | None]
+) -> pd.DataFrame | None:
+    """Return the figures of an answer: the mean over seeds and references within each bulk; None if a job lacks."""
+    rows = []
+    for (bulk, over), seed in itertools.product(pairs, seeds):
+        found = get(bulk, over, seed)
+        if found is None:
+            return None
+        rows.append({"bulk": bulk, **figures(bulk, over, found)})
+    return pd.DataFrame(rows).groupby("bulk", sort=False).mean()
+
+
+def shown(title: str, table: pd.DataFrame) -> str:
+    """Return a row: the mean over bulks, then CCC and r of each bulk."""
+    mean = table.mean()
+    each = "  ".join(f"{bulk} {row['ccc']:.3f}/{row['r']:.3f}" for bulk, row in table.iterrows())
+    return (
+        f"{title:44s} {mean['rmse']:.3f} {mean['ccc']:.3f} {mean.get('merged', np.nan):.3f} {mean['r']:.3f} "
+        f"{mean['coverage']:.2f}  {each}"
+    )
+
+
+def table(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
+    """Print RMSE, CCC, CCC with one type of T cells, r per type and coverage of every method by every table."""
+    print(f"{'':44s} RMSE  CCC   T     r     90 %  CCC/r by bulk")
+    for source, method in itertools.product(TABLES, methods):
+        found = by_bulk(pairs, seeds, lambda b, o, s, m=method, t=source: answer(b, o, (m,), s, t))
+        if found is not None:
+            print(shown(f"{method}, {source}", found))
+
+
+def main() -> None:
+    """Parse the command line and run a part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("predict", "table", "decide", "intervals", "references"))
+    names = {"--methods": PANEL, "--bulks": tuple(BULKS), "--references": tuple(REFERENCES)}
+    for option, default in names.items():
+        parser.add_argument(option, default=",".join(default), help="names between commas")
+    parser.add_argument("--seeds", default="0", help="numbers between commas")
+    given = vars(parser.parse_args())
+    methods, bulks, references, seeds = (
+        [part for part in given[name].split(",") if part] for name in ("methods", "bulks", "references", "seeds")
+    )
+    seeds = [int(seed) for seed in seeds]
+    for name in methods:
+        registry.get(name.partition(":")[0])
+    pairs = fitting(bulks, references)
+    if given["part"] == "predict":
+        predict((bulk, over, method, seed) for seed in seeds for method in methods for bulk, over in pairs)
+    elif given["part"] == "table":
+        table(pairs, methods, seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Tests of the joint log-scale model: what it is there for, and where it could go wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmix import engine
+from unmix.classical import cohort
+from unmix.simulate.pseudobulk import pseudobulk
+from unmix.simulate.recipe import Simulation
+from unmix.simulate.toy import CELL_TYPES, toy
+
+
+@pytest.fixture(scope="module")
+def data():
+    return toy(cells_per_type=30)
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return engine.train("jointlog", data[0], quick=True, device="cpu")
+
+
+def rmse(found, truth):
+    return float(np.sqrt(((found.to_numpy() - truth[found.columns].to_numpy()) ** 2).mean()))
+
+
+def test_a_platform_that_changes_genes_in_all_samples_alike_is_tolerated(data, model):
+    reference, bulk = data
+    other = bulk.copy()
+    other.X = other.X * np.random.default_rng(0).lognormal(0, 0.7, bulk.n_vars)
+    truth = bulk.obsm["mrna_fractions"]
+    least_squares = engine.train("nnls", reference, quick=True, device="cpu")
+    plain = [rmse(engine.predict(m, bulk, device="cpu").values, truth) for m in (model, least_squares)]
+    moved = [rmse(engine.predict(m, other, device="cpu").values, truth) for m in (model, least_squares)]
+    assert plain[0] < 0.05
+    assert moved[0] < 0.7 * moved[1]
+
+
+def test_one_sample_alone_is_estimated(data, model):
+    bulk, said = data[1], []
+    truth = bulk.obsm["mrna_fractions"]
+    alone = [engine.predict(model, bulk[i : i + 1].copy(), device="cpu", say=said.append).values for i in range(6)]
+    assert max(rmse(values, truth.loc[values.index]) for values in alone) < 0.1
+    assert any("depends on the other samples" in sentence for sentence in said)
+
+
+def absent(cap: bool) -> tuple[float, float]:
+    """Return the mean estimates of a type that no sample has and of the rarest other type, without its bulk genes."""
+    reference = toy(cells_per_type=30, genes=3000)[0]
+    name = CELL_TYPES[0]
+    bulk = pseudobulk(reference[reference.obs["cell_type"] != name].copy(), Simulation(platform=0.5), 12, 0)
+    learned = engine.train("jointlog", reference, settings=[f"cap_absent={str(cap).lower()}"], quick=True, device="cpu")
+    found = engine.predict(learned, bulk, device="cpu").values
+    return found[name].mean(), found.drop(columns=name).to_numpy().mean(0).min()
+
+
+def test_a_type_that_no_sample_has_is_capped():
+    capped, plain = absent(cap=True), absent(cap=False)
+    assert capped[0] < 0.01 < plain[0]
+    assert capped[1] > 0.05
+
+
+def test_types_that_are_there_are_not_capped(data):
+    profiles = np.random.default_rng(0).lognormal(3, 1.5, (4, 2000))
+    profiles *= 1e6 / profiles.sum(1, keepdims=True)
+    fractions = np.random.default_rng(1).dirichlet([1, 4, 8, 12], 20)
+    assert np.array_equal(cohort.without_absent(fractions, fractions @ profiles, profiles), fractions)
+
+
+def test_few_samples_have_no_factor_of_their_own():
+    """Between two samples, a factor of gene and sample would take up their difference in composition."""
+    rng = np.random.default_rng(0)
+    profiles = rng.lognormal(3, 1.5, (4, 1500))
+    profiles *= 1e6 / profiles.sum(1, keepdims=True)
+    truth = np.array([[0.6, 0.2, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    samples = truth @ profiles * rng.lognormal(0, 0.5, 1500)
+    found = cohort.estimate(cohort.mapped(samples, profiles), profiles)
+    assert np.corrcoef((found[0] - found[1]), truth[0] - truth[1])[0, 1] > 0.95
+    assert np.abs((found[0] - found[1]) - (truth[0] - truth[1])).max() < 0.15
