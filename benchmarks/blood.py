@@ -2,7 +2,7 @@
 """The default answer on blood: methods x bulks with counted cells x references, and what is made of the estimates.
 
     .venv/bin/python benchmarks/blood.py predict [--methods NAME,...] [--bulks NAME,...] [--references NAME,...]
-    .venv/bin/python benchmarks/blood.py table | decide [--panel NAME,...] | intervals [--panel NAME,...] | references
+    .venv/bin/python benchmarks/blood.py table | decide | compare | intervals | references
 
 `predict` writes one table of fractions of mRNA per job to .cache/blood; what stands there is not run again. The others
 only read these tables: conversions to cells, consensus and intervals are tried without another fit. Needs the data
@@ -24,7 +24,7 @@ from accuracy import DATA, DEMO, MRNA, ROOT, scored
 
 from unmix import engine
 from unmix import methods as registry
-from unmix.engine import cell_fractions
+from unmix.engine import cell_fractions, ensemble
 from unmix.errors import NotApplicable
 from unmix.evaluate import metrics
 from unmix.io import check, tables
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import anndata as ad
 
 STORE = ROOT / ".cache" / "blood"
-PANEL = ("jointlog", "jointnet", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice")
+METHODS = ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice")
 T_CELLS, LYMPHOCYTES = ("CD4T", "CD8T"), ("B", "CD4T", "CD8T", "NK")
 PBMC = ("B", "CD4T", "CD8T", "NK", "Monocyte")
 #: mRNA per cell relative to CD4 T cells; neutrophils by the same sources.
@@ -47,6 +47,18 @@ TABLES = {
     for (source, sizes), neutrophil in zip(MRNA.items(), (0.13, 27.7), strict=True)
 }
 TABLES |= {"none": TABLES["EPIC"] * 0 + 1, "geometric mean": np.sqrt(TABLES["EPIC"] * TABLES["quanTIseq"])}
+
+
+RULES = ("geometric mean", "median")
+#: Declared before any of them was scored here: that of the plan, three members without a sampler, and all.
+PANELS = {
+    "plan": ("jointlog", "bayesprism", "dissect", "hascad", "nnls"),
+    "three": ("jointlog", "dissect", "hascad"),
+    "fast": ("jointlog", "bayesprism", "nnls"),
+    "four": ("jointlog", "dissect", "hascad", "nnls"),
+    "all": ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice"),
+}
+DEFAULT_PANEL, DEFAULT_RULE, DEFAULT_TABLE = PANELS["plan"], "geometric mean", "geometric mean"
 
 
 @dataclass(frozen=True)
@@ -214,11 +226,11 @@ def predict(jobs: Iterable[tuple[str, str, str, int]]) -> None:
         except NotApplicable as error:
             print(bulk, over, method, error.found, flush=True)
             continue
-        found = engine.predict(model, mixed, device="cpu")
+        found = engine.predict(model, mixed, device="cpu", mrna_per_cell="none")
         assumed = pd.Series(cell_fractions.mrna_per_cell_of(model))
         seconds = time.process_time() - started
         parts = {
-            column: moved(found.values, part, assumed)
+            column: cell_fractions.moved(found.values, part, assumed)
             for column, part in (("mrna", found.values), ("lower", found.lower), ("upper", found.upper))
         }
         long = pd.DataFrame({column: part.stack() for column, part in parts.items()})
@@ -227,13 +239,6 @@ def predict(jobs: Iterable[tuple[str, str, str, int]]) -> None:
         long.rename_axis(["sample", "cell_type"]).to_csv(temporary, sep="\t", float_format="%.8g")
         temporary.replace(path)
         print(bulk, over, method, seed, f"{seconds:.0f} s", flush=True)
-
-
-def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:
-    """Return fractions, or the ends of their intervals, with every type weighted by its factor."""
-    weighed = values * factors
-    others = (weighed.sum(axis=1).to_numpy()[:, None] - weighed) / (1 - values).clip(lower=1e-12)
-    return (part * factors / (part * factors + (1 - part) * others).clip(lower=1e-12))[list(values)]
 
 
 @cache
@@ -251,7 +256,7 @@ def cells_of(bulk: str, parts: dict[str, pd.DataFrame], source: str) -> Fraction
     """Return fractions of cells by a table of mRNA per cell, summed to the types of the truth."""
     types = list(parts["mrna"])
     factors = 1 / TABLES[source].reindex(types, fill_value=1.0)
-    found = [moved(parts["mrna"], parts[column], factors) for column in ("mrna", "lower", "upper")]
+    found = [cell_fractions.moved(parts["mrna"], parts[column], factors) for column in ("mrna", "lower", "upper")]
     sums = BULKS[bulk].sums
     kept = [
         pd.DataFrame({kind: part[[k for k in own if k in part]].sum(axis=1) for kind, own in sums.items()})
@@ -280,7 +285,9 @@ def answer(
     found = [cells_of(bulk, part, source) for part in parts]
     if len(found) == 1:
         return found[0]
-    middle, lower, upper = (consensus([getattr(f, name) for f in found], rule) for name in ("values", "lower", "upper"))
+    middle = consensus([f.values for f in found], rule)
+    lower, upper = (sum(getattr(f, name) for f in found) / len(found) for name in ("lower", "upper"))
+    lower, upper = np.minimum(lower, middle), np.maximum(upper, middle)
     return Fractions(middle, lower, upper, found[0].flags, "cell", 0.9)
 
 
@@ -331,11 +338,161 @@ def table(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) ->
             print(shown(f"{method}, {source}", found))
 
 
+def decide(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
+    """Choose table, rule and panel on all bulks but one, score on that one; print single methods beside it.
+
+    What is chosen has the largest sum of mean CCC and mean r per type over the other bulks.
+    """
+    panels = {name: panel for name, panel in PANELS.items() if set(panel) <= set(methods)}
+    choices = {(m, "one", t): ((m,), "mean", t) for m in methods for t in TABLES}
+    choices |= {(name, rule, t): (panel, rule, t) for name, panel in panels.items() for rule in RULES for t in TABLES}
+    found = {}
+    for key, (members, rule, source) in choices.items():
+        got = by_bulk(pairs, seeds, lambda b, o, s, a=(members, source, rule): answer(b, o, a[0], s, a[1], a[2]))
+        if got is not None:
+            found[key] = got
+    print(f"{'':44s} RMSE  CCC   T     r     90 %  CCC/r by bulk")
+    for key, got in sorted(found.items(), key=lambda item: -_merit(item[1])):
+        print(shown(", ".join(key), got))
+    for kind, chosen in {
+        "a single method": [key for key in found if key[1] == "one"],
+        "a panel": [key for key in found if key[1] != "one"],
+        "anything": list(found),
+    }.items():
+        left_out = []
+        for bulk in found[chosen[0]].index if chosen else ():
+            best = max(chosen, key=lambda key, b=bulk: _merit(found[key].drop(index=b)))
+            left_out.append(found[best].loc[[bulk]])
+            print(f"without {bulk}: {', '.join(best)}")
+        if left_out:
+            print(shown(f"left out, {kind}", pd.concat(left_out)))
+
+
+def _merit(figures: pd.DataFrame) -> float:
+    """Return the sum of mean CCC and mean r over bulks."""
+    return figures["ccc"].mean() + figures["r"].mean()
+
+
+def compare(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int], resamples: int = 200) -> None:
+    """Print the panel less each single method in CCC and r (same table), with 95 % intervals over samples."""
+    rng = np.random.default_rng(0)
+    rows = {bulk: rng.integers(0, size, (resamples + 1, size)) for bulk, size in _sizes(pairs).items()}
+    for bulk, own in rows.items():
+        own[0] = np.arange(len(own[0]))
+        rows[bulk] = own
+
+    def resampled(members: tuple[str, ...], rule: str) -> np.ndarray | None:
+        parts: dict[str, list[np.ndarray]] = {}
+        for (bulk, over), seed in itertools.product(pairs, seeds):
+            found = answer(bulk, over, members, seed, DEFAULT_TABLE, rule)
+            if found is None:
+                return None
+            truth = samples(bulk, over)[1]
+            known, values = truth.to_numpy(), normalised(found.values[list(truth)].to_numpy())
+            draws = [(known[at], values[at]) for at in rows[bulk]]
+            parts.setdefault(bulk, []).append(np.array([_ccc_and_r(*draw) for draw in draws]))
+        return np.mean([np.mean(own, axis=0) for own in parts.values()], axis=0)
+
+    panel = resampled(DEFAULT_PANEL, DEFAULT_RULE)
+    for method in methods if panel is not None else ():
+        single = resampled((method,), "mean")
+        if single is None:
+            continue
+        said = [f"{method:12s}"]
+        for column, name in enumerate(("CCC", "r")):
+            less = panel[:, column] - single[:, column]
+            low, high = np.quantile(less[1:], [0.025, 0.975])
+            said.append(f"{name} {single[0, column]:.3f}, panel {less[0]:+.3f} [{low:+.3f}, {high:+.3f}]")
+        print("  ".join(said))
+
+
+def _sizes(pairs: list[tuple[str, str]]) -> dict[str, int]:
+    return {bulk: len(samples(bulk, over)[1]) for bulk, over in pairs}
+
+
+def _ccc_and_r(known: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
+    return float(np.squeeze(pooled["ccc"])), float(np.nanmean(metrics.agreement(known, values)["pearson"]))
+
+
+def intervals(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
+    """Print the coverage of 90 % intervals per bulk, as given and with a further term set on the other bulks.
+
+    The term is that of :func:`unmix.uncertainty.conformal.interval`: added in quadrature, in units of its scale. It is
+    the least that holds 90 % in the mean over the other bulks; negative ones do not exist.
+    """
+    terms = np.arange(0, 1.01, 0.05)
+    answers = {method: ((method,), "mean") for method in methods} | {"default panel": (DEFAULT_PANEL, DEFAULT_RULE)}
+    for title, (members, rule) in answers.items():
+        rows = []
+        for (bulk, over), seed in itertools.product(pairs, seeds):
+            found = answer(bulk, over, members, seed, DEFAULT_TABLE, rule)
+            if found is not None:
+                truth = samples(bulk, over)[1]
+                rows += [{"bulk": bulk, "term": term, "held": _held(found, truth, term)} for term in terms]
+        if not rows:
+            continue
+        held = pd.DataFrame(rows).groupby(["bulk", "term"], sort=False)["held"].mean().unstack()
+        least = {bulk: _least(held.drop(index=bulk).mean()) for bulk in held.index}
+        given, left = held[0.0], pd.Series({bulk: held.loc[bulk, term] for bulk, term in least.items()})
+        each = "  ".join(f"{b} {given[b]:.2f} -> {left[b]:.2f} (+{least[b]:.2f})" for b in held.index)
+        print(f"{title:14s} {given.mean():.2f} -> {left.mean():.2f}  {each}")
+
+
+def _held(found: Fractions, truth: pd.DataFrame, term: float) -> float:
+    """Return the share of the truth within intervals that are wider by a term."""
+    types = list(truth)
+    values, lower, upper = (part[types].to_numpy() for part in (found.values, found.lower, found.upper))
+    known, scale = truth.to_numpy(), 0.1 + np.sqrt(np.clip(values * (1 - values), 0, None))
+    below, above = np.hypot(values - lower, term * scale), np.hypot(upper - values, term * scale)
+    return float(((values - below <= known) & (known <= values + above)).mean())
+
+
+def _least(held: pd.Series) -> float:
+    """Return the least term that holds 90 %, or the largest."""
+    enough = held.index[held >= 0.9]
+    return float(enough[0] if len(enough) else held.index[-1])
+
+
+def several(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
+    """Print CCC and r of every set of references: the best and the worst alone (by truth), equal and by d."""
+    names = list(dict.fromkeys(over for _, over in pairs))
+    print(f"{'':44s} best   worst  equal        by d        least of d - best")
+    sets = [group for size in range(2, len(names) + 1) for group in itertools.combinations(names, size)]
+    for method, group in itertools.product(methods, sets):
+        rows = []
+        for bulk, seed in itertools.product(dict.fromkeys(bulk for bulk, _ in pairs), seeds):
+            found = [answer(bulk, over, (method,), seed, DEFAULT_TABLE) for over in group]
+            if any(f is None for f in found):
+                continue
+            alone = [figures(bulk, group[0], f)["ccc"] for f in found]
+            weights = ensemble.weigh([_disagreement(bulk, over, method, seed) for over in group])
+            row = {"best": max(alone), "worst": min(alone)}
+            for kind, shares in {"equal": np.full(len(group), 1 / len(group)), "d": weights}.items():
+                mean = sum(share * f.values for share, f in zip(shares, found, strict=True))
+                figure = figures(bulk, group[0], Fractions(mean, mean, mean, found[0].flags, "cell", 0.9))
+                row |= {kind: figure["ccc"], f"{kind} r": figure["r"]}
+            rows.append(row)
+        if rows:
+            table = pd.DataFrame(rows)
+            mean, least = table.mean(), (table["d"] - table["best"]).min()
+            said = "  ".join(f"{mean[kind]:.3f}/{mean[f'{kind} r']:.3f}" for kind in ("equal", "d"))
+            print(
+                f"{f'{method}, ' + ' + '.join(group):44s} {mean['best']:.3f}  {mean['worst']:.3f}  {said}  {least:+.3f}"
+            )
+
+
+def _disagreement(bulk: str, over: str, method: str, seed: int) -> float:
+    """Return d between a method and the joint log-scale model of the same reference."""
+    first, second = (estimates(bulk, over, name, seed)["mrna"] for name in ("jointlog", method))
+    return ensemble.difference(first.to_numpy(), second[list(first)].to_numpy())
+
+
 def main() -> None:
     """Parse the command line and run a part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("predict", "table", "decide", "intervals", "references"))
-    names = {"--methods": PANEL, "--bulks": tuple(BULKS), "--references": tuple(REFERENCES)}
+    parser.add_argument("part", choices=("predict", "table", "decide", "compare", "intervals", "references"))
+    names = {"--methods": METHODS, "--bulks": tuple(BULKS), "--references": tuple(REFERENCES)}
     for option, default in names.items():
         parser.add_argument(option, default=",".join(default), help="names between commas")
     parser.add_argument("--seeds", default="0", help="numbers between commas")
@@ -349,8 +506,10 @@ def main() -> None:
     pairs = fitting(bulks, references)
     if given["part"] == "predict":
         predict((bulk, over, method, seed) for seed in seeds for method in methods for bulk, over in pairs)
-    elif given["part"] == "table":
-        table(pairs, methods, seeds)
+    else:
+        {"table": table, "decide": decide, "compare": compare, "intervals": intervals, "references": several}[
+            given["part"]
+        ](pairs, methods, seeds)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from unmix import cli
     type=cli.FILE,
     multiple=True,
     metavar="MODEL",
-    help="Model of the same cell types from another reference; repeatable. In each sample, models are weighted by "
-    "how well they reconstruct its expression.",
+    help="Model from another reference; repeatable. References are weighted by how well two estimates with each "
+    "agree in the mean of the samples.",
 )
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(
@@ -73,7 +73,7 @@ def main(model, bulk, also, unit, level, mrna_per_cell, orthologs, gene_map, out
         run.facts["mrna_per_cell"] = fractions.mrna_per_cell
         shares, unit = fractions.samples["unexpressed"].to_numpy(), samples.uns["unmix"]["unit"]
         run.facts["unexpressed"] = unexpressed.record(shares, unit)
-        run.facts["transductive"] = inputs.transductive(trained)
+        run.facts["transductive"] = bool(also) or inputs.transductive(trained)
         write_fractions(fractions, lambda name: run.output(out_dir / name))
 
 

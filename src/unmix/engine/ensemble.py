@@ -1,8 +1,10 @@
-"""One bulk, several references: models of any method, weighed sample by sample (SCDC's ENSEMBLE; Dong et al. 2021).
+"""One bulk, several references: models of any method, weighted by how well each reference fits the cohort.
 
-SCDC reconstructs the bulk from the fractions and profiles of every reference. It then finds the weights, non-negative
-with sum 1, whose weighted reconstruction is closest to the bulk. SCDC uses one set of weights for all samples. Here
-each sample has its own, so that samples do not depend on each other.
+With every reference, the composition of the cohort is also estimated by the joint log-scale model
+(:mod:`unmix.classical.cohort`), whose errors are unlike those of other methods. How far it and the model disagree in
+the mean of the cohort, d, shows how well the reference tells the levels of its cell types in this bulk. The weight of
+a model is exp(-d / 0.1), the same for all samples. How well a reference reconstructs the bulk (SCDC; Dong et al. 2021)
+is no such sign: on real blood it gave nearly all weight to the worst reference (docs/default_answer.md).
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.solvers import sum_constrained
+from unmix.classical import cohort
+from unmix.contract.alignment import aligned
 from unmix.contract.method import silent
 from unmix.engine import cell_fractions
 from unmix.engine.prediction import predict as predict_one
 from unmix.errors import DataError
-from unmix.io.units import per_million
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.io.fractions import Fractions
 
-#: SCDC: genes between these quantiles of a sample's expression are compared.
-LOW, HIGH = 0.15, 0.95
+#: Disagreement that takes a weight to 1/e, and that from which levels are doubtful.
+SCALE, DOUBTFUL = 0.1, 0.25
+#: Added to mean fractions before their logarithms are compared.
+OFFSET = 0.001
+#: Genes that bulk and reference must share for the second estimate.
+GENES = 100
 #: Tables of fractions of which the weighted mean is taken.
 PARTS = ("values", "lower", "upper", "lower_relative", "upper_relative", "mrna")
 
@@ -43,7 +49,7 @@ def predict(
     mrna_per_cell: str | pd.Series = "none",
     say: Callable[[str], None] = silent,
 ) -> Fractions:
-    """Estimate the fractions of bulk samples with several models of the same cell types.
+    """Estimate the fractions of bulk samples with models of several references.
 
     Parameters
     ----------
@@ -55,87 +61,116 @@ def predict(
     Returns
     -------
     Fractions
-        The weighted mean; intervals are the weighted mean of the models', wider by how far they disagree (weighted
-        standard deviation); the flag of a sample is that of its heaviest model; the table ``references`` holds the
-        weights.
+        The mean, weighted by reference, over all cell types of the references: a type that some of them lack is the
+        mean of the others, and rows are divided by their sum. Intervals are the weighted mean of the models', wider
+        by how far these disagree (weighted standard deviation). The flags are those of the heaviest model; the table
+        ``references`` holds the weights.
 
     Raises
     ------
     DataError
-        If the models differ in cell types or in what they estimate, or estimate scores.
+        If the models differ in what they estimate, estimate scores, or share fewer than two cell types.
     """
     import pandas as pd
 
     first = models[0]
     for other in models:
-        if (
-            set(other.cell_types) != set(first.cell_types)
-            or other.quantity != first.quantity
-            or other.quantity == "score"
-        ):
+        shared = set(other.cell_types) & set(first.cell_types)
+        if len(shared) < 2 or other.quantity != first.quantity or other.quantity == "score":
             raise DataError(
                 f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one "
                 f"of {first.quantity} with {', '.join(sorted(first.cell_types))}",
-                "models of the same cell types and the same quantity",
+                "models of the same quantity, with cell types of the same names",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
+    types = list(dict.fromkeys(name for model in models for name in model.cell_types))
+    known = np.array([[name in model.cell_types for name in types] for model in models])
+    for name in (name for name, everywhere in zip(types, known.all(0), strict=True) if not everywhere):
+        has = [str(i + 1) for i, model in enumerate(models) if name in model.cell_types]
+        say(f"{name} is a cell type of reference {', '.join(has)} only: its estimate is theirs.")
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
-    weights = np.stack(
-        [weigh(row, sample) for row, sample in zip(*rebuilt(models, [f.values for f in found], bulk), strict=True)]
-    )
     found = [cell_fractions.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
+    weights = weigh([disagreement(model, f.mrna, bulk) for model, f in zip(models, found, strict=True)], say)
+    share = weights[:, None] * known
+    share = (share / share.sum(0))[:, None]
     given = {name: [getattr(f, name) for f in found] for name in PARTS}
     parts = {
-        name: np.stack([table[first.cell_types] for table in tables])
+        name: np.stack([table.reindex(columns=types, fill_value=0.0) for table in tables])
         for name, tables in given.items()
         if all(table is not None for table in tables)
     }
-    share = weights.T[:, :, None]
     mean = {name: (share * part).sum(0) for name, part in parts.items()}
     spread = np.sqrt((share * (parts["values"] - mean["values"]) ** 2).sum(0))
     for name in mean.keys() & {"lower", "lower_relative"}:
-        mean[name] = np.clip(mean[name] - spread, 0, 1)
+        mean[name] = mean[name] - spread
     for name in mean.keys() & {"upper", "upper_relative"}:
-        mean[name] = np.clip(mean[name] + spread, 0, 1)
+        mean[name] = mean[name] + spread
+    whole = {name: mean["mrna" if name == "mrna" else "values"].sum(1, keepdims=True) for name in mean}
     samples = found[0].values.index
-    tables = {name: pd.DataFrame(part, samples, first.cell_types) for name, part in mean.items()}
-    flags = [found[k].flags.iloc[i] for i, k in enumerate(weights.argmax(1))]
+    tables = {
+        name: pd.DataFrame(np.clip(part / np.maximum(whole[name], 1e-12), 0, 1), samples, types)
+        for name, part in mean.items()
+    }
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
-    told = {"references": pd.DataFrame(weights, samples, names)}
-    return replace(found[0], **tables, flags=pd.Series(flags, samples), held_out=None, tables=told)
+    told = {"references": pd.DataFrame(np.tile(weights, (len(samples), 1)), samples, names)}
+    return replace(found[0], **tables, flags=found[int(weights.argmax())].flags, held_out=None, tables=told)
 
 
-def rebuilt(
-    models: Sequence[Model], fractions: Sequence[pd.DataFrame], bulk: ad.AnnData
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each sample as each model rebuilds it (samples x models x genes) and as it is (samples x genes).
-
-    Over the genes that the bulk and all references have, per million. Fractions of cells stand for those of mRNA, as
-    the profiles of a model are relative.
-    """
-    genes = set(bulk.var_names)
-    for model in models:
-        genes &= set(model.facts["reference_genes"])
-    shared = sorted(genes)
-    parts = []
-    for model, estimate in zip(models, fractions, strict=True):
-        profiles = model.profiles(shared)
-        rows = [row @ profiles for row in estimate[model.cell_types].to_numpy()]  # one by one: the same bytes alone
-        parts.append(per_million(np.stack(rows)))
-    real = np.asarray(bulk[:, shared].X, dtype=np.float64)
-    return np.stack(parts, axis=1), per_million(real)
-
-
-def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Return the weights (non-negative, sum 1) whose weighted reconstruction is closest to the sample.
+def weigh(disagreements: Sequence[float | None], say: Callable[[str], None] = silent) -> np.ndarray:
+    """Return the weights of models (sum 1) by their disagreements; equal where one of these is not known.
 
     Parameters
     ----------
-    rows
-        Models x genes.
-    sample
-        Genes.
+    disagreements
+        Of :func:`disagreement`.
+    say
+        Takes the disagreement and the weight of every reference, and a warning where the disagreement is large.
     """
-    low, high = np.quantile(sample, [LOW, HIGH])
-    kept = (sample >= low) & (sample <= high)
-    return sum_constrained(rows[:, kept].T, sample[kept], exactly=True)
+    known = [d for d in disagreements if d is not None]
+    if len(known) < len(disagreements):
+        say("References are weighted alike: with one of them, a second estimate of the composition is not possible.")
+        return np.full(len(disagreements), 1 / len(disagreements))
+    weights = np.exp((min(known) - np.array(known)) / SCALE)
+    weights /= weights.sum()
+    for number, (d, weight) in enumerate(zip(known, weights, strict=True), 1):
+        say(f"Reference {number} has the weight {weight:.2f} (disagreement of two estimates of the levels: {d:.2f}).")
+        if d > DOUBTFUL:
+            say(
+                f"Two estimates with reference {number} disagree by {d:.2f}, more than {DOUBTFUL}: levels of its cell "
+                "types are doubtful in this bulk."
+            )
+    return weights
+
+
+def disagreement(model: Model, fractions: pd.DataFrame | None, bulk: ad.AnnData) -> float | None:
+    """Return how far a model and the joint log-scale model of its reference disagree in the mean of a cohort.
+
+    The mean over types of the absolute difference of the centred logarithms. None where the fractions are not known,
+    or fewer than `GENES` genes, no sample or fewer than two types can be compared.
+
+    Parameters
+    ----------
+    model
+        Whose reference it is.
+    fractions
+        Of mRNA by the model, samples x types.
+    bulk
+        Samples x genes, linear.
+    """
+    genes = np.array(model.facts["reference_genes"])
+    samples, profiles = aligned(bulk, genes), model.profiles(genes)
+    shared = ~np.isnan(samples).any(0) & profiles.any(0)
+    samples, profiles = samples[:, shared], profiles[:, shared]
+    expressed, types = samples.any(1), np.flatnonzero(profiles.any(1))
+    if fractions is None or shared.sum() < GENES or not expressed.any() or len(types) < 2:
+        return None
+    samples, profiles = cohort.mapped(samples[expressed], profiles[types]), profiles[types]
+    names = [model.cell_types[k] for k in types]
+    return difference(cohort.estimate(samples, profiles), fractions.loc[expressed, names].to_numpy())
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the mean over types of the difference of two cohorts' mean compositions (samples x types, log ratios)."""
+    logs = np.log(np.stack([first.mean(0), second.mean(0)]) + OFFSET)
+    logs -= logs.mean(1, keepdims=True)
+    return float(np.abs(logs[0] - logs[1]).mean())

@@ -27,11 +27,6 @@ LEI = (
     "Association 113, 1094-1111 (2018).",
     "10.1080/01621459.2017.1307116",
 )
-DONG = (
-    "Dong M et al. SCDC: bulk gene expression deconvolution by multiple single-cell RNA sequencing references. "
-    "Briefings in Bioinformatics 22, 416-427 (2021).",
-    "10.1093/bib/bbz166",
-)
 RACLE = (
     "Racle J et al. Simultaneous enumeration of cancer and immune cell types from bulk tumor gene expression data. "
     "eLife 6, e26476 (2017).",
@@ -200,9 +195,10 @@ def _comparison(results: Results, references: list[Reference]) -> list[str]:
     lead, said = results.headline, []
     if also := sum(name.startswith("also_") for name in lead.run.get("inputs", {})):
         said.append(
-            f"Estimates are means over {also + 1} references, weighted in each sample by how well they reconstruct its "
-            f"expression [{_number(DONG, references)}]. The weighted s.d. between the references was added to the "
-            "intervals on both sides."
+            f"Estimates are means over {also + 1} references, weighted by exp(-d / 0.1). Here d is the difference "
+            "between the mean compositions of the samples by this method and by a joint log-scale model with the same "
+            "reference (mean over cell types of the absolute difference of centred logarithms). The weighted s.d. "
+            "between the references was added to the intervals on both sides."
         )
     members = lead.run.get("members", {})
     others = [one for one in results.methods if not (one.control or one is lead or one.name in members)]

@@ -1,4 +1,4 @@
-"""Tests of what is particular to abis, quantiseq, mead, rnasieve, nmf, nusvr, bayesprism and the reference ensemble."""
+"""Tests of what is particular to abis, quantiseq, mead, rnasieve, nmf, nusvr and bayesprism."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix
 from unmix import engine
 from unmix.classical.batch import combat
 from unmix.classical.solvers import moderated
-from unmix.engine import ensemble, inputs
-from unmix.errors import DataError, NotApplicable
+from unmix.engine import inputs
+from unmix.errors import NotApplicable
 from unmix.methods.abis import Recipe as ABIS
 from unmix.methods.abis import huber
 from unmix.methods.mead import regress, standard_errors
@@ -207,20 +207,3 @@ def test_bayesprism_expresses_the_types(data):
     share = methods.get("bayesprism").estimate(model, samples, np.ones(len(model.genes), bool), "cpu")
     whole = (share[:, :, None] * found).sum(1)  # the types' expression adds up to the sample's
     assert np.allclose(whole, 1e6 * samples / samples.sum(1, keepdims=True), rtol=1e-3, atol=1)
-
-
-def test_the_better_reference_weighs_more_and_the_ensemble_is_nearly_as_good(data):
-    worse = data[0].copy()
-    worse.X = worse.X.multiply(np.random.default_rng(0).lognormal(0, 1, worse.n_vars)).tocsr().astype(np.float32)
-    models = [engine.train("nnls", reference, **QUICK) for reference in (data[0], worse)]
-    truth = data[1].obsm["mrna_fractions"]
-    alone = [rmse(engine.predict(model, data[1], device="cpu").values, truth) for model in models]
-    found = ensemble.predict(models, data[1], device="cpu")
-    weights = found.tables["references"]
-    assert np.allclose(weights.sum(axis=1), 1)
-    assert weights.iloc[:, 0].mean() > 0.7
-    assert rmse(found.values, truth) < 1.2 * alone[0] < alone[1]
-    one = ensemble.predict(models, data[1][3:4].copy(), device="cpu").values
-    assert np.array_equal(one, found.values[3:4])
-    with pytest.raises(DataError, match="same cell types"):
-        ensemble.predict([models[0], engine.train("mcpcounter", data[0], **QUICK)], data[1], device="cpu")
