@@ -75,18 +75,18 @@ def predict(
 
     first = models[0]
     for other in models:
-        shared = set(other.cell_types) & set(first.cell_types)
+        shared = set(other.reported) & set(first.reported)
         if len(shared) < 2 or other.quantity != first.quantity or other.quantity == "score":
             raise DataError(
-                f"a model of {other.quantity} with {', '.join(sorted(other.cell_types))} cannot be averaged with one "
-                f"of {first.quantity} with {', '.join(sorted(first.cell_types))}",
+                f"a model of {other.quantity} with {', '.join(sorted(other.reported))} cannot be averaged with one "
+                f"of {first.quantity} with {', '.join(sorted(first.reported))}",
                 "models of the same quantity, with cell types of the same names",
                 "merge or rename types with a label map when preparing the references; --set fractions=cell or mrna",
             )
-    types = list(dict.fromkeys(name for model in models for name in model.cell_types))
-    known = np.array([[name in model.cell_types for name in types] for model in models])
+    types = list(dict.fromkeys(name for model in models for name in model.reported))
+    known = np.array([[name in model.reported for name in types] for model in models])
     for name in (name for name, everywhere in zip(types, known.all(0), strict=True) if not everywhere):
-        has = [str(i + 1) for i, model in enumerate(models) if name in model.cell_types]
+        has = [str(i + 1) for i, model in enumerate(models) if name in model.reported]
         say(f"{name} is a cell type of reference {', '.join(has)} only: its estimate is theirs.")
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
     found = [cell_fractions.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
@@ -145,8 +145,8 @@ def weigh(disagreements: Sequence[float | None], say: Callable[[str], None] = si
 def disagreement(model: Model, fractions: pd.DataFrame | None, bulk: ad.AnnData) -> float | None:
     """Return how far a model and the joint log-scale model of its reference disagree in the mean of a cohort.
 
-    The mean over types of the absolute difference of the centred logarithms. None where the fractions are not known,
-    or fewer than `GENES` genes, no sample or fewer than two types can be compared.
+    None where the two cannot be compared: the fractions of mRNA are not known, the model's types are not those of the
+    reference, or there are fewer than `GENES` genes, no sample or fewer than two types.
 
     Parameters
     ----------
@@ -162,11 +162,12 @@ def disagreement(model: Model, fractions: pd.DataFrame | None, bulk: ad.AnnData)
     shared = ~np.isnan(samples).any(0) & profiles.any(0)
     samples, profiles = samples[:, shared], profiles[:, shared]
     expressed, types = samples.any(1), np.flatnonzero(profiles.any(1))
-    if fractions is None or shared.sum() < GENES or not expressed.any() or len(types) < 2:
+    own = sorted(model.facts["reference"]["cells_per_type"]) == sorted(model.cell_types)
+    if fractions is None or not own or shared.sum() < GENES or not expressed.any() or len(types) < 2:
         return None
-    samples, profiles = cohort.mapped(samples[expressed], profiles[types]), profiles[types]
-    names = [model.cell_types[k] for k in types]
-    return difference(cohort.estimate(samples, profiles), fractions.loc[expressed, names].to_numpy())
+    joint = np.zeros((int(expressed.sum()), len(profiles)))
+    joint[:, types] = cohort.estimate(cohort.mapped(samples[expressed], profiles[types]), profiles[types])
+    return difference(model.summed(joint), fractions.loc[expressed, model.reported].to_numpy())
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> float:

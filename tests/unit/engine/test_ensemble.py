@@ -82,6 +82,17 @@ def test_too_few_genes_or_no_expression_give_no_disagreement(data, model):
     assert ensemble.disagreement(model, found, nothing) is None
 
 
+def test_cell_states_are_compared_as_their_types(data):
+    reference = data[0].copy()
+    halves = np.arange(reference.n_obs) % 2
+    reference.obs["cell_state"] = [f"{t} {h}" for t, h in zip(reference.obs["cell_type"], halves, strict=True)]
+    model = engine.train("nnls", reference, **QUICK)
+    assert model.states
+    found = predict([model, model], data[1])
+    assert list(found.values.columns) == model.reported
+    assert ensemble.disagreement(model, found.mrna, data[1]) < 0.1
+
+
 def test_a_type_of_one_reference_is_kept_and_rows_sum_to_one(data, model):
     name, said = CELL_TYPES[0], []
     fewer = engine.train("nnls", data[0][data[0].obs["cell_type"] != name].copy(), **QUICK)
