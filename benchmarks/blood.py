@@ -58,7 +58,7 @@ PANELS = {
     "four": ("jointlog", "dissect", "hascad", "nnls"),
     "all": ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice"),
 }
-DEFAULT_PANEL, DEFAULT_RULE, DEFAULT_TABLE = PANELS["plan"], "geometric mean", "geometric mean"
+DEFAULT_PANEL, DEFAULT_RULE, DEFAULT_TABLE = PANELS["four"], "geometric mean", "geometric mean"
 
 
 @dataclass(frozen=True)
