@@ -49,6 +49,8 @@ class Classical(Recipe):
 class ClassicalMethod(Method):
     """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
 
+    layout = {"rna?": "types"}
+
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""
         genes = choose(task.recipe.genes, task.train, task.measured)
@@ -118,6 +120,7 @@ def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndar
 class SignatureMethod(ClassicalMethod):
     """A method over a signature alone; subclasses define :meth:`regress`."""
 
+    layout = {"signature": "types genes"}
     quantity = "mrna"
     takes = "signature"
 

@@ -30,6 +30,7 @@ class ScoreMethod(Method):
     The sets are those of the user's file, one column each, or markers of the reference's types.
     """
 
+    layout = {"member": "int: sets genes"}
     quantity = "score"
     takes = "gene_sets"
 

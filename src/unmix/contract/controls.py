@@ -20,6 +20,7 @@ class Nothing(Settings):
 class Control(Method):
     """The same fractions for every sample."""
 
+    layout = {"constant?": "types"}
     quantity = "cell"
     recipes = {"default": Nothing()}
 

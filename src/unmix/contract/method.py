@@ -145,6 +145,9 @@ class Method:
     takes: ClassVar[Literal["", "signature", "gene_sets", "pretrained"]] = ""
     """Published files that it can start from: a signature with what belongs to it (variances, mRNA per cell, a list of
     genes), gene sets with theirs, or networks in the authors' format."""
+    layout: ClassVar[Mapping[str, str]] = {}
+    """Arrays of its models beside those of every model (see :mod:`unmix.contract.layout`); those of the base classes
+    count too."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
 
@@ -156,6 +159,19 @@ class Method:
     def fit(self, task: Task) -> Fit:
         """Learn from the reference."""
         raise NotImplementedError
+
+    def check(self, model: Model) -> None:
+        """Verify a model from a file, which may come from a stranger.
+
+        Raises
+        ------
+        DataError
+            If its arrays are not those that :meth:`fit` makes.
+        """
+        from unmix.contract import layout
+
+        layouts = [vars(kind).get("layout", {}) for kind in reversed(type(self).__mro__)]
+        layout.check(model, {name: axes for one in layouts for name, axes in one.items()})
 
     def recipe_of(self, model: Model) -> Any:
         """Return the recipe a model was trained with.

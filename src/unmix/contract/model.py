@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from unmix.errors import DataError
 
@@ -16,6 +18,49 @@ if TYPE_CHECKING:
 
 #: Increased when the header changes. A model of another format is trained again.
 FORMAT = 2
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("distinct", "a name occurs twice")
+    return names
+
+
+Name = Annotated[str, Field(min_length=1, max_length=1000)]
+Names = Annotated[list[Name], AfterValidator(_distinct)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class _Intervals(_Part):
+    held_out: str
+
+
+class _Facts(_Part):
+    """What the engine reads of the facts."""
+
+    unmix: str
+    seed: int
+    training: dict[str, Any]
+    bulk_at_training: bool
+    reference_genes: Names
+    intervals: _Intervals
+    mrna_per_cell: dict[Name, Annotated[float, Field(ge=0)]] = {}
+
+
+class Header(_Part):
+    """The JSON header of a model file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    format: Literal[FORMAT]
+    method: Name
+    recipe: dict[str, Any]
+    genes: Names
+    cell_types: Annotated[Names, Field(min_length=1)]
+    quantity: Literal["cell", "mrna", "purity", "score"]
+    facts: _Facts
 
 
 @dataclass
@@ -117,17 +162,22 @@ class Model:
             raise DataError(f"{path.name}: a safetensors file without unmix's header", "a model of unmix", do)
         _refuse_infinite(arrays, path.name, "train the model again")
         try:
-            header = json.loads(text)
-            version = header.pop("format")
-            if version != FORMAT:
+            header = Header.model_validate_json(text)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            if fault["loc"] == ("format",) and isinstance(fault["input"], int):
                 raise DataError(
-                    f"{path.name}: model format {version}",
+                    f"{path.name}: model format {fault['input']}",
                     f"format {FORMAT}",
                     "train the model again with this version of unmix, or install the one that wrote it",
-                )
-            return cls(**header, arrays=arrays)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{path.name}: the header is damaged ({error})", "a model of unmix", do) from error
+                ) from error
+            where = ".".join(map(str, fault["loc"])) or "JSON"
+            raise DataError(
+                f"{path.name}: the header is damaged ({where}: {fault['msg']})", "a model of unmix", do
+            ) from error
+        parts = dict(header)
+        del parts["format"]
+        return cls(**parts | {"facts": header.facts.model_dump()}, arrays=arrays)
 
 
 #: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).

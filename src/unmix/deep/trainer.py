@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unmix.contract.layout import damaged
 from unmix.contract.method import Fit, Method, Task
 from unmix.deep.preprocessing import Transform, arranged, select_genes
 from unmix.errors import DataError
@@ -69,6 +70,10 @@ class Session:
 class DeepMethod(Method):
     """Base of the deep methods."""
 
+    layout = {
+        **{f"prep.{name}": "genes" for name in ("share", "neutral", "mean", "deviation", "idf")},
+        **{"net.*": "", "cells?": "types genes"},
+    }
     quantity = "cell"
     refit = False  # a second training would double the cost; held-out donors stop the first
 
@@ -101,8 +106,8 @@ class DeepMethod(Method):
 
         net = self.network(recipe, len(transform.neutral), outputs, generator).to(device)
         if recipe.train.centered:
-            means = torch.from_numpy(transform.neutral).to(device)
-            net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means, *inputs[1:]))
+            means = torch.from_numpy(transform.neutral)
+            net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means.to(inputs[0].device), *inputs[1:]))
         return net
 
     def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform:
@@ -224,9 +229,14 @@ class DeepMethod(Method):
 
         recipe = self.recipe_of(model)
         transform = self.frozen(recipe, model.arrays)
-        net = self.build(recipe, transform, len(model.cell_types), torch.Generator().manual_seed(0), device)
-        weights = {n[4:]: torch.from_numpy(v) for n, v in model.arrays.items() if n.startswith("net.")}
-        net.load_state_dict(weights)
+        weights = {n[4:]: torch.from_numpy(v).to(device) for n, v in model.arrays.items() if n.startswith("net.")}
+        with torch.device("meta"):  # shapes only: a recipe from a stranger takes no memory
+            net = self.build(recipe, transform, len(model.cell_types), None, "meta")
+        wanted, found = ({n: (tuple(v.shape), v.dtype) for n, v in d.items()} for d in (net.state_dict(), weights))
+        if differ := sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n)):
+            raise damaged(model, f"the network of its recipe has other weights, first net.{differ[0]}")
+        net.load_state_dict(weights, assign=True)
+        net.generator = torch.Generator(device).manual_seed(0)
         return net.eval(), transform
 
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:

@@ -35,8 +35,9 @@ def align(
     Raises
     ------
     DataError
-        If the bulk has less than half of the model's genes.
+        If the bulk has less than half of the model's genes, or the model's arrays are not those of its method.
     """
+    method.check(model)
     genes = np.array(model.genes, dtype=str)
     found = aligned(bulk, genes)
     present = ~np.isnan(found).any(0)

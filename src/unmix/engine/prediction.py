@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix import methods
+from unmix.contract.layout import damaged
 from unmix.contract.method import silent
 from unmix.engine import cell_fractions
 from unmix.engine.inputs import align
@@ -64,6 +65,9 @@ def predict(
     expression, present, chosen = align(method, model, bulk, device, say)
     silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
     estimate = method.estimate(model, expression, present, chosen)
+    if not np.isfinite(estimate).all():
+        sample = bulk.obs_names[int(np.argmin(np.isfinite(estimate).all(1)))]
+        raise damaged(model, f"its estimates of sample {sample!r} are not finite")
     if model.quantity != "score":
         estimate = normalised(estimate)
     distances = domain_shift.distances(model, bulk)

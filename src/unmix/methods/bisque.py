@@ -100,6 +100,7 @@ class Bisque(Method):
     """A linear map of every gene over the cohort, then least squares with fractions that sum to 1."""
 
     name = "bisque"
+    layout = {"profile": "types genes", "donors": "donors types"}
     quantity = "mrna"
     transductive = True
     recipes = {

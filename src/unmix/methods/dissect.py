@@ -64,6 +64,7 @@ class DISSECT(DeepMethod):
     """Kullback-Leibler divergence of simulated fractions, and squared inconsistency of the mixtures'."""
 
     name = "dissect"
+    layout = {"scale?": "1", "expression.*": ""}
     needs = Needs(bulk=True)
     transductive = True
     expresses = True

@@ -76,6 +76,7 @@ class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
 
     name = "epic"
+    layout = {"profile": "types genes", "variance": "missing: types genes", "size": "types"}
     quantity = "cell"
     takes = "signature"
     recipes = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.scores import Recipe, ScoreMethod, ssgsea
+from unmix.contract.layout import damaged
 from unmix.contract.method import Needs
 from unmix.errors import NotApplicable
 from unmix.methods import register
@@ -30,6 +31,7 @@ class ESTIMATE(ScoreMethod):
     """Enrichment of the stromal and the immune set, their sum, and the tumour purity derived from the sum."""
 
     name = "estimate"
+    layout = {"order": "int: 2"}
     needs = Needs(gene_sets=True)
     recipes = {"default": Recipe()}
 
@@ -44,6 +46,12 @@ class ESTIMATE(ScoreMethod):
             )
         types = ["StromalScore", "ImmuneScore", "ESTIMATEScore", "TumorPurity"]
         return {"order": np.array(order)}, types
+
+    def check(self, model: Model) -> None:
+        """Verify that the order names two of the sets, beside what every model is verified for."""
+        super().check(model)
+        if not np.isin(model.arrays["order"], range(len(model.arrays["member"]))).all() or len(model.cell_types) != 4:
+            raise damaged(model, "its order names sets that it does not have")
 
     def score(self, sample: np.ndarray, member: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the enrichment of each set."""

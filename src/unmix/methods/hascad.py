@@ -42,6 +42,10 @@ class Hascad(DeepMethod):
     """Squared error of softmax outputs (our choice), averaged over the three members."""
 
     name = "hascad"
+    layout = {
+        **{"harmony.mean?": "genes", "harmony.deviation?": "genes", "harmony.loadings?": "genes components"},
+        **{"harmony.sums?": "clusters components", "harmony.sizes?": "clusters"},
+    }
     takes = "pretrained"
     recipes = {
         "default": Recipe(

@@ -113,6 +113,7 @@ class NMF(Method):
     """samples ~ weights x profiles, both non-negative; the weights of a sample are the fractions of its mRNA."""
 
     name = "nmf"
+    layout = {"profile": "types genes"}
     quantity = "mrna"
     transductive = True
     recipes = {

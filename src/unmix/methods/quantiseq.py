@@ -49,6 +49,7 @@ class QuanTIseq(ClassicalMethod):
     """min ||signature f - sample||^2, f >= 0, sum(f) <= 1."""
 
     name = "quantiseq"
+    layout = {"signature": "own genes", "size": "own"}
     quantity = "cell"
     takes = "signature"
     recipes = {

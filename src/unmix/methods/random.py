@@ -20,6 +20,7 @@ class Random(Control):
     """Dirichlet(1); the draw depends on the seed and on the sample's own values, not on its neighbours."""
 
     name = "random"
+    layout = {"seed": "int: 1"}
 
     def fit(self, task: Task) -> Fit:
         """Keep a seed."""

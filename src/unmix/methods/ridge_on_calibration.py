@@ -28,6 +28,7 @@ class RidgeOnCalibration(Method):
     """Linear regression on log2 expression; what the simplest learner makes of the calibration samples alone."""
 
     name = "ridge_on_calibration"
+    layout = {"mean": "genes", "centre": "types", "weights": "genes types"}
     quantity = "cell"
     needs = Needs(calibration=True)
     refit = False  # it does not look at the cells, so that none need be held out

@@ -81,6 +81,7 @@ class RNASieve(ClassicalMethod):
     """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
 
     name = "rnasieve"
+    layout = {"mean": "types genes", "variance": "types genes", "number": "types"}
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),

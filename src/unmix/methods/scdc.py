@@ -65,6 +65,7 @@ class SCDC(MuSiC):
     """The design is the mean over donors of the scaled profiles; variance and size of cells are those of MuSiC."""
 
     name = "scdc"
+    layout = {"profile": "types genes", "variance": "types genes", "size": "types", "scale?": "types genes"}
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(original=True),

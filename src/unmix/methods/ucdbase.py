@@ -50,6 +50,7 @@ class UCDBase(DeepMethod):
     """Squared error of a softmax over all types (the code's ``sparseMSE`` is not public)."""
 
     name = "ucdbase"
+    layout = {"ontology.share?": "types terms"}
     recipes = {
         "default": Recipe(
             prep=PREP,

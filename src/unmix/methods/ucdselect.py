@@ -50,6 +50,7 @@ class UCDSelect(ucdbase.UCDBase):
     """Regression on the embedding of the types."""
 
     name = "ucdselect"
+    layout = {"select.features": "bool: genes", "select.types": "types described", "select.head?": "inputs types"}
     takes = "pretrained"
     recipes = {
         "default": Recipe(**vars(ucdbase.UCDBase.recipes["default"]), quantile=0.0),

@@ -13,6 +13,7 @@ import numpy as np
 from unmix.classical.scores import Recipe as Base
 from unmix.classical.scores import ScoreMethod, ssgsea
 from unmix.classical.solvers import nonnegative
+from unmix.contract.layout import damaged
 from unmix.errors import NotApplicable
 from unmix.methods import register
 from unmix.settings import Count, Positive, Share
@@ -48,6 +49,7 @@ class XCell(ScoreMethod):
     """Mean enrichment of a type's sets above the cohort's least, through its curve, less what other types spill."""
 
     name = "xcell"
+    layout = {"type_of": "int: sets", "curves?": "own 3", "spillover?": "own own", "sums?": "sums own"}
     transductive = True
     recipes = {"default": Recipe()}
 
@@ -65,6 +67,14 @@ class XCell(ScoreMethod):
             return more, types
         sums = np.stack([np.isin(types, names) / divisor for divisor, names in SUMS.values()])
         return more | {"sums": np.vstack([sums, sums.sum(0)])}, [*types, *SUMS, "MicroenvironmentScore"]
+
+    def check(self, model: Model) -> None:
+        """Verify that every set has a type, beside what every model is verified for."""
+        super().check(model)
+        own = np.unique(model.arrays["type_of"])
+        sums = len(model.arrays.get("sums", ()))
+        if not np.array_equal(own, range(len(own))) or len(own) + sums != len(model.cell_types):
+            raise damaged(model, "its sets and its types do not match")
 
     def score(self, sample: np.ndarray, member: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the enrichment of each set."""

@@ -59,7 +59,9 @@ class Convolutions(Ensemble):
         """Return the logits, members x batch x types, from batch x genes."""
         values = inputs[:, None]
         for weight, bias in zip(self.filters, self.filter_biases, strict=True):
-            values = functional.relu(functional.conv1d(values, weight, bias, padding="same"))
+            before = (weight.shape[-1] - 1) // 2  # zeros at both ends keep the length
+            values = functional.pad(values, (before, weight.shape[-1] - 1 - before))
+            values = functional.relu(convolved(values, weight) + bias[:, None])
             values = functional.max_pool1d(values, min(self.pool, values.shape[-1]))
         return super().forward(values.flatten(1))
 
@@ -105,11 +107,12 @@ class Attention(Ensemble):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits, members x batch x types, from batch x genes."""
-        values = functional.conv1d(inputs[:, None], self.filter, stride=self.stride, padding=self.kernel // 2)
-        values = values.transpose(1, 2)  # batch x tokens x filters
+        values = functional.pad(inputs[:, None], (self.kernel // 2, self.kernel // 2))
+        values = convolved(values, self.filter, self.stride).transpose(1, 2)  # batch x tokens x filters
         values = functional.relu(self.norm(values.flatten(0, 1)[None])[0]).unflatten(0, values.shape[:2])
         values = values + self.position
-        values = functional.layer_norm(values + self._attend(values), self.scale.shape, self.scale, self.shift)
+        values = functional.layer_norm(values + self._attend(values), self.scale.shape)
+        values = values * self.scale + self.shift  # apart: the gradient of both in one depends on the threads
         return super().forward(values.flatten(1))
 
     def _attend(self, values: torch.Tensor) -> torch.Tensor:
@@ -119,6 +122,14 @@ class Attention(Ensemble):
         )
         seen = functional.scaled_dot_product_attention(query, key, value)
         return seen.transpose(1, 2).flatten(2) @ self.join
+
+
+def convolved(values: torch.Tensor, weight: torch.Tensor, stride: int = 1) -> torch.Tensor:
+    """Convolve batch x channels x genes with filters x channels x kernel; return batch x filters x positions.
+
+    A product of matrices: its gradient has the same bytes with any number of threads, that of ``conv1d`` has not.
+    """
+    return torch.einsum("bclk,fck->bfl", values.unfold(-1, weight.shape[-1], stride), weight)
 
 
 def convolution(channels: int, filters: int, kernel: int, generator: torch.Generator) -> torch.Tensor:
