@@ -36,7 +36,7 @@ def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, *
         from unmix.evaluate import pairing
         from unmix.io import tables
         from unmix.io.fractions import read_fractions
-        from unmix.io.long_tables import read_long
+        from unmix.io.long_tables import read_intervals
 
         for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
             job.input(name, path)
@@ -48,7 +48,7 @@ def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, *
             estimate,
             known,
             quantity=found,
-            long=read_long(long, ("sample", "cell_type")) if long else None,
+            long=read_intervals(long) if long else None,
             label_map=tables.read_label_map(label_map) if label_map else None,
             renormalise=renormalise,
         )

@@ -18,7 +18,26 @@ if TYPE_CHECKING:
 NUMBERS = ("fraction", "lower", "upper", "lower_relative", "upper_relative", "distance", "unexpressed")
 
 
-def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
+def read_intervals(path: Path, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read ``fractions_long.tsv``, of which `text` are further columns of names.
+
+    Raises
+    ------
+    DataError
+        As for :func:`read_long`; or a cell type occurs twice in a sample.
+    """
+    table = read_long(path, ("sample", "cell_type", *text), ("lower", "upper"))
+    if (twice := table.duplicated(["sample", "cell_type"])).any():
+        row = table[twice].iloc[0]
+        raise DataError(
+            f"{path.name}: the cell type {row['cell_type']!r} of sample {row['sample']!r} occurs twice",
+            "one row for each sample and cell type",
+            "remove one of the rows",
+        )
+    return table
+
+
+def read_long(path: Path, text: Collection[str], numbers: Collection[str] = ()) -> pd.DataFrame:
     """Read a long table as unmix writes it: names stay text even if they look like numbers.
 
     Parameters
@@ -27,13 +46,16 @@ def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
         A TSV with a header.
     text
         Columns it must have that hold names; in the others ``NA`` is a missing number.
+    numbers
+        Columns it must have that hold numbers.
 
     Raises
     ------
     DataError
-        If the file cannot be read or has no such columns.
+        If the file cannot be read, has no such columns, or text where numbers should be.
     """
-    expected = f"a tab-separated table with the columns {', '.join(text)}"
+    needed = (*text, *numbers)
+    expected = f"a tab-separated table with the columns {', '.join(needed)}"
     try:
         header = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
         table = pd.read_csv(
@@ -47,12 +69,21 @@ def read_long(path: Path, text: Collection[str]) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(f"{path.name} cannot be read: {error}", expected, "give such a table") from error
-    if missing := [name for name in text if name not in table]:
+    if missing := [name for name in needed if name not in table]:
         raise DataError(
             f"{path.name} has no column {', '.join(map(repr, missing))}; it has {', '.join(table.columns[:9])}",
             expected,
             "name these columns in the first line",
         )
+    for name in numbers:
+        found = pd.to_numeric(table[name], errors="coerce")
+        if (bad := found.isna() & table[name].notna() | found.isin([float("inf"), -float("inf")])).any():
+            raise DataError(
+                f"{path.name}: column {name!r} holds {table[name][bad].iloc[0]!r}",
+                "finite numbers, or NA where one is missing",
+                "correct that cell",
+            )
+        table[name] = found.astype(float)
     return table
 
 
@@ -66,7 +97,7 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
     """
     expected = "fractions_long.tsv of unmix_predict.py, with run.json beside it"
     do = "give the folder's table as unmix_predict.py wrote it"
-    long = read_long(path, ("sample", "cell_type", "flag", "quantity"))
+    long = read_intervals(path, ("flag", "quantity"))
     if missing := [name for name in NUMBERS if name not in long]:
         raise DataError(f"{path}: no column {missing[0]!r}", expected, do)
     record, held_out = path.with_name("run.json"), path.with_name("held_out.tsv")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, NotApplicable
 from unmix.io.fractions import read_fractions
-from unmix.io.long_tables import read_long
+from unmix.io.long_tables import read_intervals, read_long
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +209,7 @@ def _read_result(folder: Path) -> Result:
     values.columns = values.columns.astype(str)
     tables: dict[str, Any] = {}
     if (folder / "fractions_long.tsv").exists():
-        long = read_long(folder / "fractions_long.tsv", ("sample", "cell_type", "flag", "quantity"))
+        long = read_intervals(folder / "fractions_long.tsv", ("flag", "quantity"))
         wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
         for end in ("lower", "upper"):
             tables[end] = wide[end].reindex(index=values.index, columns=values.columns).astype(float)
