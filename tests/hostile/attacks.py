@@ -113,7 +113,7 @@ def make_files(folder: Path, names: tuple[str, ...] = MODELS) -> None:
     done = folder / "results"
     done.mkdir()
     found = engine.predict(Model.load(folder / "nnls.safetensors"), checked, device="cpu")
-    fractions.write_fractions(found, done / "fractions.tsv", done / "fractions_long.tsv")
+    fractions.write_fractions(found, lambda name: done / name)
     (done / "run.json").write_text(json.dumps({"step": "predict", "method": engine.literature("nnls"), "seed": 0}))
     (folder / "sheet.csv").write_text(
         "id,bulk,reference,truth,unit\na,bulk.tsv,r.h5ad,t.tsv,counts\nb,b.tsv,r.h5ad,,auto\n"
@@ -322,9 +322,10 @@ def change_h5ad(path: Path, rng: np.random.Generator) -> str:
         else:
             values = held[()]
             del file[node]
-            with np.errstate(all="ignore"), contextlib.suppress(TypeError, ValueError):
+            with np.errstate(all="ignore"), contextlib.suppress(TypeError, ValueError, IndexError):
                 values = DATASETS[how](values, rng)
-            file.create_dataset(node, data=values, dtype=held.dtype if how == "same" else None)
+            text = np.asarray(values).dtype.kind == "O"
+            file.create_dataset(node, data=values, dtype=h5py.string_dtype() if text else None)
             if rng.random() < 0.8:
                 for name, value in attributes.items():
                     file[node].attrs[name] = value
@@ -360,7 +361,7 @@ def _read_model(path: Path, folder: Path, rng: np.random.Generator) -> None:
     model = Model.load(path)
     bulk = check.read_bulk(folder / "bulk.h5ad", "auto", model.genes or None)
     if rng.random() < 0.6:
-        found = engine.predict(model, bulk, device="cpu", mrna_per_cell=None)
+        found = engine.predict(model, bulk, device="cpu")
         assert np.isfinite(found.values.to_numpy()).all()
         if found.quantity != "score":
             assert np.allclose(found.values.sum(axis=1), 1)
@@ -412,7 +413,7 @@ def _read_labels(path: Path, folder: Path, rng: np.random.Generator) -> None:
 
 def _read_signature(path: Path, folder: Path, rng: np.random.Generator) -> None:
     signatures.check_name(path, "signature")
-    own = signatures.signature_of([path], "cell")
+    own = signatures.signature_of([path], "own")
     assert np.isfinite(own.signature.to_numpy()).all()
 
 

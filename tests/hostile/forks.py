@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 #: What the steps import late.
 PARTS = (
     *("captum.attr", "matplotlib.figure", "scanpy", "torch", "safetensors.torch", "unmix.deep.checkpoint"),
-    *("unmix.deep.trainer", "unmix.deep.nets.dense", "unmix.engine.expression", "unmix.engine.explanation"),
+    *(
+        "unmix.deep.trainer",
+        "unmix.deep.nets.dense",
+        "unmix.deep.nets.expression",
+        "unmix.engine.expression",
+        "unmix.engine.explanation",
+    ),
     *("unmix.evaluate.pairing", "unmix.io.check", "unmix.methods.scaden", "unmix.report"),
+    "unmix.deep.nets.expression",
 )
 BIN = Path(__file__).resolve().parents[2] / "bin"
 

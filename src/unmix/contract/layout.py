@@ -47,6 +47,8 @@ def check(model: Model, layout: Mapping[str, str]) -> None:
     prefixes = tuple(name[:-1] for name in layout if name.endswith("*"))
     if missing := [name for name in layout if not name.endswith(("?", "*")) and name not in model.arrays]:
         raise damaged(model, f"it has no array {missing[0]}")
+    if not model.arrays["reference.profiles"].size:
+        raise damaged(model, "it has no profiles of its reference")
     lengths = {
         "types": len(model.cell_types),
         "genes": len(model.genes),

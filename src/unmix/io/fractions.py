@@ -123,7 +123,7 @@ def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:
     Raises
     ------
     DataError
-        If the table holds values that are not numbers.
+        If the table holds values that are not numbers, or a sample or cell type twice or without a name.
     """
     table = tables.read_table(path)
     text = table.select_dtypes(exclude="number").columns
@@ -133,6 +133,14 @@ def read_fractions(path: Path) -> tuple[pd.DataFrame, str]:
             "samples x cell types, numbers only (fractions.tsv, not fractions_long.tsv)",
             "give the wide table that unmix_predict.py writes",
         )
+    for axis, names in (("sample", table.index), ("cell type", table.columns)):
+        if names.has_duplicates or names.isin(["", None]).any() or names.isna().any():
+            twice = repr(names[names.duplicated()][0]) if names.has_duplicates else "one without a name"
+            raise DataError(
+                f"{path.name}: the {axis} {twice} occurs {'twice' if names.has_duplicates else 'in it'}",
+                f"every {axis} once, with a name",
+                "give the table as unmix_predict.py wrote it",
+            )
     label = str(table.index.name or "")
     quantity = next((quantity for quantity, words in QUANTITIES.items() if f"({words})" in label), "cell")
     return table.rename_axis("sample"), quantity

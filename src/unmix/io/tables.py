@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,15 @@ def read_h5ad(path: Path | str) -> AnnData:
         data = anndata.read_h5ad(path)
     if data.X is None and data.raw is None and not data.layers:
         raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
+    facts = data.uns.get("unmix", {})
+    if not isinstance(facts, Mapping) or not isinstance(facts.get("kind", ""), str):
+        raise DataError(
+            f"{path.name}: uns['unmix'] is not what unmix writes.", H5AD, "remove it (del data.uns['unmix'])"
+        )
+    held = {"X": data.X, **data.layers, **({} if data.raw is None else {"raw.X": data.raw.X})}
+    for name, matrix in held.items():
+        if matrix is not None and matrix.dtype.kind not in "biuf":
+            raise DataError(f"{path.name}: {name} holds {matrix.dtype} and no numbers.", H5AD, "write counts to it")
     return data
 
 
@@ -193,11 +203,14 @@ def check_hdf5(path: Path) -> None:
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Turn what HDF5 and AnnData raise for damaged files into a DataError; what they warn of is not for users."""
+    from anndata._io.specs.registry import IORegistryError  # of an encoding that AnnData does not know
+
+    damaged = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, IORegistryError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    except damaged as error:
         cause = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
         raise DataError(
             f"{path.name} cannot be read: it is truncated or not an h5ad ({cause}).",

@@ -40,11 +40,7 @@ class Recipe(Settings):
     """Of the start from chance."""
 
     rules = (
-        Rule(
-            ("start", "iterations"),
-            lambda s: s.start == "reference" or s.iterations > 0,
-            "at least one iteration from a random start",
-        ),
+        Rule(("start", "iterations"), lambda s: s.start == "reference" or s.iterations > 0, "1 or more from chance"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
+from unmix.contract.layout import damaged
 from unmix.contract.method import Fit, Task
 from unmix.methods import register
 
@@ -25,6 +26,12 @@ class Random(Control):
     def fit(self, task: Task) -> Fit:
         """Keep a seed."""
         return Fit(np.arange(len(task.train.genes)), {"seed": task.rng.integers(0, 2**31, 1)}, {})
+
+    def check(self, model: Model) -> None:
+        """Verify that the seed is one, beside what every model is verified for."""
+        super().check(model)
+        if model.arrays["seed"][0] < 0:
+            raise damaged(model, "its seed is negative")
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Draw for each sample from a generator seeded by the model's seed and the sample's values."""

@@ -33,8 +33,7 @@ class Recipe(ucdbase.Recipe):
     use: Literal["both", "embeddings", "features"] = "both"
     """What describes a sample (code: ``method``): the last hidden layer, log expression of genes, or both."""
     quantile: Share = 0.8
-    """Features are genes whose mean over the types is above this quantile (code: and in the mixture; ours leaves that
-    out, so that no sample depends on others)."""
+    """Features: genes with a mean over types above this quantile (code: in the mixture too; ours is without it)."""
     types: Literal["means", "pseudobulk"] = "pseudobulk"
     """What describes a type: its mean profile (code), or the least squares fit to pseudobulk of known fractions."""
     head: bool = False
@@ -79,7 +78,7 @@ class UCDSelect(ucdbase.UCDBase):
             drawn = Simulator(task.train, recipe.simulation, task.rng).draw(PSEUDOBULK, task.rng)
             profiles, truth = np.where(present, drawn.expression[:, places], 0), drawn.truth(recipe.simulation.target)
         seen = self._described(model, profiles, present, task.device)
-        arrays["select.types"] = np.linalg.lstsq(truth, seen, rcond=None)[0]
+        arrays["select.types"] = np.einsum("ts,sf->tf", np.linalg.pinv(truth), seen)  # lstsq depends on the threads
         if recipe.head:
             arrays["select.head"] = softmax_layer(seen[:, : recipe.nets[0].hidden[-1]], truth)
         return Fit(np.array(base.genes), arrays, base.facts, recipe=recipe, bulk_values=base.bulk_values)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_tables, tables
+from unmix.io.units import LARGEST
 from unmix.reference import count_recovery, qc, technical
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
@@ -43,10 +44,33 @@ def read_reference(path: Path | str) -> AnnData:
             "reference.h5ad made by unmix_reference.py",
             f"unmix_reference.py {path} --cell-type-key {key} --donor-key none --out reference.h5ad",
         )
+    _verify(data, path)
     facts = dict(data.uns["unmix"])
-    facts["messages"] = [str(sentence) for sentence in facts["messages"]]
+    facts["messages"] = [str(sentence) for sentence in np.ravel(facts.get("messages", []))]
     data.uns["unmix"] = facts
     return data
+
+
+def _verify(data: AnnData, path: Path) -> None:
+    """Refuse a reference that unmix_reference.py cannot have written, as one that was edited afterwards."""
+    values = getattr(data.X, "data", data.X) if sparse.issparse(data.X) else data.X
+    columns = [name for name in ("cell_type", "donor") if name not in data.obs]
+    unnamed = [name for name in ("cell_type", "donor") if name in data.obs and data.obs[name].isna().any()]
+    faults = {
+        "it has no cells or no genes": data.X is None or 0 in data.shape,
+        f"it has no obs[{columns[0] if columns else ''!r}]": bool(columns),
+        f"some cells have no {unnamed[0] if unnamed else ''}": bool(unnamed),
+        "a gene occurs twice": not data.var_names.is_unique,
+        "it holds missing or infinite values": values is not None and not np.isfinite(values).all(),
+        "it holds negative values": values is not None and values.size and values.min() < 0,
+        f"it holds values beyond {LARGEST:g}": values is not None and values.size and values.max() > LARGEST,
+    }
+    if why := next((why for why, found in faults.items() if found), None):
+        raise DataError(
+            f"{path.name} says that it is a prepared reference, but {why}.",
+            "reference.h5ad as unmix_reference.py wrote it",
+            "prepare the original cells again",
+        )
 
 
 def prepare_reference(

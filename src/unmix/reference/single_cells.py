@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CHUNK_VALUES = 1 << 23
 #: Rows looked at to recognise counts, logarithms or scaled values.
 LOOK_ROWS = 200
+#: What a sparse matrix on disk consists of.
+PARTS = ("data", "indices", "indptr")
 
 
 @dataclass
@@ -132,9 +134,17 @@ class SingleCells:
         Raises
         ------
         DataError
-            The annotation comes from a table with two labels for one cell.
+            The annotation comes from a table with two labels for one cell, is damaged, or has another length.
         """
-        values = pd.Series(np.asarray(self.annotation(key)))
+        with tables.readable(Path(self.name)):
+            held = np.asarray(self.annotation(key))
+        if held.shape != (len(self.obs_names),):
+            raise DataError(
+                f"{self.name}: obs[{key!r}] is no list of one value for each of the {len(self.obs_names):,} cells.",
+                tables.H5AD,
+                "write the file again with anndata",
+            )
+        values = pd.Series(held)
         if values.dtype.kind == "f" and (values.dropna() % 1 == 0).all():
             values = values.astype("Int64")  # a missing value turns 0, 1 into 0.0, 1.0
         texts = values.astype(object).set_axis(self.obs_names)
@@ -203,7 +213,22 @@ def _open_h5ad(path: Path) -> SingleCells:
         keys = [str(key) for key in obs.attrs["column-order"]]
         noted = matrices.logged({"log1p": read_elem(file["uns/log1p"])}) if "uns/log1p" in file else None
         held = _need(held, path.name)
+        for matrix in held:
+            _check_shape(matrix, len(index), path.name)
         return SingleCells(path.name, index, keys, lambda key: read_elem(obs[key]), held, noted, messages)
+
+
+def _check_shape(matrix: Matrix, cells: int, name: str) -> None:
+    """Refuse a matrix on disk that is no matrix of numbers, or of other cells or genes than the file names."""
+    parts = [matrix.data] if hasattr(matrix.data, "dtype") else [matrix.data.get(part) for part in PARTS]
+    numbers = all(getattr(getattr(part, "dtype", None), "kind", "") in ("b", "i", "u", "f") for part in parts)
+    genes = len(matrix.var) if isinstance(matrix.var, pd.DataFrame) else None
+    if not numbers or tuple(_shape(matrix.data)) != (cells, genes):
+        raise DataError(
+            f"{name}: {matrix.name} is no matrix of numbers of the {cells:,} cells and {genes or 0:,} genes named.",
+            tables.H5AD,
+            "write the file again with anndata",
+        )
 
 
 def _in_memory(data: AnnData, name: str) -> SingleCells:

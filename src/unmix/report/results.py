@@ -213,6 +213,14 @@ def _read_result(folder: Path) -> Result:
         wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
         for end in ("lower", "upper"):
             tables[end] = wide[end].reindex(index=values.index, columns=values.columns).astype(float)
+        if (lacking := ~values.index.isin(long["sample"])).any() or long["flag"].isna().any():
+            raise DataError(
+                f"{folder}: fractions_long.tsv lacks the sample {str(values.index[lacking][0])!r} of fractions.tsv"
+                if lacking.any()
+                else f"{folder}: fractions_long.tsv holds a sample without a flag",
+                "both tables of one prediction",
+                "run unmix_predict.py again",
+            )
         tables["flags"] = long.drop_duplicates("sample").set_index("sample")["flag"].reindex(values.index)
     for name, text in {"metrics": ("level", "cell_type", "metric", "flag"), "pairs": ("sample", "cell_type")}.items():
         if (folder / f"{name}.tsv").exists():
