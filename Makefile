@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy galaxy-demo format sync lock clean
+.PHONY: audit benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy galaxy-demo format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -45,7 +45,7 @@ lint: setup ## style of the Python code, order of its rooms
 	.venv/bin/lint-imports
 
 # Two at a time, each on one thread; tests of one method go together, since they share its training
-test-unit: setup .cache/demo/ready ## the library
+test-unit: setup .cache/demo/ready ## the library, and attacks on it
 	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup tests/unit tests/contract tests/golden tests/doctor tests/hostile
 
 test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
@@ -77,6 +77,9 @@ results: setup .cache/demo/ready ## accuracy of all methods on the real pairs be
 
 benchmark: setup ## speed against the limits, on one core
 	.venv/bin/python benchmarks/speed.py
+
+audit: ## known vulnerabilities of the locked dependencies (asks the database of PyPI)
+	uvx pip-audit --disable-pip --require-hashes -r requirements/base.lock -r requirements/torch.lock
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@scripts/lock

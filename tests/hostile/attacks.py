@@ -23,6 +23,7 @@ import anndata
 import h5py
 import numpy as np
 import pandas as pd
+from tests.hostile import forks
 
 from unmix import engine, methods, report, settings, toy
 from unmix.contract.model import Model
@@ -110,11 +111,10 @@ def make_files(folder: Path, names: tuple[str, ...] = MODELS) -> None:
         options = {"bulk": bulk} if method.needs.bulk else {}
         model = engine.train(name, reference, settings=steps if deep else (), quick=True, device="cpu", **options)
         model.save(folder / f"{name}.safetensors")
-    done = folder / "results"
-    done.mkdir()
-    found = engine.predict(Model.load(folder / "nnls.safetensors"), checked, device="cpu")
-    fractions.write_fractions(found, lambda name: done / name)
-    (done / "run.json").write_text(json.dumps({"step": "predict", "method": engine.literature("nnls"), "seed": 0}))
+    code, said = forks.run(
+        "predict", folder / "nnls.safetensors", folder / "bulk.h5ad", "--out-dir", folder / "results"
+    )
+    assert code == 0, said
     (folder / "sheet.csv").write_text(
         "id,bulk,reference,truth,unit\na,bulk.tsv,r.h5ad,t.tsv,counts\nb,b.tsv,r.h5ad,,auto\n"
     )
@@ -426,7 +426,7 @@ def _read_sheet(path: Path, folder: Path, rng: np.random.Generator) -> None:
     schema = json.loads((ROOT / "assets" / "schema_input.json").read_text())
     rows = samplesheet.resolve(samplesheet.read(path, schema), str(folder), schema)
     known = methods.all_methods()
-    samplesheet.write_csv(jobs.jobs(rows, ["nnls", "scaden"], known), path.with_name("jobs.csv"))
+    samplesheet.write_json(jobs.jobs(rows, ["nnls", "scaden"], known), path.with_name("jobs.json"))
 
 
 def _read_params(path: Path, folder: Path, rng: np.random.Generator) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, NotApplicable
 from unmix.io.fractions import read_fractions
 from unmix.io.long_tables import read_intervals, read_long
+from unmix.report import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,10 @@ class Asked:
     def control(self) -> bool:
         """Whether this is a control."""
         return self.method.get("family") == "control" or self.method.get("name", self.name) in CONTROLS
+
+
+#: By which a fraction may leave [0, 1].
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +183,10 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
         raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")
     places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
     names = [place.name for place in places]
-    skipped = [Skipped(name=record.parent.name, run=_json(record)) for record in sorted(folder.glob("*/*skipped.json"))]
+    skipped = [
+        Skipped(name=path.parent.name, run=record.read(path, "step", "error"))
+        for path in sorted(folder.glob("*/*skipped.json"))
+    ]
     skipped = [method for method in skipped if bool(method.part) == (method.name in names)]
     skipped.sort(key=lambda method: (not method.preceding, method.control, method.name))
     if headline is not None and headline not in names:
@@ -200,7 +208,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     methods = [result for _, result in read]
     checks = folder / "check" / "check.tsv"
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
-    reference = _json(folder / "reference.run.json").get("messages", [])
+    reference = record.read(folder / "reference.run.json").get("messages", [])
     return Results(methods, skipped, rows, reference)
 
 
@@ -213,27 +221,30 @@ def _read_result(folder: Path) -> Result:
         wide = long.pivot_table(index="sample", columns="cell_type", values=["lower", "upper"], dropna=False)
         for end in ("lower", "upper"):
             tables[end] = wide[end].reindex(index=values.index, columns=values.columns).astype(float)
-        if (lacking := ~values.index.isin(long["sample"])).any() or long["flag"].isna().any():
-            raise DataError(
-                f"{folder}: fractions_long.tsv lacks the sample {str(values.index[lacking][0])!r} of fractions.tsv"
-                if lacking.any()
-                else f"{folder}: fractions_long.tsv holds a sample without a flag",
-                "both tables of one prediction",
-                "run unmix_predict.py again",
-            )
+        held = set(zip(long["sample"], long["cell_type"], strict=True))
+        known = {name for name, flag in zip(long["sample"], long["flag"], strict=True) if isinstance(flag, str)}
+        _refuse(
+            folder, [pair for pair in product(values.index, values.columns) if pair not in held or pair[0] not in known]
+        )
         tables["flags"] = long.drop_duplicates("sample").set_index("sample")["flag"].reindex(values.index)
     for name, text in {"metrics": ("level", "cell_type", "metric", "flag"), "pairs": ("sample", "cell_type")}.items():
         if (folder / f"{name}.tsv").exists():
             tables[name] = read_long(folder / f"{name}.tsv", text)
-    run = _json(folder / "run.json")
-    evaluation = _json(folder / "metrics.run.json").get("evaluation", {})
+    if quantity != "score":
+        outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
+        _refuse(folder, [pair for pair in product(values.index, values.columns) if outside.loc[pair]])
+    run = record.read(folder / "run.json")
+    if sizes := run.get("mrna_per_cell"):
+        _refuse(folder, [("run.json", name) for name in values.columns if name not in sizes["values"]])
+    evaluation = record.read(folder / "metrics.run.json").get("evaluation", {})
     return Result(name=folder.name, run=run, values=values, quantity=quantity, evaluation=evaluation, **tables)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path.name}: not JSON ({error})", "a run record of unmix", "remove or repair it") from error
+def _refuse(folder: Path, pairs: list[tuple[str, str]]) -> None:
+    """Refuse tables that do not belong together, or are not of fractions, by the first sample and type of which."""
+    if pairs:
+        raise DataError(
+            f"{folder}: tables and run.json do not agree on {pairs[0][1]!r} of {pairs[0][0]!r}, or it is no fraction",
+            "fractions.tsv, fractions_long.tsv and run.json of one prediction",
+            "run unmix_predict.py again",
+        )

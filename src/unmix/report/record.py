@@ -1,0 +1,111 @@
+"""Run records as the report reads them: what it uses has the type that the steps write, the rest may be anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unmix.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Reference(_Part):
+    cells: int
+    genes: int
+    donors: int
+    cells_per_type: dict[str, int]
+
+
+class _Intervals(_Part):
+    held_out: str
+    pseudobulk: int = 0
+    pooled: bool = False
+    unknown_from: float | None = None
+
+
+class _Model(_Part):
+    recipe_name: str = ""
+    settings: list[str] = []
+    quick: bool = False
+    seed: int = 0
+    reference: _Reference | None = None
+    intervals: _Intervals | None = None
+
+
+class _Method(_Part):
+    name: str = ""
+    title: str = ""
+    family: str = ""
+    doi: str = ""
+    papers: list[dict[str, Any]] = []
+
+
+class _Input(_Part):
+    path: str = ""
+    sha256: str = ""
+
+
+class _Evaluation(_Part):
+    notes: list[str] = []
+
+
+class _Sizes(_Part):
+    source: str
+    words: str
+    values: dict[str, float]
+    candidates: dict[str, dict[str, float]]
+
+
+class _Error(_Part):
+    found: str
+    expected: str
+    do: str
+
+
+class _Record(_Part):
+    step: str = ""
+    command: list[str] = []
+    unmix: str = ""
+    seed: int = 0
+    device: str = ""
+    method: _Method | str = ""
+    model: _Model | None = None
+    inputs: dict[str, _Input] = {}
+    recipe: dict[str, Any] = {}
+    level: float | None = None
+    mrna_per_cell: _Sizes | Annotated[dict[str, Any], Field(max_length=0)] = {}
+    messages: list[str] = []
+    versions: dict[str, str] = {}
+    evaluation: _Evaluation | None = None
+    error: _Error | None = None
+
+
+def read(path: Path, *needed: str) -> dict[str, Any]:
+    """Return a run record; empty where there is none.
+
+    Raises
+    ------
+    DataError
+        If it is not JSON, lacks one of the parts `needed`, or a part that the report reads is of another type.
+    """
+    if not path.exists():
+        return {}
+    try:
+        found = _Record.model_validate_json(path.read_bytes()).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise _damaged(path, ": ".join([*map(str, fault["loc"]), fault["msg"]])) from error
+    if missing := [name for name in needed if name not in found]:
+        raise _damaged(path, f"it has no {missing[0]}")
+    return found
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(f"{path.name} is damaged ({why})", "a run record of unmix", "remove it, or run the step again")
