@@ -77,7 +77,7 @@ def examine(
     findings: list[Finding] = []
     wanted = _wanted(genes)
     table, rows, checked = load(path, wanted, findings)
-    _sample_names(table.index, path)
+    table = table.set_axis(_sample_names(table.index, path, findings))
     if checked:
         values, facts = _verified(table, checked, path)
         findings += [Finding("ok", "earlier check", str(sentence)) for sentence in checked["messages"]]
@@ -133,7 +133,18 @@ def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
             )
 
 
-def _sample_names(samples: pd.Index, path: Path) -> None:
+def _sample_names(samples: pd.Index, path: Path, findings: list[Finding]) -> pd.Index:
+    """Return the names of the samples without blanks around them; refuse what no table can hold."""
+    given, samples = samples.astype(str), samples.astype(str).str.strip()
+    if (bad := (samples == "") | samples.str.contains(r"[\x00-\x1f]")).any():
+        raise DataError(
+            f"{path.name}: {samples[bad][0]!r} is no name of a sample.",
+            "names without tabs and line breaks, and none that is empty",
+            "rename the sample",
+        )
+    if (changed := given != samples).any():
+        said = f"Blanks around names of samples were removed: {show(list(map(repr, given[changed])))}."
+        findings.append(Finding("mended", "samples", said))
     if samples.has_duplicates:
         twice = samples[samples.duplicated()].unique()
         raise DataError(
@@ -141,6 +152,7 @@ def _sample_names(samples: pd.Index, path: Path) -> None:
             "one column per sample, each with its own name",
             "rename or remove the repeated columns (if these are values, the header line is missing)",
         )
+    return samples
 
 
 def _verified(table: pd.DataFrame, facts: dict, path: Path) -> tuple[np.ndarray, dict[str, str]]:

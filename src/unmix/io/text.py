@@ -121,6 +121,13 @@ def header(lines: list[str], separator: str, path: Path) -> tuple[list[str], lis
     lines = lines[1:]
     if not lines:
         raise DataError(f"{path.name} has a header but no rows.", TABLE, "export the table again")
+    for number, line in enumerate(lines, start=2):
+        if line.count('"') % 2 and _open_quote(line, separator):
+            raise DataError(
+                f"{path.name}: row {number} ({line[:20]!r}) has a quotation mark that is not closed.",
+                TABLE,
+                "remove it, or close it in the same line; a name may hold no line break",
+            )
     sizes = [_size(line, separator) for line in lines]
     written, named = len(names), len(_without_end(names))
     widest = max(filled for _, filled in sizes)
@@ -148,6 +155,15 @@ def header(lines: list[str], separator: str, path: Path) -> tuple[list[str], lis
         raise _shifted(path, f"column {blank[0] + 1} has no name")
     over = [width - len(header) for width, _ in sizes]
     return header, [_cut(line, n, separator) if n else line for line, n in zip(lines, over, strict=True)]
+
+
+def _open_quote(line: str, separator: str) -> bool:
+    """Say whether a cell of a line begins with a quotation mark that is not closed."""
+    try:
+        next(csv.reader([line], delimiter=separator, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def _shifted(path: Path, why: str) -> DataError:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, from_json
 
 from unmix.errors import UsageError
 from unmix.settings.words import HELP, LARGEST, MOST, at, fault_in_words, names, proposals, schema_at
@@ -104,7 +104,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     expected, do = 'a JSON object, as {"train": {"steps": 500}}', HELP
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = from_json(path.read_bytes())  # which refuses what is nested without end
     except OSError as error:
         raise UsageError(f"--recipe {path}: {error.strerror}", expected, do) from error
     except ValueError as error:
