@@ -384,7 +384,7 @@ def _read_cells(path: Path, folder: Path, rng: np.random.Generator) -> None:
 
 def _read_bulk(path: Path, folder: Path, rng: np.random.Generator) -> None:
     genes = read_reference(folder / "reference.h5ad").var if rng.random() < 0.5 else None
-    data = check.read_bulk(path, _pick(rng, ["auto", "counts", "log2tpm"]), genes)
+    data = check.read_bulk(path, _pick(rng, ["auto", "counts"]), genes)
     assert np.isfinite(data.X).all()
     data.write_h5ad(path.with_name("out.h5ad"))
 
