@@ -177,7 +177,7 @@ class Model:
             ) from error
         parts = dict(header)
         del parts["format"]
-        return cls(**parts | {"facts": header.facts.model_dump()}, arrays=arrays)
+        return cls(**parts | {"facts": header.facts.model_dump(exclude_unset=True)}, arrays=arrays)
 
 
 #: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).

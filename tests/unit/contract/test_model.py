@@ -7,11 +7,14 @@ from safetensors.numpy import save_file
 from unmix.contract.model import Model
 from unmix.errors import DataError
 
+FACTS = {"unmix": "0", "seed": 3, "training": {}, "bulk_at_training": False, "reference_genes": ["g1"]}
+FACTS["intervals"] = {"held_out": "donors"}
+
 
 @pytest.fixture
 def model():
     arrays = {"b": np.arange(6.0).reshape(2, 3).T, "a": np.ones(2, np.float32)}
-    return Model("nnls", {"weights": "mean"}, ["g1", "g 2"], ["CD4+ T", "B/plasma"], "mrna", arrays, {"seed": 3})
+    return Model("nnls", {"weights": "mean"}, ["g1", "g 2"], ["CD4+ T", "B/plasma"], "mrna", arrays, FACTS)
 
 
 def test_survives_the_file(model, tmp_path):
