@@ -3,7 +3,8 @@
 
 BULK is a table (TSV, CSV, GCT or series matrix of GEO; genes in rows or in columns) or an h5ad.
 DIR receives bulk.h5ad (samples x genes, linear values), check.tsv (one sentence per finding),
-quality.tsv (depth and complexity of every sample) and run.json.
+quality.tsv (depth and complexity of every sample) and run.json; if BULK has less than half
+of the genes of the reference, also shared_genes.txt, for unmix_train.py --genes.
 """
 
 import click
@@ -50,6 +51,8 @@ def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options
             job.say(f"{finding.level}: {finding.sentence}")
         job.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}
         data.write_h5ad(job.output(out_dir / "bulk.h5ad"))
+        if genes is not None and (shared := check.few_shared(data.var_names, genes)):
+            job.output(out_dir / "shared_genes.txt").write_text("\n".join(shared) + "\n", encoding="utf-8")
         table = pd.DataFrame(findings).set_index("level")
         tables.write_table(table, job.output(out_dir / "check.tsv"), "level")
         tables.write_table(data.obs, job.output(out_dir / "quality.tsv"), "sample")

@@ -37,6 +37,12 @@ from unmix import cli
 @cli.genes
 @click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
 @click.option(
+    "--genes",
+    type=cli.FILE,
+    help="Genes to learn from, one per line, for a bulk that has few genes of the reference: shared_genes.txt of "
+    "unmix_check.py.  [default: all]",
+)
+@click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
 )
 @click.option(
@@ -64,6 +70,7 @@ def main(
     orthologs,
     gene_map,
     ontology,
+    genes,
     recipe,
     settings,
     quick,
@@ -95,6 +102,7 @@ def main(
             "calibration_fractions": calibration_fractions,
             "gene_map": gene_map,
             "ontology": ontology,
+            "genes": genes,
             **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
         }
         for name, path in files.items():
@@ -102,8 +110,12 @@ def main(
         recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
         engine.resolve(registry.get(method), recipe, settings, quick=quick)  # refused before a long file is read
         cells = read_reference(reference)
-        genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
-        matched = {"genes": genes, "orthologs": orthologs, "gene_map": gene_map}
+        known_genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
+        matched = {"genes": known_genes, "orthologs": orthologs, "gene_map": gene_map}
+        names = None
+        if genes is not None:
+            with tables.readable(genes):
+                names = genes.read_text(encoding="utf-8").splitlines()
         calibration = None
         if calibration_bulk is not None:
             samples = check.read_bulk(calibration_bulk, calibration_unit, **matched)
@@ -119,6 +131,7 @@ def main(
             malignant=cli.names(malignant, types),
             **published,
             ontology=ontology,
+            genes=names,
             recipe=recipe,
             settings=settings,
             quick=quick,

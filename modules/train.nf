@@ -2,11 +2,11 @@ include { quote } from './quote.nf'
 
 // One process for all methods: meta.method comes from the registry, meta.deep says whether it is worth a GPU.
 process TRAIN {
-    tag "${meta.method}:${meta.id ?: meta.reference}"
+    tag "${meta.method}:${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}"
     label 'process_gpu'
 
     input:
-    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*')
+    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*')
 
     output:
     tuple val(meta), path("${name}.safetensors"), optional: true, emit: model
@@ -15,7 +15,7 @@ process TRAIN {
     tuple val("${task.process}"), val('unmix'), eval("unmix_train.py --version | sed 's/.* //'"), topic: versions
 
     script:
-    name = "${meta.id ?: meta.reference}.${meta.method}"
+    name = "${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
     // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
     def checkpoint = "${workflow.workDir}/checkpoints/${name}"
@@ -26,6 +26,7 @@ process TRAIN {
         meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
         [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
         ontology ? "--ontology ${quote(ontology)}" : '',
+        genes ? "--genes ${quote(genes)}" : '',
         meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint ${quote(checkpoint)}" : '',
     ].findAll().join(' ')
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
@@ -38,7 +39,7 @@ process TRAIN {
     """
 
     stub:
-    name = "${meta.id ?: meta.reference}.${meta.method}"
+    name = "${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
     """
     touch ${quote(name)}.safetensors ${quote(name)}.run.json
     """

@@ -26,16 +26,25 @@ def no_file(column, path) {
     return [exit_code: 65, found: "there is no file ${path.toUriString()}", expected: "${column}, relative to the samplesheet's folder or absolute", do: 'correct the path in the samplesheet']
 }
 
-// A record of what cannot be done, as the scripts write it (docs/data_contracts.md). It is named by its content, so that
-// a run that is resumed finds it unchanged.
-def skipped_record(name, step, error) {
-    def text = groovy.json.JsonOutput.toJson([step: step, method: [name: name], error: error])
-    def record = file("${workflow.workDir}/skipped/${text.md5()}/${name}.skipped.json")
-    if (!record.exists()) {
-        record.parent.mkdirs()
-        record.text = text
+// A file in a folder named by its content, so that a run that is resumed finds it unchanged
+def kept(name, text) {
+    def path = file("${workflow.workDir}/kept/${text.md5()}/${name}")
+    if (!path.exists()) {
+        path.parent.mkdirs()
+        path.text = text
     }
-    return record
+    return path
+}
+
+// A record of what cannot be done, as the scripts write it (docs/data_contracts.md)
+def skipped_record(name, step, error) {
+    return kept("${name}.skipped.json", groovy.json.JsonOutput.toJson([step: step, method: [name: name], error: error]))
+}
+
+// The genes to learn from, of a bulk that has few of the reference's; otherwise nothing
+def genes_of(bulk) {
+    def shared = bulk.resolveSibling('shared_genes.txt')
+    return shared.exists() ? kept('shared_genes.txt', shared.text) : []
 }
 
 // What stands in a record
@@ -101,7 +110,8 @@ workflow DECONVOLVE {
             .map { _name, meta, bulk, gene_map, reference -> tuple(meta, bulk, reference, gene_map) }
     )
 
-    // A model belongs to its reference; only that of a method which learns from a row's own samples belongs to the row
+    // A model belongs to its reference, and to the genes of a bulk that has few of the reference's; only that of a method
+    // which learns from a row's own samples belongs to the row
     ch_jobs = CHECK.out.bulk
         .map { meta, bulk -> tuple(meta.id, meta, bulk) }
         .join(ch_rows.map { row -> tuple(row.id, row) })
@@ -109,6 +119,7 @@ workflow DECONVOLVE {
         .map { id, meta, bulk, row, method ->
             def needs_bulk = method.needs_bulk
             def needs_calibration = method.needs_calibration
+            def genes = genes_of(bulk)
             def model = [
                 reference: meta.reference,
                 method: method.method,
@@ -116,11 +127,12 @@ workflow DECONVOLVE {
                 takes: method.takes.replace('_', '-'),
                 id: needs_bulk || needs_calibration ? id : '',
                 malignant: method.needs_malignant ? row.malignant : '',
+                genes: genes ? genes.text.md5().take(8) : '',
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
                 orthologs: needs_calibration && row.orthologs == 'true',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
         }
     TRAIN(
         ch_jobs

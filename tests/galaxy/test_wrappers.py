@@ -31,6 +31,7 @@ WRAPPERS = sorted(path.stem.removeprefix("unmix_") for path in TOOLS.glob("unmix
 NOT_OFFERED = {
     "skipped": "a job that cannot be applied fails with the reason",
     "checkpoint": "a Galaxy job that is interrupted starts anew in another folder",
+    "genes": "the pipeline makes the list for a bulk of few genes",
     "quiet": "Galaxy keeps the messages with the job",
     "version": "the version command asks for it",
 }

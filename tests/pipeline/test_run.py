@@ -6,6 +6,7 @@ import filecmp
 import html
 import json
 
+import anndata as ad
 import pytest
 
 from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
@@ -199,6 +200,27 @@ def test_rows_that_cannot_be_used_are_reported_and_the_others_run(broken, finish
         assert f"unmix: {row}: the row cannot be used ({step}): " in done.out
     assert "  first  skipped: music; done: nnls\n" in done.out
     assert "  absent  failed: music, nnls\n" in done.out
+
+
+def test_a_panel_of_few_genes_gets_models_of_its_genes_and_other_rows_keep_theirs(data, finished, tmp_path):
+    lines = (data / "files" / "second.tsv").read_text().splitlines()
+    known = set(ad.read_h5ad(data / "files" / "pbmc68k_reduced.h5ad", backed="r").var_names)
+    panel = [line for line in lines[1:] if line.partition("\t")[0] in known][::2][:300]
+    (data / "files" / "panel.tsv").write_text("\n".join([lines[0], *panel]) + "\n")
+    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
+    cells = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv,"
+    (data / "panel.csv").write_text("\n".join([header, f"panel,files/panel.tsv,{cells}", first]) + "\n")
+    arguments = ("--methods", "nnls,scaden", "--controls", "none", "--input", data / "panel.csv")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+    assert done.returncode == 0, done.out
+    results = tmp_path / "results"
+    _, rows = table(results / "summary.tsv")
+    assert {row[2] for row in rows} == {"done"}, rows
+    for method in ("nnls", "scaden"):
+        assert len(table(results / "panel" / method / "fractions.tsv")[1]) == 6
+        name = f"{method}/fractions.tsv"
+        assert filecmp.cmp(results / "first" / name, finished[0] / "results" / "first" / name, shallow=False)
+        assert len(list((results / "models").glob(f"pbmc68k_reduced.genes-*.{method}.safetensors"))) == 1
 
 
 def test_fail_fast_ends_the_run_at_the_first_row_that_cannot_be_used(broken, tmp_path):

@@ -14,7 +14,7 @@ from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.io import percent, signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import anndata as ad
     import pandas as pd
@@ -207,6 +207,25 @@ def calibration_samples(
         say(f"The calibration fractions have no {name}: it counts as absent in the calibration samples.")
     known = fractions.reindex(index=samples, columns=cells.cell_types).fillna(0.0).to_numpy(np.float64)
     return Calibration(aligned(bulk[samples], cells.genes), known)
+
+
+def only(cells: Reference, genes: Collection[str], say: Callable[[str], None]) -> Reference:
+    """Return a reference with some genes only; its profiles stay shares of the whole transcriptome.
+
+    Raises
+    ------
+    DataError
+        If the reference has none of them.
+    """
+    shared = np.flatnonzero(np.isin(cells.genes, list(genes)))
+    if not len(shared):
+        raise DataError(
+            f"the reference has none of the {len(genes):,} genes of --genes",
+            "names of genes of the reference, one per line",
+            "give shared_genes.txt of unmix_check.py BULK --reference REFERENCE",
+        )
+    say(f"Learned from {len(shared):,} of the {len(cells.genes):,} genes of the reference, as --genes asks.")
+    return cells.select(genes=shared)
 
 
 def device_of(method: Method, device: str) -> str:

@@ -13,14 +13,14 @@ from unmix.contract.method import Task, silent
 from unmix.contract.model import Model
 from unmix.deep.recipe import Train
 from unmix.engine import cell_fractions
-from unmix.engine.inputs import calibration_samples, check_needs, device_of
+from unmix.engine.inputs import calibration_samples, check_needs, device_of, only
 from unmix.errors import UsageError
 from unmix.reference import Reference
 from unmix.settings import asdict, fromdict, override
 from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     import anndata as ad
@@ -77,6 +77,7 @@ def train(
     gene_sets: Iterable[Path] = (),
     pretrained: Iterable[Path] = (),
     ontology: Path | None = None,
+    genes: Collection[str] | None = None,
     recipe: str | dict[str, Any] = "default",
     settings: Iterable[str] = (),
     quick: bool = False,
@@ -102,6 +103,8 @@ def train(
         Names of the malignant cell types of the reference.
     signature, gene_sets, pretrained, ontology
         Published files that some methods can start from (docs/signatures.md), and an ontology of the cell types.
+    genes
+        Genes to learn from, for a bulk that has few of the reference's; all if None.
     recipe, settings, quick
         As for :func:`resolve`.
     seed
@@ -132,6 +135,8 @@ def train(
     files = {"signature": tuple(signature), "gene_sets": tuple(gene_sets), "pretrained": tuple(pretrained)}
     whole, states = any(files.values()), _learns_states(method, files)
     cells = Reference.from_anndata(reference, whole=whole, states=states)
+    if genes is not None:
+        cells = only(cells, genes, say)
     kind = reference.uns.get("unmix", {}).get("kind", "reference")
     check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
     if method.needs.malignant:

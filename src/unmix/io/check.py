@@ -260,6 +260,12 @@ def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], pa
     findings.append(Finding(level, "coverage", f"{said}{end} ({names})."))
 
 
+def few_shared(found: pd.Index, wanted: pd.DataFrame) -> list[str]:
+    """Return the common genes if a bulk has less than half of the reference's: methods should learn from these."""
+    common = wanted.index.isin(found)
+    return sorted(wanted.index[common].astype(str)) if common.mean() < LOW_SHARE else []
+
+
 def _reason(found: pd.Index, wanted: pd.Index) -> str:
     """Return the likely reason why names do not meet, and what to do."""
     kinds = [gene_ids.identifier(list(names)) for names in (found, wanted)]
