@@ -1,6 +1,6 @@
 """Which arrays the models of a method have: names, kinds and axes, verified before anything computes with them.
 
-A layout is a dict from the name of an array to its axes in words: ``"types genes"``. ``types``, ``genes`` and
+A layout is a dict from the name of an array to its axes in words: ``"types genes"``. ``types``, ``reported``, ``genes`` and
 ``reference_genes`` are the lengths of the model's lists, a number is that length, and any other word is a length that
 all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers); without one, an array
 holds finite numbers. A name that ends in ``?`` may be absent, and one that ends in ``*`` stands for all that begin so,
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 #: Arrays of every model; `reference_types` differs from `types` where a published signature brings its own.
 COMMON = {
-    "intervals.scores": "missing: pseudobulk types",
+    "intervals.scores": "missing: pseudobulk reported",
+    "intervals.state_scores?": "missing: pseudobulk types",
+    "intervals.shared_estimate?": "shared types",
+    "intervals.shared_mrna?": "shared shared_types",
     "reference.profiles": "reference_types reference_genes",
     "domain_shift.threshold": "1",
     "domain_shift.typical": "1",
@@ -51,6 +54,7 @@ def check(model: Model, layout: Mapping[str, str]) -> None:
         raise damaged(model, "it has no profiles of its reference")
     lengths = {
         "types": len(model.cell_types),
+        "reported": len(model.reported),
         "genes": len(model.genes),
         "reference_genes": len(model.facts["reference_genes"]),
     }

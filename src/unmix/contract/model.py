@@ -181,7 +181,7 @@ class Model:
 
 
 #: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).
-MAY_MISS = ("intervals.scores", "variance")
+MAY_MISS = ("intervals.scores", "intervals.state_scores", "variance")
 
 
 def _refuse_infinite(arrays: dict[str, np.ndarray], name: str, do: str) -> None:
