@@ -2,7 +2,7 @@
 
 A layout is a dict from the name of an array to its axes in words: ``"types genes"``. ``types``, ``reported``, ``genes``
 and ``reference_genes`` are the lengths of the model's lists, a number is that length, and any other word is a length
-that all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers); without one, an array
+that all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers); without one, it
 holds finite numbers. A name that ends in ``?`` may be absent, and one that ends in ``*`` stands for all that begin so,
 which the method verifies itself.
 """
