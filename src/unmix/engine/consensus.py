@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from unmix.io.fractions import Fractions
 
-#: How the members are combined: ``geometric mean`` or ``median``; then every sample is divided by its sum. What one
-#: member of four loses is lost in the geometric mean. CCC of the mean and of the median: .09 and .27 on the samples of
-#: the demo; .76 and .77, .79 and .79, .58 and .59 on three pairs of PBMC with references of whole transcriptomes.
+#: How the members are combined: ``geometric mean`` or ``median``; then every sample is divided by its sum. A type that
+#: one member of four loses is lost in the geometric mean (docs/default_answer.md).
 RULE = "median"
 #: Added to fractions before logarithms, so that a type that one member does not find is not lost.
 OFFSET = 0.001

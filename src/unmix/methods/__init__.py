@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unmix.contract.method import Method
 
 #: The unlike methods whose consensus is the default answer.
-PANEL = ("nnls", "bayesprism", "dissect", "hascad")
+PANEL = ("jointlog", "dissect", "hascad", "nnls")
 
 _METHODS: dict[str, type[Method]] = {}
 
