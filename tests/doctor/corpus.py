@@ -517,7 +517,7 @@ FOLDERS: dict[str, Case] = {
     ),
     "a cut matrix": Case(
         lambda path: market()(path) or (path / "matrix.mtx").write_text((path / "matrix.mtx").read_text()[:9000]),
-        "cannot be read as 10x",
+        "holds fewer",
         True,
     ),
     "an empty folder": Case(lambda path: path.mkdir(), "without a matrix.mtx", True),

@@ -80,12 +80,12 @@ def files(shared, name):
     }[name]
 
 
-#: Of the sample CYFZ: our own first version (November 2026).
+#: Of the sample CYFZ: our own first version (November 2026), with genes that the bulk has under previous symbols.
 FIRST = {
     "mcpcounter": {"T cells": 5.6608, "B lineage": 5.9286, "NK cells": 4.4574, "Monocytic lineage": 5.2314},
-    "estimate": {"StromalScore": 360.28, "ImmuneScore": 4290.49, "ESTIMATEScore": 4650.77, "TumorPurity": 0.27936},
-    "xcell": {"B-cells": 0.0089253, "Basophils": 0.0456946, "HSC": 0.0117862},
-    "quantiseq": {"B.cells": 0.17621, "Monocytes": 0.08438, "T.cells.CD8": 0.28658, "NK.cells": 0.17944},
+    "estimate": {"StromalScore": 366.48, "ImmuneScore": 4296.38, "ESTIMATEScore": 4662.86, "TumorPurity": 0.27766},
+    "xcell": {"B-cells": 0.0089994, "Basophils": 0.0458975, "HSC": 0.0118012},
+    "quantiseq": {"B.cells": 0.17497, "Monocytes": 0.08533, "T.cells.CD8": 0.28494, "NK.cells": 0.17814},
 }
 
 

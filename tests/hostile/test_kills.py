@@ -123,7 +123,8 @@ def test_a_step_killed_at_ten_moments_ends_with_the_same_bytes(files, tmp_path, 
         died += code != 0
         shown = {name: data for name, data in contents(out).items() if not name.startswith(".")}
         assert shown.items() <= expected.items(), (moment, sorted(shown))  # nothing half written
-    assert died == MOMENTS or (step == "train a network" and died >= MOMENTS / 2)  # one that goes on has fewer moments
+    # A training that goes on has fewer moments; the last moment of another step can come after its end
+    assert died >= (MOMENTS / 2 if step == "train a network" else MOMENTS - 1)
     code, said = forks.run(*command(step, files, out))
     assert code == 0, said
     assert contents(out) == expected  # the same bytes, nothing left behind

@@ -127,7 +127,13 @@ def test_a_signal_leaves_nothing(tmp_path, number):
         "    print('here', flush=True)\n"
         "    time.sleep(60)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path],
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        # Jobs in the background of a shell ignore these signals, and so would their children
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
     process.stdout.readline()
     assert hidden(tmp_path)
     process.send_signal(number)

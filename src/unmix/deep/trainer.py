@@ -229,7 +229,7 @@ class DeepMethod(Method):
 
         recipe = self.recipe_of(model)
         transform = self.frozen(recipe, model.arrays)
-        weights = {n[4:]: torch.from_numpy(v).to(device) for n, v in model.arrays.items() if n.startswith("net.")}
+        weights = {n[4:]: torch.tensor(v, device=device) for n, v in model.arrays.items() if n.startswith("net.")}
         with torch.device("meta"):  # shapes only: a recipe from a stranger takes no memory
             net = self.build(recipe, transform, len(model.cell_types), None, "meta")
         wanted, found = ({n: (tuple(v.shape), v.dtype) for n, v in d.items()} for d in (net.state_dict(), weights))

@@ -203,13 +203,6 @@ def _open_h5ad(path: Path) -> SingleCells:
             if node is not None and _shape(node) is not None
         ]
         index = pd.Index(np.asarray(read_elem(obs[obs.attrs["_index"]])).astype(str))
-        for matrix in held:
-            if (shape := _shape(matrix.data)) != (size := (len(index), len(matrix.var))):
-                raise DataError(
-                    f"{path.name}: {matrix.name} has the shape {shape}, its cells and genes {size}.",
-                    "a matrix of cells x genes",
-                    "make the file anew with anndata",
-                )
         keys = [str(key) for key in obs.attrs["column-order"]]
         noted = matrices.logged({"log1p": read_elem(file["uns/log1p"])}) if "uns/log1p" in file else None
         held = _need(held, path.name)
@@ -222,7 +215,7 @@ def _check_shape(matrix: Matrix, cells: int, name: str) -> None:
     """Refuse a matrix on disk that is no matrix of numbers, or of other cells or genes than the file names."""
     parts = [matrix.data] if hasattr(matrix.data, "dtype") else [matrix.data.get(part) for part in PARTS]
     numbers = all(getattr(getattr(part, "dtype", None), "kind", "") in ("b", "i", "u", "f") for part in parts)
-    genes = len(matrix.var) if isinstance(matrix.var, pd.DataFrame) else None
+    genes = matrix.width if isinstance(matrix.var, pd.DataFrame) else None
     if not numbers or tuple(_shape(matrix.data)) != (cells, genes):
         raise DataError(
             f"{name}: {matrix.name} is no matrix of numbers of the {cells:,} cells and {genes or 0:,} genes named.",

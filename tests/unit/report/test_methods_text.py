@@ -86,7 +86,7 @@ def test_without_intervals_nothing_is_said_of_them():
 
 
 def test_several_references_are_told():
-    assert "means over 3 references, weighted in each sample" in text(inputs=("model", "bulk", "also_0", "also_1"))
+    assert "means over 3 references, weighted by exp(-d / 0.1)" in text(inputs=("model", "bulk", "also_0", "also_1"))
 
 
 def test_notes_of_the_evaluation_stay_out_of_a_manuscript():
