@@ -23,7 +23,7 @@ def file_of(text) {
 
 // What is wrong with a file that does not exist
 def no_file(column, path) {
-    return [exit_code: 65, found: "there is no file ${path.toUriString()}", expected: "${column}, relative to the samplesheet's folder or absolute", do: 'correct the path in the samplesheet']
+    return [exit_code: 65, found: "there is no file ${path.toUriString()}", expected: "${column}, relative to the samplesheet's folder or absolute", 'do': 'correct the path in the samplesheet']
 }
 
 // A file in a folder named by its content, so that a run that is resumed finds it unchanged
@@ -58,7 +58,7 @@ def summary_columns() {
 }
 
 def summary_line(id, method, has_fractions, record) {
-    def told = record ? told_by(record) : [step: '', error: [exit_code: 0, found: '', do: '']]
+    def told = record ? told_by(record) : [step: '', error: [exit_code: 0, found: '', 'do': '']]
     def status = has_fractions ? 'done' : told.error.exit_code == 99 ? 'skipped' : 'failed'
     return [id, method, status, told.step, told.error.found, told.error['do']].collect { cell -> cell.toString().replaceAll(/\s+/, ' ') }.join('\t')
 }
@@ -202,7 +202,7 @@ workflow DECONVOLVE {
         )
         .groupTuple(by: [0, 1])
         .map { id, method, ends ->
-            tuple(id, method, ends.find { end -> end != 'asked' } ?: skipped_record(method, 'run', [exit_code: 1, found: "a task of ${method} ended without a result, by an error of the program or the machine, or for want of memory or time", expected: 'tasks that end', do: 'see .nextflow.log and trace.txt; if the exit is 1, please report it']))
+            tuple(id, method, ends.find { end -> end != 'asked' } ?: skipped_record(method, 'run', [exit_code: 1, found: "a task of ${method} ended without a result, by an error of the program or the machine, or for want of memory or time", expected: 'tasks that end', 'do': 'see .nextflow.log and trace.txt; if the exit is 1, please report it']))
         }
 
     // A report for every row, also of one that cannot be used
