@@ -18,7 +18,7 @@ process TRAIN {
     name = "${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
     // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
-    def checkpoint = "${workflow.workDir}/checkpoints/${name}"
+    def checkpoint = "${meta.checkpoints}/${name}"
     def extra = [
         bulk ? "--bulk ${quote(bulk)}" : '',
         calibration_bulk ? "--calibration-bulk ${quote(calibration_bulk)} --calibration-unit ${quote(meta.calibration_unit)} --calibration-fractions ${quote(calibration_fractions)}" : '',
@@ -27,7 +27,7 @@ process TRAIN {
         [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
         ontology ? "--ontology ${quote(ontology)}" : '',
         genes ? "--genes ${quote(genes)}" : '',
-        meta.deep && workflow.workDir.scheme == 'file' ? "--checkpoint ${quote(checkpoint)}" : '',
+        meta.deep && meta.checkpoints ? "--checkpoint ${quote(checkpoint)}" : '',
     ].findAll().join(' ')
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """

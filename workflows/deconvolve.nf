@@ -130,6 +130,8 @@ workflow DECONVOLVE {
                 genes: genes ? genes.text.md5().take(8) : '',
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
                 orthologs: needs_calibration && row.orthologs == 'true',
+                // a text: were the folder named in the process, its changes would make every task new
+                checkpoints: workflow.workDir.scheme == 'file' ? "${workflow.workDir}/checkpoints".toString() : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
             tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
