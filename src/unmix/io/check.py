@@ -122,10 +122,10 @@ def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
-    """Refuse a table of fractions given as bulk."""
+    """Refuse a table of fractions given as bulk, and one without genes."""
     values = table.to_numpy()
     if not values.size:
-        return
+        raise DataError(f"{path.name} holds no gene with a value.", NEED, "give the expression matrix")
     for sums, width in ((np.nansum(values, 1), values.shape[1]), (np.nansum(values, 0), values.shape[0])):
         if np.nanmin(values) >= 0 and 1 < width < 200 and any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
             raise DataError(
