@@ -25,6 +25,7 @@ from accuracy import DATA, DEMO, MRNA, ROOT, scored
 from unmix import engine
 from unmix import methods as registry
 from unmix.engine import cell_fractions, ensemble
+from unmix.engine.consensus import RULE
 from unmix.errors import NotApplicable
 from unmix.evaluate import metrics
 from unmix.io import check, tables
@@ -58,7 +59,7 @@ PANELS = {
     "four": ("jointlog", "dissect", "hascad", "nnls"),
     "all": ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice"),
 }
-DEFAULT_PANEL, DEFAULT_RULE, DEFAULT_TABLE = PANELS["four"], "geometric mean", "geometric mean"
+DEFAULT_PANEL, DEFAULT_RULE, DEFAULT_TABLE = registry.PANEL, RULE, "geometric mean"
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
     from unmix.io.fractions import Fractions
 
-#: How the members are combined: ``geometric mean`` or ``median``; then every sample is divided by its sum. A type that
-#: one member of four loses is lost in the geometric mean (docs/default_answer.md).
+#: How the members are combined, in words. A geometric mean would lose a type that one member of four loses
+#: (docs/default_answer.md).
 RULE = "median"
-#: Added to fractions before logarithms, so that a type that one member does not find is not lost.
-OFFSET = 0.001
 #: Difference of the known fractions of two members from which on their held-out pseudobulk is not the same.
 SAME = 1e-3
 
@@ -138,13 +136,8 @@ def record(members: Sequence[Fractions], runs: Sequence[dict[str, Any]], panel: 
 
 
 def combined(estimates: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the combination of estimates (each samples x types) by :data:`RULE`; rows sum to 1."""
-    stacked = np.stack(estimates)
-    if RULE == "geometric mean":
-        found = np.exp(np.log(np.clip(stacked, 0, None) + OFFSET).mean(0)) - OFFSET
-    else:
-        found = np.median(stacked, axis=0)
-    found = np.clip(found, 0, None)
+    """Return the median of estimates (each samples x types), divided by its sum in every sample."""
+    found = np.clip(np.median(np.stack(estimates), axis=0), 0, None)
     return found / np.maximum(found.sum(1, keepdims=True), 1e-12)
 
 
