@@ -8,13 +8,7 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("fractions_long", type=cli.FILE, nargs=-1, required=True)
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.99),
-    default=0.9,
-    show_default=True,
-    help="Nominal coverage of the intervals.",
-)
+@cli.level
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
 @cli.common

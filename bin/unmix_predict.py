@@ -20,13 +20,7 @@ from unmix import cli
     "agree in the mean of the samples.",
 )
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.99),
-    default=0.9,
-    show_default=True,
-    help="Nominal coverage of the intervals.",
-)
+@cli.level
 @click.option(
     "--mrna-per-cell",
     default="auto",

@@ -58,6 +58,15 @@ skipped = click.option(
     help="Run record with the reason, if the step cannot be done (exit code 2, 65 or 99).",
 )
 
+#: The option of the steps that give intervals.
+level = click.option(
+    "--level",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.9,
+    show_default=True,
+    help="Nominal coverage of the intervals.",
+)
+
 
 def genes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the steps that match gene names with those of a reference."""

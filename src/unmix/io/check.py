@@ -90,6 +90,8 @@ def examine(
     else:
         table, rows = samples.measured(table, rows, path, findings)
         table = samples.without_summaries(table, findings)
+        if table.empty:
+            raise DataError(f"{path.name} holds no gene with a value.", NEED, "give the expression matrix")
         _refuse_fractions(table, path)
         samples.refuse_cells(table, path, unit)
         found = units.decide(table.to_numpy(), unit, list(table.index))
@@ -122,10 +124,8 @@ def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
-    """Refuse a table of fractions given as bulk, and one without genes."""
+    """Refuse a table of fractions given as bulk."""
     values = table.to_numpy()
-    if not values.size:
-        raise DataError(f"{path.name} holds no gene with a value.", NEED, "give the expression matrix")
     for sums, width in ((np.nansum(values, 1), values.shape[1]), (np.nansum(values, 0), values.shape[0])):
         if np.nanmin(values) >= 0 and 1 < width < 200 and any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
             raise DataError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.io import gene_ids
+from unmix.io import gene_ids, quality
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Symbols in upper case, human and mouse, by group.
 GROUPS = {
-    "haemoglobin": re.compile(r"HB(A[12]|B|D|E1|G[12]|M|Q1|Z)|HB[AB]-\w+|HBQ1[AB]"),
+    "haemoglobin": quality.GROUPS["globin"],
     "ribosomal": re.compile(r"RP[LS]\d+[AXY]?\d?(-?PS?\d+)?|RPL36AL|RPLP[012]|RPSA2?(-?PS?\d+)?"),
     "mitochondrial": re.compile(r"MT[-.].+|MTRNR\d.*"),
     "sex": re.compile(
