@@ -12,7 +12,8 @@ import pytest
 CODE = """
 import time
 from unmix import cli
-cli.Waiting.EVERY = 0.05
+from unmix.cli.progress import Progress
+Progress.EVERY = 0.05
 with cli.run("try", seed=0, device="cpu", threads=None, quiet={quiet}) as job:
     for done in range(1, 11):
         job.progress(done, 10, "cells")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.report import figures
+from unmix.report import figures, marks
 from unmix.report.estimates import by_abundance
 from unmix.report.words import MINUS, axis, between, ceiling, count, listed, number, percent, ticks
 
@@ -214,7 +214,7 @@ def _cell(result: Result, column: Column, name: str = "") -> tuple[str, str]:
 
 def _heat(row: dict[str, Any]) -> dict[str, Any]:
     value = row["value"]
-    colour = figures.DIFFERENCE if value < 0 else figures.ESTIMATE  # with an opacity, to show on any background
+    colour = marks.DIFFERENCE if value < 0 else marks.ESTIMATE  # with an opacity, to show on any background
     return {
         "text": number(value),
         "interval": between(number(row["lower"]), number(row["upper"])) if row["flag"] == "" else "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.evaluate import metrics
-from unmix.report import figures
+from unmix.report import figures, marks
 from unmix.report.words import axis, between, ceiling, count, estimate, number, percent, quantity
 
 if TYPE_CHECKING:
@@ -150,12 +150,12 @@ def agreement(results: Results) -> dict[str, Any] | None:
         shades = np.nan_to_num(r).clip(0, 1)
         texts = [[number(value) for value in row] for row in r]
         title = "Mean r per cell type between every two methods"
-        plots.append(("r", figures.matrix("agreement r", title, names, texts, shades, figures.ESTIMATE)))
+        plots.append(("r", figures.matrix("agreement r", title, names, texts, shades, marks.ESTIMATE)))
     if not np.isnan(difference).all():
         shades = np.nan_to_num(difference / (np.nanmax(difference) or 1))
         texts = [[percent(value) for value in row] for row in difference]
         title = "Mean absolute difference between every two methods"
-        plots.append(("difference", figures.matrix("agreement", title, names, texts, shades, figures.DIFFERENCE)))
+        plots.append(("difference", figures.matrix("agreement", title, names, texts, shades, marks.DIFFERENCE)))
     return {"plots": plots, "mixed": len({result.quantity for result in methods}) > 1}
 
 

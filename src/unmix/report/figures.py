@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.report import marks
 from unmix.report.svg import INK, inline, label, panel, styled, text_width
 from unmix.report.words import percent
 
@@ -15,27 +16,22 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from markupsafe import Markup
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
+
+    from unmix.report.marks import Ticks
 
 #: Paul Tol's "muted" scheme, safe for colour-blind readers, its darkest three lighter so that they show on black too.
 COLOURS = ("#6558c8", "#44aa99", "#ddcc77", "#cc6677", "#88ccee", "#2f8f55", "#aa4499", "#999933", "#993366")
 #: Of the rarer types; more colours cannot be distinguished.
 REST = "#a3adb5"
-ESTIMATE, DIFFERENCE, CONTROL, LINE = "#2a8c9e", "#c9713b", "#8a949c", "#7d8790"
-#: Width of a figure that takes the whole column, of one beside another, and of a small one; height of a row.
-WIDE, HALF, SMALL, ROW = 760, 460, 200, 20
+#: Width of a figure that takes the whole column, of one beside another, and of a small one.
+WIDE, HALF, SMALL = 760, 460, 200
 #: Samples that get a labelled bar each (more are drawn as columns), rows of a figure, and columns of a figure.
 LABELLED, ROWS, COLUMNS = 60, 30, 100
 #: Samples, and estimates, up to which each is drawn and listed. More are summarised, or the PDF takes minutes.
 SAMPLES, ESTIMATES = 200, 6000
 #: Estimates up to which their table is open, and thereby part of the PDF.
 PRINTED = 2000
-#: Cells across a scatter of many samples.
-CELLS = 30
 
-#: Positions and labels of an axis, from its start to its end.
-Ticks = list[tuple[float, str]]
 #: Start and length of a part of a stacked bar, its colour, what it is.
 Segment = tuple[float, float, str, str]
 PERCENT: Ticks = [(0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1, "100%")]
@@ -101,17 +97,17 @@ def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
     figures = []
     for start in range(0, values.shape[1], ROWS):
         types = values.columns[start : start + ROWS]
-        axes = _rows([label(name) for name in types], WIDE, ticks, right=30)
+        axes = marks.rows([label(name) for name in types], WIDE, ticks, right=30)
         hover = {}
         for at, name in enumerate(types):
             column = values[name].to_numpy(float)
             known = ~np.isnan(column)
-            axes.hlines(at, ticks[0][0], ticks[-1][0], color=LINE, alpha=0.4, linewidth=1)
+            axes.hlines(at, ticks[0][0], ticks[-1][0], color=marks.LINE, alpha=0.4, linewidth=1)
             if summarised:
-                _box(axes, column[known], at)
+                marks.box(axes, column[known], at)
             else:
                 row = np.full(known.sum(), at)
-                axes.plot(column[known], row, "o", color=ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}")
+                axes.plot(column[known], row, "o", color=marks.ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}")
                 hover[f"t{at}"] = [sample for sample, shown in zip(samples, known, strict=True) if shown]
             if known.any():
                 axes.vlines(np.median(column[known]), at - 0.4, at + 0.4, color=INK, linewidth=2)
@@ -137,9 +133,9 @@ def intervals(name: str, title: str, rows: Sequence[tuple[str, bool, Sequence[fl
     """
     names = [f"{label(method)}{' (control)' if control else ''}" for method, control, _, _ in rows]
     right = 20 + text_width(text for *_, text in rows)
-    axes = _rows(names, HALF, ticks, right)
+    axes = marks.rows(names, HALF, ticks, right)
     for at, (_, control, (value, lower, upper), text) in enumerate(rows):
-        colour = CONTROL if control else ESTIMATE
+        colour = marks.CONTROL if control else marks.ESTIMATE
         if not math.isnan(lower):
             axes.hlines(at, lower, upper, color=colour, linewidth=2.5)
         if not math.isnan(value):
@@ -166,22 +162,22 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summ
     for number, (title, pairs, across, upwards, equal) in enumerate(panels):
         left = 10 + text_width(text for _, text in upwards)
         axes = panel(SMALL, 190, left=left, right=14, top=10, bottom=24)
-        _ticks(axes.xaxis, across)
-        _ticks(axes.yaxis, upwards)
-        (low, high), (bottom, top) = (_ends(ticks) for ticks in (across, upwards))
+        marks.set_ticks(axes.xaxis, across)
+        marks.set_ticks(axes.yaxis, upwards)
+        (low, high), (bottom, top) = (marks.ends(ticks) for ticks in (across, upwards))
         axes.set(xlim=(low, high), ylim=(bottom, top))
         if equal:
-            axes.plot([low, high], [low, high], color=LINE, linewidth=1, dashes=(3, 3))
+            axes.plot([low, high], [low, high], color=marks.LINE, linewidth=1, dashes=(3, 3))
         told = pairs.dropna(subset=["lower", "upper"])
         ends = told[["lower", "upper"]].clip(bottom, top)
-        axes.vlines(told["truth"], ends["lower"], ends["upper"], color=ESTIMATE, alpha=0.4, linewidth=1)
+        axes.vlines(told["truth"], ends["lower"], ends["upper"], color=marks.ESTIMATE, alpha=0.4, linewidth=1)
         shown = pairs.dropna(subset=["truth", "estimate"])
         x, y = shown["truth"].clip(low, high), shown["estimate"].clip(bottom, top)
         hover = {}
         if summarised:
-            _density(axes, x.to_numpy(), y.to_numpy())
+            marks.density(axes, x.to_numpy(), y.to_numpy())
         else:
-            axes.plot(x, y, "o", color=ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
+            axes.plot(x, y, "o", color=marks.ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
             hover = {"samples": shown["sample"].astype(str).tolist()}
         figures.append(inline(axes, f"scatter {number}", title, hover))
     return figures
@@ -227,43 +223,12 @@ def matrix(
     return inline(axes, name, title)
 
 
-def _box(axes: Axes, values: np.ndarray, at: float) -> None:
-    """Draw the range of a row's values as a line and its middle half as a box."""
-    if values.size:
-        low, start, end, high = np.quantile(values, (0, 0.25, 0.75, 1))
-        axes.hlines(at, low, high, color=ESTIMATE, linewidth=2)
-        _stack(axes, [((start, at - 0.3), (end - start, 0.6), ESTIMATE)], f"t{at}")
-
-
-def _density(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Draw points as square cells, darker where there are more."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    counts, across, upwards = np.histogram2d(x, y, CELLS, ((left, right), (bottom, top)))
-    size = (across[1] - across[0], upwards[1] - upwards[0])
-    shades = np.ceil(4 * np.sqrt(counts / counts.max())) / 4  # four shades, so that cells of one make one drawing
-    for shade in np.unique(shades[shades > 0]):
-        boxes = [((across[i], upwards[j]), size, ESTIMATE) for i, j in np.argwhere(shades == shade)]
-        _stack(axes, boxes, f"density {shade}", alpha=0.2 + 0.8 * shade)
-
-
-def _rows(names: Sequence[str], width: float, ticks: Ticks, right: float) -> Axes:
-    """Return axes with one labelled row per name, the first on top, and a light line at every tick."""
-    left = text_width(names) + 14
-    axes = panel(width, ROW * len(names) + 26, left=left, right=right, top=2, bottom=24)
-    axes.set(xlim=_ends(ticks), ylim=(len(names) - 0.5, -0.5))
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_yticks(range(len(names)), names)
-    _ticks(axes.xaxis, ticks)
-    axes.vlines([at for at, _ in ticks], -0.5, len(names) - 0.5, color=LINE, alpha=0.3, linewidth=1, zorder=0)
-    return axes
-
-
 def _bars(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
     """Draw one labelled bar per sample."""
-    axes = _rows([label(sample) for sample, _ in parts], WIDE, PERCENT, right=30)
+    axes = marks.rows([label(sample) for sample, _ in parts], WIDE, PERCENT, right=30)
     hover = {}
     for at, (sample, segments) in enumerate(parts):
-        _stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in segments], f"s{at}")
+        marks.stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in segments], f"s{at}")
         hover[f"s{at}"] = [f"{sample}, {said}" for *_, said in segments]
     return inline(axes, f"bars {start}", f"Stacked bars of {len(parts)} samples; the table holds the numbers", hover)
 
@@ -274,23 +239,12 @@ def _columns(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
     axes.set(xlim=(0, COLUMNS), ylim=(0, 1))
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
-    _ticks(axes.yaxis, PERCENT)
+    marks.set_ticks(axes.yaxis, PERCENT)
     hover = {}
     for at, (sample, segments) in enumerate(parts):
-        _stack(axes, [((at, y), (0.9, length), colour) for y, length, colour, _ in segments], f"s{at}")
+        marks.stack(axes, [((at, y), (0.9, length), colour) for y, length, colour, _ in segments], f"s{at}")
         hover[f"s{at}"] = sample
     return inline(axes, f"columns {start}", f"Stacked columns of {len(parts)} samples", hover)
-
-
-def _stack(
-    axes: Axes, boxes: Sequence[tuple[tuple[float, float], tuple[float, float], str]], gid: str, alpha: float = 1
-) -> None:
-    """Draw boxes (corner, size, colour) as one artist."""
-    from matplotlib.collections import PolyCollection
-
-    corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for (x, y), (w, h), _ in boxes]
-    colours = [colour for *_, colour in boxes]
-    axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, gid=gid, alpha=alpha))
 
 
 def _segments(row: pd.Series) -> list[Segment]:
@@ -304,13 +258,3 @@ def _segments(row: pd.Series) -> list[Segment]:
         rest = slice(len(COLOURS), None)
         parts.append((starts[rest][0], lengths[rest].sum(), REST, f"rarer types {percent(values[rest].sum())}%"))
     return [part for part in parts if part[1] > 5e-5]
-
-
-def _ticks(axis: Axis, ticks: Ticks) -> None:
-    axis.set_ticks([at for at, _ in ticks], [text for _, text in ticks])
-
-
-def _ends(ticks: Ticks) -> tuple[float, float]:
-    """Return both ends of an axis, apart even where all values are the same."""
-    low, high = ticks[0][0], ticks[-1][0]
-    return (low, high) if high > low else (low, low + 1)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unmix.evaluate.reference_quality import SHARES, SPILL, measure
-from unmix.report import figures
+from unmix.report import marks
 from unmix.report.page import page
 from unmix.report.words import DASH, count, listed, number, percent
 
@@ -177,7 +177,7 @@ def _donors(cells: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _shade(value: float, *, own: bool) -> str:
-    colour = figures.ESTIMATE if own else figures.DIFFERENCE
+    colour = marks.ESTIMATE if own else marks.DIFFERENCE
     return f"{colour}{round(140 * min(1, value)):02x}" if value >= 0.005 else ""
 
 

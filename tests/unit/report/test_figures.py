@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmix.report import figures
+from unmix.report import figures, marks
 
 ODD = [
     'CD4+ T <naive> & "memory"',
@@ -88,13 +88,11 @@ def test_whiskers_and_hollow_grey_controls():
     assert "uniform (control)" in svg
     assert "scaden (control)" not in svg
     root = ElementTree.fromstring(svg)
-    solid = [use for use in root.iter("use") if use.get("fill") == figures.ESTIMATE]
-    hollow = [
-        use for use in root.iter("use") if use.get("stroke") == figures.CONTROL and use.get("fill-opacity") == "0"
-    ]
+    solid = [use for use in root.iter("use") if use.get("fill") == marks.ESTIMATE]
+    hollow = [use for use in root.iter("use") if use.get("stroke") == marks.CONTROL and use.get("fill-opacity") == "0"]
     assert (len(solid), len(hollow)) == (1, 1)
     whiskers = [path for path in root.iter("path") if path.get("stroke-width") == "2.5"]
-    assert [whisker.get("stroke") for whisker in whiskers] == [figures.ESTIMATE]
+    assert [whisker.get("stroke") for whisker in whiskers] == [marks.ESTIMATE]
 
 
 def test_text_takes_the_colour_of_the_page_and_readers_get_a_description():
@@ -120,7 +118,7 @@ def test_names_within_a_page_occur_once():
     values = table([f"s{i}" for i in range(60)], ["a", "b"])
     shades = np.ones((2, 2))
     drawn = [*figures.stacked(values), *figures.spread(values, TICKS)]
-    drawn.append(figures.matrix("m", "M", ["a", "b"], [["", "1"], ["1", ""]], shades, figures.ESTIMATE))
+    drawn.append(figures.matrix("m", "M", ["a", "b"], [["", "1"], ["1", ""]], shades, marks.ESTIMATE))
     ids = re.findall(r' id="([^"]+)"', "".join(drawn))
     assert ids
     assert len(ids) == len(set(ids))

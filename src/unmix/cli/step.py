@@ -1,7 +1,4 @@
-"""Common parts of the scripts in bin/: options, exit codes of errors, outputs by rename, run.json.
-
-Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
-"""
+"""One step from start to end: exit codes of errors, outputs by rename, run.json."""
 
 from __future__ import annotations
 
@@ -22,139 +19,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
+from unmix.cli.progress import Progress
 from unmix.errors import DataError, NotApplicable, UnmixError, UsageError
-from unmix.io.outputs import SIGNALS, Outputs, check, refused, say_once
+from unmix.io.outputs import SIGNALS, Outputs, refused, say_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
-FILE = click.Path(path_type=Path)
-DIRECTORY = click.Path(path_type=Path, file_okay=False)
-
-
-class _Output(click.Path):
-    """A file or folder to be written; one that cannot be is refused before anything is read."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = super().convert(value, param, ctx)
-        try:
-            check(path if self.file_okay else path / "run.json")
-        except UnmixError as error:
-            refusal = click.ClickException(str(error))
-            refusal.exit_code = error.exit_code
-            raise refusal from error
-        return path
-
-
-OUTPUT = _Output(path_type=Path)
-OUTPUT_DIRECTORY = _Output(path_type=Path, file_okay=False)
 #: Packages whose versions can change a number; they stand in every run.json.
 PACKAGES = ("numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "torch")
-
-#: The option of the steps that a pipeline can do without: the reason stands in a file, and the other work goes on.
-skipped = click.option(
-    "--skipped",
-    type=OUTPUT,
-    help="Run record with the reason, if the step cannot be done (exit code 2, 65 or 99).",
-)
-
-#: The option of the steps that give intervals.
-level = click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.99),
-    default=0.9,
-    show_default=True,
-    help="Nominal coverage of the intervals.",
-)
-
-
-def genes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the steps that match gene names with those of a reference."""
-    options = [
-        click.option(
-            "--orthologs",
-            is_flag=True,
-            help="If the species differ (human, mouse, rat), replace genes by their one-to-one orthologs.",
-        ),
-        click.option(
-            "--gene-map",
-            type=FILE,
-            metavar="TABLE",
-            help="Table of two columns, the name as the file has it and the gene, for names that are not recognised.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that every step has."""
-    options = [
-        click.option(
-            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="Where networks run; auto takes a GPU if there is one.",
-        ),
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all available]"),
-        click.option("--quiet", is_flag=True, help="Print errors only."),
-        click.version_option(__version__, prog_name="unmix"),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-class Waiting:
-    """What a user sees of a long step on stderr: a bar on a terminal, else a plain line every `EVERY` seconds.
-
-    A smaller count than before, or another total, starts a new count.
-    """
-
-    EVERY = 10.0
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._first, self._done, self._total = 0, 0, 0
-        self._started = self._told = time.monotonic()
-
-    def show(self, done: int, total: int, note: str) -> None:
-        """Show that `done` of `total` things, named in `note`, are done."""
-        now = time.monotonic()
-        if total != self._total or done < self._done:
-            self.stop()
-            self._first, self._started, self._told = done, now, now
-        self._done, self._total = done, total
-        if done >= total:
-            self.stop()
-        elif sys.stderr.isatty():
-            self._draw(done, total, note)
-        elif now - self._told >= self.EVERY:
-            self._told = now
-            left = (now - self._started) / max(done - self._first, 1) * (total - done)
-            click.echo(f"{done:,} of {total:,} {note}, {left:.0f} s left", err=True)
-
-    def _draw(self, done: int, total: int, note: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        if self._bar is None:
-            columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task(note, total=total)
-            self._bar.start()
-        self._bar.update(0, completed=done, description=note)
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
 
 
 class Run:
@@ -172,7 +45,7 @@ class Run:
         self._inputs: dict[str, Path] = {}
         self._outputs = Outputs()
         self._started = time.time()
-        self._waiting = Waiting()
+        self._waiting = Progress()
 
     def say(self, sentence: str) -> None:
         """Record a sentence for run.json and print it to stderr."""
@@ -307,13 +180,6 @@ def _stop(number: int, _: object) -> None:
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     sys.exit(128 + number)
-
-
-def names(given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
-    known = set(known)
-    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
-    return [name for name in split if name]
 
 
 def record_beside(out: Path) -> Path:

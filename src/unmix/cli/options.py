@@ -1,0 +1,100 @@
+"""Types and options that several scripts share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unmix import __version__
+from unmix.errors import UnmixError
+from unmix.io.outputs import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+FILE = click.Path(path_type=Path)
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class _Output(click.Path):
+    """A file or folder to be written; one that cannot be is refused before anything is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        try:
+            check(path if self.file_okay else path / "run.json")
+        except UnmixError as error:
+            refusal = click.ClickException(str(error))
+            refusal.exit_code = error.exit_code
+            raise refusal from error
+        return path
+
+
+OUTPUT = _Output(path_type=Path)
+OUTPUT_DIRECTORY = _Output(path_type=Path, file_okay=False)
+#: The option of the steps that a pipeline can do without: the reason stands in a file, and the other work goes on.
+skipped = click.option(
+    "--skipped",
+    type=OUTPUT,
+    help="Run record with the reason, if the step cannot be done (exit code 2, 65 or 99).",
+)
+
+#: The option of the steps that give intervals.
+level = click.option(
+    "--level",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.9,
+    show_default=True,
+    help="Nominal coverage of the intervals.",
+)
+
+
+def genes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the steps that match gene names with those of a reference."""
+    options = [
+        click.option(
+            "--orthologs",
+            is_flag=True,
+            help="If the species differ (human, mouse, rat), replace genes by their one-to-one orthologs.",
+        ),
+        click.option(
+            "--gene-map",
+            type=FILE,
+            metavar="TABLE",
+            help="Table of two columns, the name as the file has it and the gene, for names that are not recognised.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every step has."""
+    options = [
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="Where networks run; auto takes a GPU if there is one.",
+        ),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all available]"),
+        click.option("--quiet", is_flag=True, help="Print errors only."),
+        click.version_option(__version__, prog_name="unmix"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def names(given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
+    known = set(known)
+    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
+    return [name for name in split if name]
