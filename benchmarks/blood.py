@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/blood.py predict [--methods NAME,...] [--bulks NAME,...] [--references NAME,...]
     .venv/bin/python benchmarks/blood.py table | decide | compare | intervals | references
 
-`predict` writes one table of fractions of mRNA per job to .cache/blood; what stands there is not run again. The others
-only read these tables: conversions to cells, consensus and intervals are tried without another fit. Needs the data
+`predict` writes a model and a table of its estimates per job to .cache/blood; what stands there is not run again. The
+others only read these: conversions to cells, consensus and intervals are tried without another fit. Needs the data
 beside the project (UNMIX_SHARED) and, for the bulk `daism`, `make demo`.
 """
 
@@ -24,6 +24,7 @@ from accuracy import DATA, DEMO, MRNA, ROOT, scored
 
 from unmix import engine
 from unmix import methods as registry
+from unmix.contract.model import Model
 from unmix.engine import cell_fractions, ensemble
 from unmix.engine.consensus import RULE
 from unmix.errors import NotApplicable
@@ -67,7 +68,8 @@ class Bulk:
     """Samples whose cells were counted.
 
     `truth` names the columns of the file that belong to each type; `sums` the types of a reference that belong to a
-    type of the truth, where it is coarser. `tissue` decides which references fit.
+    type of the truth, where it is coarser. `tissue` decides which references fit. `counts` is what the truth counts:
+    cells, or RNA where it was mixed by amount.
     """
 
     file: str
@@ -75,6 +77,7 @@ class Bulk:
     truth: dict[str, tuple[str, ...]]
     sums: dict[str, tuple[str, ...]]
     tissue: str = "pbmc"
+    counts: str = "cells"
 
 
 def alike(names: Iterable[str] = PBMC) -> dict[str, tuple[str, ...]]:
@@ -134,6 +137,7 @@ BULKS = {
         },
         alike(("B", "CD8T", "NK", "Monocyte", "Neutrophil")),
         "blood",
+        "RNA",
     ),
     "cell-lines": Bulk(
         "cellline_mixology_gse118767",
@@ -141,6 +145,7 @@ BULKS = {
         alike(lines := ("H1975", "H2228", "HCC827")),
         alike(lines),
         "lines",
+        "RNA",
     ),
 }
 
@@ -227,30 +232,48 @@ def predict(jobs: Iterable[tuple[str, str, str, int]]) -> None:
         except NotApplicable as error:
             print(bulk, over, method, error.found, flush=True)
             continue
-        found = engine.predict(model, mixed, device="cpu", mrna_per_cell="none")
-        assumed = pd.Series(cell_fractions.mrna_per_cell_of(model))
-        seconds = time.process_time() - started
-        parts = {
-            column: cell_fractions.moved(found.values, part, assumed)
-            for column, part in (("mrna", found.values), ("lower", found.lower), ("upper", found.upper))
-        }
-        long = pd.DataFrame({column: part.stack() for column, part in parts.items()})
         path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(path.with_suffix(".safetensors"))
+        found = engine.predict(model, mixed, device="cpu", mrna_per_cell="none")
         temporary = path.with_suffix(".part")
-        long.rename_axis(["sample", "cell_type"]).to_csv(temporary, sep="\t", float_format="%.8g")
+        found.long().to_csv(temporary, sep="\t", index=False, float_format="%.8g")
         temporary.replace(path)
-        print(bulk, over, method, seed, f"{seconds:.0f} s", flush=True)
+        print(bulk, over, method, seed, f"{time.process_time() - started:.0f} s", flush=True)
+
+
+@cache
+def stored_fractions(bulk: str, over: str, method: str, seed: int) -> tuple[Model, Fractions] | None:
+    """Return a stored model and its estimates in its own quantity; None where the job was not run."""
+    path = stored(bulk, over, method, seed)
+    if not path.exists():
+        return None
+    model = Model.load(path.with_suffix(".safetensors"))
+    long = pd.read_csv(path, sep="\t", dtype={"sample": str})
+    tables = {
+        name: long.pivot(index="sample", columns="cell_type", values=name) for name in ("fraction", "lower", "upper")
+    }
+    by_sample = long.drop_duplicates("sample").set_index("sample")
+    order = [str(sample) for sample in samples(bulk, over)[1].index]
+    return model, Fractions(
+        *(table.loc[order, model.reported] for table in tables.values()),
+        by_sample.loc[order, "flag"],
+        model.quantity,
+        0.9,
+        samples=by_sample.loc[order, ["distance", "unexpressed"]],
+        method=method,
+    )
 
 
 @cache
 def estimates(bulk: str, over: str, method: str, seed: int) -> dict[str, pd.DataFrame] | None:
     """Return stored fractions of mRNA and the ends of their intervals; None where the job was not run."""
-    path = stored(bulk, over, method, seed)
-    if not path.exists():
+    found = stored_fractions(bulk, over, method, seed)
+    if found is None:
         return None
-    long = pd.read_csv(path, sep="\t", dtype={"sample": str}).set_index(["sample", "cell_type"])
-    order = [str(sample) for sample in samples(bulk, over)[1].index]
-    return {column: long[column].unstack().loc[order] for column in long}
+    model, fractions = found
+    assumed = pd.Series(cell_fractions.mrna_per_cell_of(model))
+    ends = {"mrna": fractions.values, "lower": fractions.lower, "upper": fractions.upper}
+    return {name: cell_fractions.moved(fractions.values, part, assumed) for name, part in ends.items()}
 
 
 def cells_of(bulk: str, parts: dict[str, pd.DataFrame], source: str) -> Fractions:

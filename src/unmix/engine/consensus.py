@@ -3,7 +3,8 @@
 No method is the most accurate on every data set, and held-out error on the user's own reference does not tell which is;
 a consensus of unlike methods is among the best on all. How far the members disagree does not predict the error, so that
 the intervals are conformal for the consensus itself: all methods of one reference and seed estimate the same held-out
-pseudobulk, and the errors of the consensus there give its intervals.
+pseudobulk, and the errors of the consensus there give its intervals. With several references, each has pseudobulk of
+its own.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def consensus(
         _refuse_unlike(first, other)
     values = _table(combined([one.values.loc[samples, types].to_numpy() for one in members]), first.values)
     level = level or first.level
-    lower, upper = _intervals(members, values, level, say)
+    between = [one.between_references.loc[samples, types] for one in members if one.between_references is not None]
+    spread = _median(between) if between else None
+    lower, upper = _intervals(members, values, spread, level, say)
     used = first.mrna_per_cell
     by_type = bool(used) and set(types) <= set(used["values"])  # counts of the reference may be those of cell states
     if used:
@@ -96,6 +99,7 @@ def consensus(
         samples=_median([one.samples for one in members if one.samples is not None]),
         mrna=moved(values, values, pd.Series(used["values"])) if by_type else None,
         held_out=None,
+        between_references=spread,
         method="consensus",
         tables={"members": _members(members)},
     )
@@ -159,31 +163,64 @@ def _refuse_unlike(first: Fractions, other: Fractions) -> None:
 
 
 def _intervals(
-    members: Sequence[Fractions], values: pd.DataFrame, level: float, say: Callable[[str], None]
+    members: Sequence[Fractions],
+    values: pd.DataFrame,
+    spread: pd.DataFrame | None,
+    level: float,
+    say: Callable[[str], None],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the ends of the conformal intervals of the consensus; missing where they cannot be known."""
+    """Return the ends of the conformal intervals of the consensus; missing where they cannot be known.
+
+    Of several references: the mean of the ends by the consensus' errors with each, by weight, wider by how far the
+    references disagree (`spread`, the median over the members), as those of one method.
+    """
     missing = values * np.nan
     without = [one.method for one in members if one.held_out is None]
     if without:
         say(f"The consensus has no intervals, because {', '.join(without)} has no estimates of held-out pseudobulk.")
         return missing, missing
-    parts = [
-        [one.held_out.pivot(index="sample", columns="cell_type", values=name)[values.columns] for one in members]
-        for name in ("fraction", "truth")
-    ]
-    estimates, truths = parts
-    if any(truth.shape != truths[0].shape or np.abs(truth - truths[0]).max(axis=None) > SAME for truth in truths):
+    calibrations = _calibrations([one.held_out for one in members], list(values))
+    if calibrations is None:
         say(
             "The consensus has no intervals, because the members do not share their held-out pseudobulk: train them on "
-            "the same reference with the same seed."
+            "the same references with the same seed."
         )
         return missing, missing
-    middle = combined([estimate.to_numpy() for estimate in estimates])
-    scores = conformal.scores(middle, middle, truths[0].to_numpy())
     distance = _median([one.samples for one in members])["distance"].to_numpy()[:, None]
     shift = domain_shift.ratio(distance), domain_shift.between_laboratory(distance)
-    ends = conformal.interval(values.to_numpy(), values.to_numpy(), scores, level, *shift)
-    return _table(ends[0], values), _table(ends[1], values)
+    middle = values.to_numpy()
+    ends = np.stack([conformal.interval(middle, middle, scores, level, *shift) for scores, _ in calibrations])
+    share = np.array([np.where(np.isnan(scores).all(0), 0, weight) for scores, weight in calibrations])
+    share = (share / share.sum(0))[:, None, None]
+    lower, upper = np.where(share > 0, share * ends, 0).sum(0)
+    more = 0 if spread is None else spread.to_numpy()
+    return _table((lower - more).clip(0, 1), values), _table((upper + more).clip(0, 1), values)
+
+
+def _calibrations(held_out: Sequence[pd.DataFrame], types: list[str]) -> list[tuple[np.ndarray, float]] | None:
+    """Return the scores of the consensus (missing for types that the reference lacks) and the weight of each reference.
+
+    None if the members do not share their pseudobulk.
+    """
+    tables = [part if "reference" in part else part.assign(reference=1, weight=1.0) for part in held_out]
+    references = [sorted(part["reference"].unique()) for part in tables]
+    if any(names != references[0] for names in references):
+        return None
+    found = []
+    for name in references[0]:
+        own = [part[part["reference"] == name] for part in tables]
+        estimates, truths = (
+            [part.pivot(index="sample", columns="cell_type", values=column) for part in own]
+            for column in ("fraction", "truth")
+        )
+        known, first = [kind for kind in types if kind in truths[0]], truths[0]
+        if any(truth.shape != first.shape or np.abs(truth - first).max(axis=None) > SAME for truth in truths):
+            return None
+        middle = combined([estimate[known].to_numpy() for estimate in estimates])
+        scores = np.full((len(middle), len(types)), np.nan, np.float32)
+        scores[:, [kind in known for kind in types]] = conformal.scores(middle, middle, first[known].to_numpy())
+        found.append((scores, float(np.mean([part["weight"].iloc[0] for part in own]))))
+    return found
 
 
 def _flags(flags: Sequence[pd.Series]) -> pd.Series:

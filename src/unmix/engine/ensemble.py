@@ -10,7 +10,7 @@ is no such sign: on real blood it gave nearly all weight to the worst reference 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,8 +63,8 @@ def predict(
     Fractions
         The mean, weighted by reference, over all cell types of the references: a type that some of them lack is the
         mean of the others, and rows are divided by their sum. Intervals are the weighted mean of the models', wider
-        by how far these disagree (weighted standard deviation). The flags are those of the heaviest model; the table
-        ``references`` holds the weights.
+        by how far these disagree (weighted standard deviation, `between_references`). Flags and distances are those of
+        the heaviest model; the table ``references`` holds the weights.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def predict(
         has = [str(i + 1) for i, model in enumerate(models) if name in model.reported]
         say(f"{name} is a cell type of reference {', '.join(has)} only: its estimate is theirs.")
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
-    found = [cell_fractions.to_cells(model, f, mrna_per_cell, say) for model, f in zip(models, found, strict=True)]
+    found = _to_cells(models, found, mrna_per_cell, say)
     weights = weigh([disagreement(model, f.mrna, bulk) for model, f in zip(models, found, strict=True)], say)
     share = weights[:, None] * known
     share = (share / share.sum(0))[:, None]
@@ -113,7 +113,55 @@ def predict(
     }
     names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
     told = {"references": pd.DataFrame(np.tile(weights, (len(samples), 1)), samples, names)}
-    return replace(found[0], **tables, flags=found[int(weights.argmax())].flags, held_out=None, tables=told)
+    return replace(
+        found[int(weights.argmax())],
+        **tables,
+        mrna_per_cell=_mrna_per_cell([one.mrna_per_cell for one in found]),
+        held_out=_held_out(found, weights),
+        between_references=pd.DataFrame(spread, samples, types),
+        tables=told,
+    )
+
+
+def _to_cells(
+    models: Sequence[Model], found: Sequence[Fractions], source: str | pd.Series, say: Callable[[str], None]
+) -> list[Fractions]:
+    """Return fractions of cells by every reference, all by one source of the mRNA per cell."""
+
+    def converted(source: str | pd.Series, say: Callable[[str], None]) -> list[Fractions]:
+        return [cell_fractions.to_cells(model, f, source, say) for model, f in zip(models, found, strict=True)]
+
+    own = converted(source, say)
+    sources = {one.mrna_per_cell.get("source") for one in own}
+    if len(sources) == 1:
+        return own
+    common = "none" if None in sources else "reference"
+    say(
+        f"The references would use different mRNA per cell ({', '.join(sorted(map(str, sources)))}), so all use "
+        f"--mrna-per-cell {common}."
+    )
+    return converted(common, say)
+
+
+def _mrna_per_cell(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one record of the mRNA per cell with the types of all references; where they differ, of the first."""
+    merged: dict[str, Any] = {}
+    for record in records:
+        for key, value in record.items():
+            merged[key] = (
+                _mrna_per_cell([merged.get(key, {}), value]) if isinstance(value, dict) else merged.get(key, value)
+            )
+    return merged
+
+
+def _held_out(found: Sequence[Fractions], weights: np.ndarray) -> pd.DataFrame | None:
+    """Return the estimates of every reference's own held-out pseudobulk, with its weight; None if one has none."""
+    import pandas as pd
+
+    if any(one.held_out is None for one in found):
+        return None
+    pairs = enumerate(zip(found, weights, strict=True), 1)
+    return pd.concat([one.held_out.assign(reference=number, weight=weight) for number, (one, weight) in pairs])
 
 
 def weigh(disagreements: Sequence[float | None], say: Callable[[str], None] = silent) -> np.ndarray:

@@ -44,7 +44,11 @@ class Fractions:
         were not.
     held_out
         Estimates on the held-out pseudobulk that all methods share, in the same quantity and by the same mRNA per
-        cell: columns ``sample``, ``cell_type``, ``fraction`` and ``truth``. None where there are none.
+        cell: columns ``sample``, ``cell_type``, ``fraction`` and ``truth``; of several references also ``reference``
+        and its ``weight``. None where there are none.
+    between_references
+        How far the estimates by several references differ (weighted standard deviation, samples x cell types), which
+        is part of the intervals. None for one reference.
     samples
         What is known of each sample: ``distance`` from the reference (1: typical of its own pseudobulk), and the share
         of its highest genes that the reference does not express (``unexpressed``).
@@ -65,6 +69,7 @@ class Fractions:
     mrna: pd.DataFrame | None = None
     mrna_per_cell: dict[str, Any] = field(default_factory=dict)
     held_out: pd.DataFrame | None = None
+    between_references: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
     method: str = ""
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -78,6 +83,7 @@ class Fractions:
             (self.lower, self.upper) if self.lower_relative is None else (self.lower_relative, self.upper_relative)
         )
         by_sample = {} if self.samples is None else self.samples.to_dict("series")
+        between = self.between_references
         return pd.DataFrame(
             {
                 "sample": self.values.index.repeat(types),
@@ -90,6 +96,7 @@ class Fractions:
                 "lower_relative": relative[0].to_numpy().ravel(),
                 "upper_relative": relative[1].to_numpy().ravel(),
                 **{name: column.to_numpy().repeat(types) for name, column in by_sample.items()},
+                **({} if between is None else {"between_references": between.to_numpy().ravel()}),
             }
         )
 

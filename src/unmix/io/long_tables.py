@@ -119,6 +119,7 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
         wide("upper_relative"),
         mrna_per_cell=run.get("mrna_per_cell", {}),
         held_out=read_long(held_out, ("sample", "cell_type")) if held_out.exists() else None,
+        between_references=wide("between_references") if "between_references" in long else None,
         samples=by_sample[["distance", "unexpressed"]].astype(float),
         method=run["method"]["name"],
     )

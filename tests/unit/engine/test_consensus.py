@@ -127,3 +127,43 @@ def test_members_with_cell_states_are_combined_by_type():
     assert np.allclose(found.values.sum(axis=1), 1)
     r = np.corrcoef(members[0].held_out["fraction"], members[0].held_out["truth"])[0, 1]
     assert r > 0.8
+
+
+@pytest.fixture(scope="module")
+def two_references(data):
+    """Members with a second reference of fewer types, whose platform differs."""
+    second = data[0][data[0].obs["cell_type"] != "B cell"].copy()
+    noise = np.random.default_rng(0).lognormal(0, 0.5, second.n_vars)
+    second.X = second.X.multiply(noise).tocsr().astype(np.float32)
+    references = data[0], second
+    models = {name: [engine.train(name, one, seed=3, device="cpu") for one in references] for name in NAMES}
+    return [unmix.predict(own, data[1], device="cpu") for own in models.values()]
+
+
+def test_several_references_have_intervals_with_the_spread_between_them(members, two_references):
+    said = []
+    found = unmix.consensus(two_references, say=said.append)
+    assert found.lower.notna().all(axis=None), said
+    assert ((found.lower <= found.values) & (found.values <= found.upper)).all(axis=None)
+    spread = np.median([one.between_references for one in two_references], axis=0)
+    assert np.allclose(found.between_references, spread)
+    alike = unmix.consensus([replace(one, between_references=one.between_references * 0) for one in two_references])
+    inside = ((found.lower_relative > 0) & (found.upper_relative < 1)).to_numpy()
+    wider = (found.upper_relative - found.lower_relative - alike.upper_relative + alike.lower_relative).to_numpy()
+    assert np.allclose(wider[inside], 2 * spread[inside])
+    with pytest.raises(DataError, match="different cell types"):
+        unmix.consensus([two_references[0], replace(members[1], values=members[1].values.iloc[:, :2])])
+    assert unmix.consensus([two_references[0], members[1]]).lower.isna().all(axis=None)
+
+
+def test_the_spread_between_references_is_kept_in_files(two_references, tmp_path):
+    from unmix.io.fractions import write_fractions
+    from unmix.io.long_tables import read_estimates
+
+    one = two_references[0]
+    write_fractions(one, lambda name: tmp_path / name)
+    (tmp_path / "run.json").write_text('{"level": 0.9, "method": {"name": "nnls"}}')
+    read, _ = read_estimates(tmp_path / "fractions_long.tsv")
+    assert np.allclose(read.between_references[one.values.columns], one.between_references, atol=1e-5)
+    assert set(read.held_out["reference"]) == {1, 2}
+    assert np.isclose(read.held_out.groupby("reference")["weight"].first().sum(), 1, atol=1e-5)

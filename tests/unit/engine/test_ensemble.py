@@ -121,3 +121,16 @@ def test_what_references_disagree_on_widens_the_intervals(data, model, monkeypat
 def test_scores_are_not_averaged(data, model):
     with pytest.raises(DataError, match="cannot be averaged"):
         predict([model, engine.train("mcpcounter", data[0], **QUICK)], data[1])
+
+
+def test_references_have_one_source_of_mrna_per_cell(data, model):
+    """A label that is not recognised in one reference: published values for the other alone would be two kinds."""
+    other = data[0].copy()
+    labels = other.obs["cell_type"].astype(str).to_numpy()
+    labels[::9] = "mystery"
+    other.obs["cell_type"] = labels
+    said, models = [], [model, engine.train("nnls", other, **QUICK)]
+    found = predict(models, data[1], mrna_per_cell="auto", say=said.append)
+    assert found.mrna_per_cell["source"] == "reference"
+    assert set(found.mrna_per_cell["values"]) == {*CELL_TYPES, "mystery"}
+    assert any("all use --mrna-per-cell reference" in sentence for sentence in said)
