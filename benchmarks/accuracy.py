@@ -24,7 +24,7 @@ from unmix import engine
 from unmix import methods as registry
 from unmix.engine import cell_fractions
 from unmix.errors import NotApplicable
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io import check, tables
 from unmix.io.fractions import normalised
 from unmix.reference.prepare import prepare_reference

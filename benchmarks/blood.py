@@ -28,7 +28,7 @@ from unmix.contract.model import Model
 from unmix.engine import cell_fractions, ensemble
 from unmix.engine.consensus import RULE
 from unmix.errors import NotApplicable
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io import check, tables
 from unmix.io.fractions import Fractions, normalised
 from unmix.reference.prepare import prepare_reference

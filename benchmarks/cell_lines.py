@@ -28,7 +28,7 @@ def main() -> None:
     from unmix.contract.method import Task
     from unmix.engine import inputs
     from unmix.errors import NotApplicable
-    from unmix.evaluate import metrics
+    from unmix.evaluation import metrics
     from unmix.io import check, tables
     from unmix.reference import Reference
     from unmix.reference.prepare import read_reference

@@ -24,7 +24,7 @@ import pandas as pd
 from unmix import methods as registry
 from unmix.engine import cell_fractions
 from unmix.engine.consensus import consensus
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io.fractions import normalised
 
 if TYPE_CHECKING:

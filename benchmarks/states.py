@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import unmix
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io import tables
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -33,7 +33,7 @@ def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, *
     with cli.run("evaluate", record=cli.record_beside(out), **common) as job:
         import numpy as np
 
-        from unmix.evaluate import pairing
+        from unmix.evaluation import pairing
         from unmix.io import tables
         from unmix.io.fractions import read_fractions
         from unmix.io.long_tables import read_intervals

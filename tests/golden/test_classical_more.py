@@ -12,7 +12,7 @@ import pytest
 from unmix import engine, methods
 from unmix.contract.method import Task
 from unmix.engine import inputs
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io import check, download, tables
 from unmix.io.fractions import normalised
 from unmix.reference import Reference

@@ -29,7 +29,7 @@ from unmix import engine, methods, report, settings, toy
 from unmix.contract.model import Model
 from unmix.engine import explanation, expression
 from unmix.errors import UnmixError
-from unmix.evaluate import pairing
+from unmix.evaluation import pairing
 from unmix.io import check, fractions, gene_sets, long_tables, signatures, tables
 from unmix.pipeline import jobs, parameters, samplesheet
 from unmix.reference import Reference

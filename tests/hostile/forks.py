@@ -26,7 +26,7 @@ PARTS = (
         "unmix.engine.expression",
         "unmix.engine.explanation",
     ),
-    *("unmix.evaluate.pairing", "unmix.io.check", "unmix.methods.scaden", "unmix.report"),
+    *("unmix.evaluation.pairing", "unmix.io.check", "unmix.methods.scaden", "unmix.report"),
     "unmix.deep.nets.expression",
 )
 BIN = Path(__file__).resolve().parents[2] / "bin"

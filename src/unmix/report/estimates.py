@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.report import figures, marks
 from unmix.report.words import axis, between, ceiling, count, estimate, number, percent, quantity
 

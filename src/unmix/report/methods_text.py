@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unmix import methods
 from unmix.contract.method import Method
 from unmix.errors import UsageError
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.report.words import MINUS, count, listed, quantity
 from unmix.settings import asdict
 from unmix.uncertainty.domain_shift import BETWEEN_LABORATORY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from unmix.evaluate.reference_quality import SHARES, SPILL, measure
+from unmix.evaluation.reference_quality import SHARES, SPILL, measure
 from unmix.report import marks
 from unmix.report.page import page
 from unmix.report.words import DASH, count, listed, number, percent
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import anndata as ad
     import pandas as pd
 
-    from unmix.evaluate.reference_quality import Quality
+    from unmix.evaluation.reference_quality import Quality
 
 #: Donors that get a column each; cells of a type below which it is marked.
 DONORS, FEW = 12, 50
@@ -60,7 +60,7 @@ def render(name: str, counts: str, messages: Sequence[str], quality: Quality) ->
     counts, messages
         ``uns["unmix"]`` of the reference: its kind of counts and what the preparation said.
     quality
-        Of :func:`unmix.evaluate.reference_quality.measure`.
+        Of :func:`unmix.evaluation.reference_quality.measure`.
     """
     sections = [
         ("reference_summary", "Summary", _summary(counts, quality)),

@@ -13,7 +13,7 @@ import pytest
 from unmix import engine
 from unmix.classical.scores import ssgsea
 from unmix.errors import DataError, NotApplicable, UsageError
-from unmix.evaluate import pairing
+from unmix.evaluation import pairing
 from unmix.io import download, gene_sets, signatures, tables
 from unmix.io.fractions import read_fractions, write_fractions
 from unmix.io.long_tables import read_long

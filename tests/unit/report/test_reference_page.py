@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from unmix.errors import DataError
-from unmix.evaluate import reference_quality
+from unmix.evaluation import reference_quality
 from unmix.report import reference as page
 from unmix.simulate.toy import toy
 

@@ -14,7 +14,7 @@ import pytest
 
 from unmix import report
 from unmix.errors import DataError
-from unmix.evaluate import pairing
+from unmix.evaluation import pairing
 from unmix.report import words
 
 TYPES = ["CD4+ T <naive>", 'B/plasma & "memory"', "Monocyte's", "γδ T"]

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 
 #: RMSE and CCC over all pairs, of the authors' own predictions, computed independently of this code.
 PUBLISHED = {

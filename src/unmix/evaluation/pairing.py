@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, NotApplicable
-from unmix.evaluate import metrics
+from unmix.evaluation import metrics
 from unmix.io.cell_names import near_names
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Pairs:
     notes: list[str] = field(default_factory=list)
 
     def metrics(self, rng: np.random.Generator) -> pd.DataFrame:
-        """Return :func:`unmix.evaluate.metrics.evaluate` of these pairs."""
+        """Return :func:`unmix.evaluation.metrics.evaluate` of these pairs."""
         ends = {} if self.lower.isna().all(axis=None) else {"lower": self.lower, "upper": self.upper}
         return metrics.evaluate(self.truth, self.estimate, rng, quantity=self.quantity, **ends)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from unmix.errors import DataError
-from unmix.evaluate import pairing
+from unmix.evaluation import pairing
 from unmix.io import tables
 from unmix.io.cell_names import near_names
 from unmix.io.long_tables import read_long
