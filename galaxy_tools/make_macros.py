@@ -6,6 +6,7 @@ Run ``python galaxy_tools/make_macros.py`` after a change of the registry; a tes
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -101,13 +102,20 @@ def limits(rule: dict[str, Any]) -> str:
     return "".join(f' {side}="{end:g}"' for side, end in ends.items() if end is not None)
 
 
+def meaning(name: str, rule: dict[str, Any]) -> str:
+    """Return what a setting is, by its docstring in the recipe; those of shared parts have a label that says it."""
+    if name in SHARED:
+        return ""
+    return re.sub(r" \(:func:.*?\)|``", "", " ".join(rule["description"].split())) + " "
+
+
 def setting(name: str, values: dict[str, int | float], rule: dict[str, Any]) -> str:
     """Return a number of a recipe as a parameter that stays empty unless the user changes it."""
     label = SHARED.get(name) or name.replace(".", ": ").replace("_", " ").capitalize()
     kind = "integer" if rule["type"] == "integer" else "float"
     shown = [f"{values['default']:g} by default"] if "default" in values else []
     shown += [f"{value:g} as published" for recipe, value in values.items() if recipe == "published"]
-    words = f"{name}: {in_words(rule)}; {', '.join(shown)}"
+    words = f"{meaning(name, rule)}{in_words(rule).capitalize()}; {', '.join(shown)}. In recipes and run.json: {name}"
     field = name.replace(".", "__")
     texts = f"label={quoteattr(label)} help={quoteattr(words)}"
     return f'<param name="{field}" type="{kind}"{limits(rule)} optional="true" {texts}/>'
