@@ -33,29 +33,11 @@ from unmix import cli
 @cli.skipped
 @cli.common
 def main(bulk, reference, unit, species, orthologs, gene_map, out_dir, **options):
-    with cli.run("check", out_dir / "run.json", **options) as job:
-        import pandas as pd
+    with cli.run("check", out_dir / "run.json", **options) as run:
+        from unmix.pipeline import steps
 
-        from unmix.io import check, tables
-
-        genes = None
-        if reference:
-            from unmix.reference.prepare import read_reference
-
-            genes = read_reference(reference).var
-        data, findings = check.examine(bulk, unit, genes, species, orthologs, gene_map)
-        job.input("bulk", bulk)
-        job.input("reference", reference)
-        job.input("gene map", gene_map)
-        for finding in findings:
-            job.say(f"{finding.level}: {finding.sentence}")
-        job.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}
-        data.write_h5ad(job.output(out_dir / "bulk.h5ad"))
-        if genes is not None and (shared := check.few_shared(data.var_names, genes)):
-            job.output(out_dir / "shared_genes.txt").write_text("\n".join(shared) + "\n", encoding="utf-8")
-        table = pd.DataFrame(findings).set_index("level")
-        tables.write_table(table, job.output(out_dir / "check.tsv"), "level")
-        tables.write_table(data.obs, job.output(out_dir / "quality.tsv"), "sample")
+        given = {"reference": reference, "unit": unit, "species": species}
+        steps.check(run, bulk, out_dir, **given, orthologs=orthologs, gene_map=gene_map)
 
 
 if __name__ == "__main__":

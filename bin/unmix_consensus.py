@@ -14,18 +14,9 @@ from unmix import cli
 @cli.common
 def main(fractions_long, level, out_dir, **options):
     with cli.run("consensus", out_dir / "run.json", **options) as run:
-        from unmix import methods
-        from unmix.engine.consensus import consensus, record
-        from unmix.io.fractions import write_fractions
-        from unmix.io.long_tables import read_estimates
+        from unmix.pipeline import steps
 
-        members, records = zip(*map(read_estimates, fractions_long), strict=True)
-        for member, path in zip(members, fractions_long, strict=True):
-            run.input(member.method, path)
-        run.facts |= record(members, records, methods.PANEL)
-        fractions = consensus(members, level=level, say=run.say)
-        run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell}
-        write_fractions(fractions, lambda name: run.output(out_dir / name))
+        steps.consensus(run, fractions_long, out_dir, level=level)
 
 
 if __name__ == "__main__":

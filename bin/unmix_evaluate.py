@@ -30,38 +30,11 @@ from unmix import cli
 @cli.skipped
 @cli.common
 def main(fractions, truth, label_map, long, quantity, renormalise, pairs, out, **common):
-    with cli.run("evaluate", record=cli.record_beside(out), **common) as job:
-        import numpy as np
+    with cli.run("evaluate", cli.record_beside(out), **common) as run:
+        from unmix.pipeline import steps
 
-        from unmix.evaluation import pairing
-        from unmix.io import tables
-        from unmix.io.fractions import read_fractions
-        from unmix.io.long_tables import read_intervals
-
-        for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
-            job.input(name, path)
-        estimate, found = read_fractions(fractions)
-        known = tables.read_truth(truth, quantity or ("mrna" if found == "mrna" else "cell"))
-        for message in [*estimate.attrs.get("messages", []), *known.attrs.get("messages", [])]:
-            job.say(message)
-        compared = pairing.pair(
-            estimate,
-            known,
-            quantity=found,
-            long=read_intervals(long) if long else None,
-            label_map=tables.read_label_map(label_map) if label_map else None,
-            renormalise=renormalise,
-        )
-        if found == "mrna" and quantity is None and not tables.is_h5ad(truth):
-            compared.notes.insert(0, pairing.MRNA_AND_CELLS)
-        for note in compared.notes:
-            job.say(note)
-        table = compared.metrics(np.random.default_rng(common["seed"]))
-        job.facts["evaluation"] = {"quantity": found, "renormalised": renormalise, "notes": compared.notes}
-        tables.write_table(table.set_index("level"), job.output(out), index_label="level")
-        if pairs:
-            tables.write_table(compared.long().set_index("sample"), job.output(pairs), index_label="sample")
-        job.say(pairing.summary(table))
+        given = {"label_map": label_map, "long": long, "quantity": quantity}
+        steps.evaluate(run, fractions, truth, out, **given, renormalise=renormalise, pairs=pairs)
 
 
 if __name__ == "__main__":

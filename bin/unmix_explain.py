@@ -27,30 +27,10 @@ from unmix import cli
 @cli.common
 def main(model, bulk, unit, top, gene_sets, orthologs, gene_map, plot, out, **options):
     with cli.run("explain", cli.record_beside(out), **options) as run:
-        from unmix import engine
-        from unmix.contract.model import Model
-        from unmix.engine import explanation
-        from unmix.io import check, tables
+        from unmix.pipeline import steps
 
-        run.input("model", model)
-        run.input("bulk", bulk)
-        run.input("gene_map", gene_map)
-        run.input("gene_sets", gene_sets)
-        trained = Model.load(model)
-        run.facts["method"] = engine.literature(trained.method)
-        samples = check.read_bulk(bulk, unit, trained.genes or None, orthologs=orthologs, gene_map=gene_map)
-        for sentence in samples.uns["unmix"]["messages"]:
-            run.say(sentence)
-        found = explanation.attribute(trained, samples, device=options["device"], say=run.say)
-        rows = explanation.table(found, trained, samples, top)
-        tables.write_table(rows.set_index("sample"), run.output(out), "sample")
-        if gene_sets:
-            enriched = explanation.gene_sets(found, trained, gene_sets, options["seed"])
-            beside = out.with_suffix(".gene_sets.tsv")
-            tables.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
-        if plot:
-            explanation.draw(rows, run.output(plot))
-        run.facts["largest_error_of_the_sums"] = found.error()
+        given = {"unit": unit, "orthologs": orthologs, "gene_map": gene_map}
+        steps.explain(run, model, bulk, out, **given, top=top, gene_sets=gene_sets, plot=plot)
 
 
 if __name__ == "__main__":

@@ -22,22 +22,9 @@ from unmix import cli
 @cli.common
 def main(model, bulk, unit, orthologs, gene_map, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:
-        from unmix import engine
-        from unmix.contract.model import Model
-        from unmix.engine.expression import express
-        from unmix.io import check
+        from unmix.pipeline import steps
 
-        run.input("model", model)
-        run.input("bulk", bulk)
-        run.input("gene_map", gene_map)
-        trained = Model.load(model)
-        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-        samples = check.read_bulk(bulk, unit, trained.genes or None, orthologs=orthologs, gene_map=gene_map)
-        for sentence in samples.uns["unmix"]["messages"]:
-            run.say(sentence)
-        found = express(trained, samples, device=options["device"], say=run.say)
-        run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
-        found.write_h5ad(run.output(out))
+        steps.express(run, model, bulk, out, unit=unit, orthologs=orthologs, gene_map=gene_map)
 
 
 if __name__ == "__main__":

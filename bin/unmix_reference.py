@@ -56,33 +56,12 @@ from unmix import cli
 )
 @cli.skipped
 @cli.common
-def main(inputs, label_map, out, report, **settings):
-    options = {name: settings.pop(name) for name in ("seed", "device", "threads", "quiet", "skipped")}
-    with cli.run("reference", cli.record_beside(out), **options) as job:
-        from unmix.io.tables import read_label_map
-        from unmix.reference.prepare import prepare_reference
+def main(inputs, out, seed, device, threads, quiet, skipped, **settings):
+    common = {"seed": seed, "device": device, "threads": threads, "quiet": quiet, "skipped": skipped}
+    with cli.run("reference", cli.record_beside(out), **common) as run:
+        from unmix.pipeline import steps
 
-        for number, path in enumerate(inputs, start=1):
-            job.input(f"input {number}", path)
-        job.input("label map", label_map)
-        job.input("cells", settings["cells"])
-        job.input("gene map", settings["gene_map"])
-        mapping = read_label_map(label_map) if label_map else None
-        reference = prepare_reference(
-            inputs, label_map=mapping, seed=options["seed"], progress=job.progress, **settings
-        )
-        for sentence in reference.uns["unmix"]["messages"]:
-            job.say(sentence)
-        job.facts = {"counts": reference.uns["unmix"]["counts"], "shape": reference.shape}
-        reference.write_h5ad(job.output(out))
-        if report and reference.obs["cell_type"].nunique() < 2:
-            job.say("No report: there are no types to tell apart.")
-        elif report:
-            from unmix.report import reference as page
-
-            html, table = page.describe(reference, out.stem, options["seed"])
-            job.output(report).write_text(html, encoding="utf-8")
-            table.to_csv(job.output(report.with_suffix(".tsv")), sep="\t", float_format="%.6g", lineterminator="\n")
+        steps.reference(run, inputs, out, **settings)
 
 
 if __name__ == "__main__":

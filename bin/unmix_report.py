@@ -14,22 +14,10 @@ from unmix import cli
 @click.option("--pdf", type=cli.OUTPUT, help="The same page as PDF.")
 @cli.common
 def main(results_dir, title, headline, out, pdf, **common):
-    with cli.run("report", **common) as job:
-        from unmix import report
+    with cli.run("report", **common) as run:
+        from unmix.pipeline import steps
 
-        page = report.render(report.read_results(results_dir, headline), title)
-        job.output(out).write_text(page, encoding="utf-8")
-        if pdf:
-            from unmix.errors import UnmixError
-            from unmix.report.pdf import as_pdf
-
-            job.commit(None)  # the page is complete without the PDF
-            try:
-                printed = as_pdf(page)
-            except UnmixError as error:
-                job.say(f"No PDF: {error.found}. {error.do}.")
-            else:
-                job.output(pdf).write_bytes(printed)
+        steps.report(run, results_dir, out, title=title, headline=headline, pdf=pdf)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 #!/usr/bin/env python
 """Train a method on a single-cell reference and write the model."""
 
-from pathlib import Path
-
 import click
 
 from unmix import cli
@@ -55,95 +53,13 @@ from unmix import cli
 @click.option("--out", type=cli.OUTPUT, default="model.safetensors", show_default=True, help="The model.")
 @cli.skipped
 @cli.common
-def main(
-    reference,
-    method,
-    bulk,
-    unit,
-    calibration_bulk,
-    calibration_unit,
-    calibration_fractions,
-    malignant,
-    signature,
-    gene_sets,
-    pretrained,
-    orthologs,
-    gene_map,
-    ontology,
-    genes,
-    recipe,
-    settings,
-    quick,
-    checkpoint,
-    out,
-    **options,
-):
+def main(reference, out, checkpoint, seed, device, threads, quiet, skipped, **given):
+    common = {"seed": seed, "device": device, "threads": threads, "quiet": quiet, "skipped": skipped}
     checkpoint = checkpoint or out.with_name(f".{out.name}.checkpoint")
-    with cli.run("train", cli.record_beside(out), **options) as run:
-        from unmix import engine
-        from unmix import methods as registry
-        from unmix import settings as settings_of
-        from unmix.errors import UsageError
-        from unmix.io import check, tables
-        from unmix.reference.prepare import read_reference
+    with cli.run("train", cli.record_beside(out), **common) as run:
+        from unmix.pipeline import steps
 
-        run.facts["method"] = engine.literature(method)
-        if (calibration_bulk is None) != (calibration_fractions is None):
-            raise UsageError(
-                "one of --calibration-bulk and --calibration-fractions",
-                "both: the samples and their known fractions",
-                "add the other, or remove this one",
-            )
-        published = {"signature": signature, "gene_sets": gene_sets, "pretrained": pretrained}
-        files = {
-            "reference": reference,
-            "bulk": bulk,
-            "calibration_bulk": calibration_bulk,
-            "calibration_fractions": calibration_fractions,
-            "gene_map": gene_map,
-            "ontology": ontology,
-            "genes": genes,
-            **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
-        }
-        for name, path in files.items():
-            run.input(name, path)
-        recipe = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
-        engine.resolve(registry.get(method), recipe, settings, quick=quick)  # refused before a long file is read
-        cells = read_reference(reference)
-        known_genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
-        matched = {"genes": known_genes, "orthologs": orthologs, "gene_map": gene_map}
-        names = None
-        if genes is not None:
-            with tables.readable(genes):
-                names = genes.read_text(encoding="utf-8").splitlines()
-        calibration = None
-        if calibration_bulk is not None:
-            samples = check.read_bulk(calibration_bulk, calibration_unit, **matched)
-            known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
-            for sentence in known.attrs.get("messages", []):
-                run.say(sentence)
-            calibration = samples, known
-        model = engine.train(
-            method,
-            cells,
-            bulk=None if bulk is None else check.read_bulk(bulk, unit, **matched),
-            calibration=calibration,
-            malignant=cli.names(malignant, types),
-            **published,
-            ontology=ontology,
-            genes=names,
-            recipe=recipe,
-            settings=settings,
-            quick=quick,
-            seed=options["seed"],
-            device=options["device"],
-            checkpoint=checkpoint,
-            say=run.say,
-            progress=run.progress,
-        )
-        model.facts["inputs"] = run.fingerprints()
-        run.facts |= {name: model.facts[name] for name in ("recipe_name", "settings")} | {"recipe": model.recipe}
-        model.save(run.output(out))
+        steps.train(run, reference, out, checkpoint=checkpoint, **given)
     checkpoint.unlink(missing_ok=True)  # the model stands
 
 

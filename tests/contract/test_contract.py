@@ -334,7 +334,7 @@ def test_a_model_of_other_settings_asks_to_be_trained_again(name, data, quick):
 @pytest.mark.parametrize("name", FRACTIONS)
 def test_attributions_sum_to_the_estimate(name, data, quick):
     few = data[1][:3].copy()
-    found = explanation.attribute(quick(name), few, device="cpu")
+    found = explanation.explain(quick(name), few, device="cpu")
     assert found.values.shape == (3, len(types_of(name)), len(quick(name).genes))
     assert found.error() < 0.01
     if not METHODS[name].transductive:

@@ -79,7 +79,7 @@ def test_pt_and_npz_give_the_same_model(model, reference, folder, tmp_path):
 
 
 def test_attributions_of_genes_sum_to_the_output_of_the_original(model, folder):
-    found = explanation.attribute(model, bulk(folder / "example_counts.csv"), device="cpu")
+    found = explanation.explain(model, bulk(folder / "example_counts.csv"), device="cpu")
     expected = pd.read_csv(folder / "expected_outputs.csv").query("file == 'example_counts.csv'")["raw_output"]
     assert np.abs(found.estimate[:, 0] - expected.to_numpy()).max() < 1e-5
     assert found.error() < 1e-5
@@ -92,7 +92,7 @@ def test_weights_without_their_genes_are_refused(reference, folder):
 
 def test_the_authors_model_can_be_explained(model, folder):
     few = bulk(folder / "example_counts.csv")[:2].copy()
-    found = explanation.attribute(model, few, device="cpu")
+    found = explanation.explain(model, few, device="cpu")
     assert found.error() < 0.01
     assert len(explanation.table(found, model, few, 5)) == 3 * 2 * 5
 

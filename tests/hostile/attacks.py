@@ -366,7 +366,7 @@ def _read_model(path: Path, folder: Path, rng: np.random.Generator) -> None:
         if found.quantity != "score":
             assert np.allclose(found.values.sum(axis=1), 1)
     elif rng.random() < 0.7:
-        explanation.table(explanation.attribute(model, bulk), model, bulk, 3)
+        explanation.table(explanation.explain(model, bulk), model, bulk, 3)
     else:
         expression.express(model, bulk, device="cpu")
 

@@ -3,19 +3,17 @@
 Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
 """
 
-from unmix.cli.options import DIRECTORY, FILE, OUTPUT, OUTPUT_DIRECTORY, common, genes, level, names, skipped
-from unmix.cli.step import Run, record_beside, run
+from unmix.cli.options import DIRECTORY, FILE, OUTPUT, OUTPUT_DIRECTORY, common, genes, level, skipped
+from unmix.cli.step import record_beside, run
 
 __all__ = [
     "DIRECTORY",
     "FILE",
     "OUTPUT",
     "OUTPUT_DIRECTORY",
-    "Run",
     "common",
     "genes",
     "level",
-    "names",
     "record_beside",
     "run",
     "skipped",

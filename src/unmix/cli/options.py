@@ -12,7 +12,7 @@ from unmix.errors import UnmixError
 from unmix.io.outputs import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 FILE = click.Path(path_type=Path)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -91,10 +91,3 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def names(given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
-    known = set(known)
-    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
-    return [name for name in split if name]

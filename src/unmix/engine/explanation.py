@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ALL = "(all samples)"
 
 
-def attribute(
+def explain(
     model: Model, bulk: ad.AnnData, *, device: str = "cpu", say: Callable[[str], None] = silent
 ) -> Attributions:
     """Attribute the estimates of bulk samples to genes.
@@ -79,7 +79,7 @@ def table(found: Attributions, model: Model, bulk: ad.AnnData, top: int) -> pd.D
     Parameters
     ----------
     found
-        Of :func:`attribute`.
+        Of :func:`explain`.
     model, bulk
         As given to it.
     top
@@ -125,7 +125,7 @@ def gene_sets(found: Attributions, model: Model, path: Path, seed: int) -> pd.Da
     Parameters
     ----------
     found
-        Of :func:`attribute`; its mean over samples ranks the genes.
+        Of :func:`explain`; its mean over samples ranks the genes.
     model
         As given to it.
     path

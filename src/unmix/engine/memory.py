@@ -7,8 +7,6 @@ a checked bulk and a prepared reference, and memory and files give the same frac
 from __future__ import annotations
 
 import contextlib
-import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +15,18 @@ from unmix.contract.model import Model
 from unmix.engine import answer, explanation, expression, training
 from unmix.errors import DataError, UsageError
 from unmix.io import check, tables
+from unmix.io.in_memory import as_file
 from unmix.reference import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     import anndata as ad
     import pandas as pd
 
     from unmix.contract.attributions import Attributions
     from unmix.io.fractions import Fractions
-
-    #: What may stand for a bulk or single cells: a file, samples (cells) x genes, or a table of numbers.
-    Data = Path | str | ad.AnnData | pd.DataFrame
+    from unmix.io.in_memory import Data
 
 #: Arguments of a training that are lists, and may be given as one text or path.
 _LISTS = ("malignant", "signature", "gene_sets", "pretrained", "settings")
@@ -55,7 +52,7 @@ def read_bulk(bulk: Data, unit: str = "auto", genes: Any = None, **options: Any)
     DataError
         The data cannot be used; the message says why and what to do.
     """
-    with _file(bulk, "bulk in memory") as path:
+    with as_file(bulk, "bulk in memory") as path:
         return check.read_bulk(path, unit, genes, **options)
 
 
@@ -94,7 +91,7 @@ def prepare_reference(references: Data | Sequence[Data], cell_type_key: str, **o
     with contextlib.ExitStack() as stack:
         several = references if isinstance(references, (list, tuple)) else [references]
         paths = [
-            stack.enter_context(_file(one, f"reference in memory {number}")) for number, one in enumerate(several, 1)
+            stack.enter_context(as_file(one, f"reference in memory {number}")) for number, one in enumerate(several, 1)
         ]
         return prepare.prepare_reference(paths, cell_type_key, **options)
 
@@ -159,10 +156,10 @@ def predict(
     return answer.predict(several, _checked(bulk, unit, genes, options.get("say", silent)), **options)
 
 
-def attribute(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
-    """Attribute fractions to genes (see :func:`unmix.engine.explanation.attribute`)."""
+def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
+    """Attribute fractions to genes (see :func:`unmix.engine.explanation.explain`)."""
     trained = _model(model)
-    return explanation.attribute(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+    return explanation.explain(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
 
 
 def express(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> ad.AnnData:
@@ -185,36 +182,3 @@ def _model(given: Model | Path | str) -> Model:
     if isinstance(given, (str, Path)):
         return Model.load(Path(given))
     raise UsageError(f"a model of the type {type(given).__name__}", "what unmix.train returns, or its file")
-
-
-@contextlib.contextmanager
-def _file(data: Data, name: str) -> Iterator[Path]:
-    """Yield the path of data; those in memory are written to a temporary file of this name."""
-    import anndata as ad
-    import pandas as pd
-
-    if isinstance(data, (str, Path)):
-        yield Path(data)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        if isinstance(data, ad.AnnData):
-            path = path.with_name(f"{name}.h5ad")
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # anndata's, on names that the temporary file does not mind
-                    data.write_h5ad(path)
-            except (TypeError, ValueError, NotImplementedError) as error:
-                raise DataError(
-                    f"the {name} cannot be written as h5ad: {error}", "columns of one kind each", "remove this element"
-                ) from error
-        elif isinstance(data, pd.DataFrame):
-            path = path.with_name(f"{name}.tsv")
-            data.rename_axis(index="gene" if data.index.name is None else data.index.name).to_csv(path, sep="\t")
-        else:
-            raise UsageError(
-                f"the {name} is of the type {type(data).__name__}",
-                "a path, an AnnData or a pandas.DataFrame with names of genes and samples",
-                "wrap an array in pandas.DataFrame(values, index=genes, columns=samples)",
-            )
-        yield path

@@ -24,7 +24,7 @@ def test_a_gene_that_is_taken_away_from_a_sample_takes_its_attribution_along(tra
     """The strongest positive genes of a type, brought to what other types express, lower the type's fraction."""
     models, bulk = trained
     model, few = models[name], bulk[:4].copy()
-    found = explanation.attribute(model, few, device="cpu")
+    found = explanation.explain(model, few, device="cpu")
     before = engine.predict(model, few, device="cpu").values.to_numpy()
     for k in range(len(model.cell_types)):
         strongest = np.array(model.genes)[np.argsort(-found.values[:, k].mean(0))[:10]]
@@ -39,7 +39,7 @@ def test_a_gene_that_is_taken_away_from_a_sample_takes_its_attribution_along(tra
 def test_table_names_the_strongest_genes_and_what_the_reference_expects(trained):
     models, bulk = trained
     few = bulk[:3].copy()
-    rows = explanation.table(explanation.attribute(models["nnls"], few, device="cpu"), models["nnls"], few, 5)
+    rows = explanation.table(explanation.explain(models["nnls"], few, device="cpu"), models["nnls"], few, 5)
     assert list(rows.columns) == ["sample", "cell_type", "gene", "attribution", "observed", "expected"]
     assert len(rows) == (3 + 1) * 6 * 5
     assert list(dict.fromkeys(rows["sample"])) == [explanation.ALL, *few.obs_names]
@@ -51,7 +51,7 @@ def test_table_names_the_strongest_genes_and_what_the_reference_expects(trained)
 def test_all_genes_of_a_type_sum_to_its_fraction(trained):
     models, bulk = trained
     few = bulk[:2].copy()
-    rows = explanation.table(explanation.attribute(models["nnls"], few, device="cpu"), models["nnls"], few, 0)
+    rows = explanation.table(explanation.explain(models["nnls"], few, device="cpu"), models["nnls"], few, 0)
     sums = rows[rows["sample"] != explanation.ALL].groupby(["sample", "cell_type"])["attribution"].sum().unstack()
     fractions = engine.predict(models["nnls"], few, device="cpu").values
     pd.testing.assert_frame_equal(sums, fractions, check_names=False, check_exact=False, atol=1e-9)
@@ -59,7 +59,7 @@ def test_all_genes_of_a_type_sum_to_its_fraction(trained):
 
 def test_gene_sets_of_markers_are_found(trained, tmp_path):
     models, bulk = trained
-    found = explanation.attribute(models["music"], bulk[:6].copy(), device="cpu")
+    found = explanation.explain(models["music"], bulk[:6].copy(), device="cpu")
     profiles = explanation.profiles_of(models["music"])
     genes = np.array(models["music"].genes)
     own = genes[np.argsort(-(profiles[0] - profiles[1:].max(0)))[:20]]
@@ -74,7 +74,7 @@ def test_gene_sets_of_markers_are_found(trained, tmp_path):
 
 def test_what_cannot_be_done_is_said(trained, tmp_path):
     models, bulk = trained
-    found = explanation.attribute(models["nnls"], bulk[:1].copy(), device="cpu")
+    found = explanation.explain(models["nnls"], bulk[:1].copy(), device="cpu")
     path = tmp_path / "sets.gmt"
     path.write_text("set\tof strangers\tA\tB\n")
     with pytest.raises(DataError, match="no gene set shares five genes"):
@@ -83,13 +83,13 @@ def test_what_cannot_be_done_is_said(trained, tmp_path):
         explanation.draw(pd.DataFrame(), tmp_path / "figure.txt")
     uniform = engine.train("uniform", toy()[0], device="cpu")
     with pytest.raises(NotApplicable, match="do not depend on genes"):
-        explanation.attribute(uniform, bulk)
+        explanation.explain(uniform, bulk)
 
 
 def test_figure_has_the_same_bytes(trained, tmp_path):
     models, bulk = trained
     few = bulk[:2].copy()
-    rows = explanation.table(explanation.attribute(models["nnls"], few, device="cpu"), models["nnls"], few, 10)
+    rows = explanation.table(explanation.explain(models["nnls"], few, device="cpu"), models["nnls"], few, 10)
     for name in ("a.svg", "b.svg"):
         explanation.draw(rows, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

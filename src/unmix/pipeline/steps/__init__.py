@@ -1,0 +1,12 @@
+"""What every step does with its files: one function for its script in bin/ and for :mod:`unmix.pipeline.run`.
+
+A step reads files, calls the library, and writes files through its :class:`unmix.pipeline.record.Run`, which makes the
+record. Libraries are imported when a step needs them, so that a script loads those of its own step only.
+"""
+
+from unmix.pipeline.steps.estimation import consensus, explain, express, predict
+from unmix.pipeline.steps.preparation import check, reference
+from unmix.pipeline.steps.reporting import evaluate, report
+from unmix.pipeline.steps.training import train
+
+__all__ = ["check", "consensus", "evaluate", "explain", "express", "predict", "reference", "report", "train"]

@@ -1,0 +1,149 @@
+"""The steps that use models: predict, consensus, explain and express."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import anndata as ad
+
+    from unmix.contract.model import Model
+    from unmix.pipeline.record import Run
+
+
+def predict(
+    run: Run,
+    model: Path,
+    bulk: Path,
+    out_dir: Path,
+    *,
+    also: Sequence[Path] = (),
+    unit: str = "auto",
+    level: float = 0.9,
+    mrna_per_cell: str = "auto",
+    orthologs: bool = False,
+    gene_map: Path | None = None,
+) -> None:
+    """Estimate the fractions of a bulk, with intervals, and write their tables."""
+    from unmix import engine
+    from unmix.contract.model import Model
+    from unmix.engine import answer, inputs
+    from unmix.engine import mrna_per_cell as sources
+    from unmix.io.fractions import write_fractions
+    from unmix.uncertainty import unexpressed
+
+    source = sources.read_source(mrna_per_cell)
+    if not isinstance(source, str):
+        run.input("mrna_per_cell", Path(mrna_per_cell))
+    trained = _model_and_bulk(run, model, bulk, gene_map)
+    run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+    run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "reference_genes"}
+    run.facts["level"] = level
+    for number, path in enumerate(also):
+        run.input(f"also_{number}", path)
+    models = [trained, *map(Model.load, also)]
+    samples = _samples(run, models, bulk, unit, orthologs, gene_map)
+    fractions = answer.predict(models, samples, level=level, device=run.device, mrna_per_cell=source, say=run.say)
+    run.facts["mrna_per_cell"] = fractions.mrna_per_cell
+    shares = fractions.samples["unexpressed"].to_numpy()
+    run.facts["unexpressed"] = unexpressed.record(shares, samples.uns["unmix"]["unit"])
+    run.facts["transductive"] = bool(also) or inputs.transductive(trained)
+    write_fractions(fractions, lambda name: run.output(out_dir / name))
+
+
+def consensus(run: Run, fractions_long: Sequence[Path], out_dir: Path, *, level: float = 0.9) -> None:
+    """Combine the fractions of several methods, and write the tables of the consensus."""
+    from unmix import methods
+    from unmix.engine.consensus import consensus, record
+    from unmix.io.fractions import write_fractions
+    from unmix.io.long_tables import read_estimates
+
+    members, records = zip(*map(read_estimates, fractions_long), strict=True)
+    for member, path in zip(members, fractions_long, strict=True):
+        run.input(member.method, path)
+    run.facts |= record(members, records, methods.PANEL)
+    fractions = consensus(members, level=level, say=run.say)
+    run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell}
+    write_fractions(fractions, lambda name: run.output(out_dir / name))
+
+
+def explain(
+    run: Run,
+    model: Path,
+    bulk: Path,
+    out: Path,
+    *,
+    unit: str = "auto",
+    top: int = 25,
+    gene_sets: Path | None = None,
+    orthologs: bool = False,
+    gene_map: Path | None = None,
+    plot: Path | None = None,
+) -> None:
+    """Attribute fractions to genes, and write the strongest."""
+    from unmix import engine
+    from unmix.engine import explanation
+    from unmix.io import tables
+
+    run.input("gene_sets", gene_sets)
+    trained = _model_and_bulk(run, model, bulk, gene_map)
+    run.facts["method"] = engine.literature(trained.method)
+    samples = _samples(run, [trained], bulk, unit, orthologs, gene_map)
+    found = explanation.explain(trained, samples, device=run.device, say=run.say)
+    rows = explanation.table(found, trained, samples, top)
+    tables.write_table(rows.set_index("sample"), run.output(out), "sample")
+    if gene_sets:
+        enriched = explanation.gene_sets(found, trained, gene_sets, run.seed)
+        beside = out.with_suffix(".gene_sets.tsv")
+        tables.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
+    if plot:
+        explanation.draw(rows, run.output(plot))
+    run.facts["largest_error_of_the_sums"] = found.error()
+
+
+def express(
+    run: Run,
+    model: Path,
+    bulk: Path,
+    out: Path,
+    *,
+    unit: str = "auto",
+    orthologs: bool = False,
+    gene_map: Path | None = None,
+) -> None:
+    """Estimate the expression of every cell type, and write it."""
+    from unmix import engine
+    from unmix.engine.expression import express
+
+    trained = _model_and_bulk(run, model, bulk, gene_map)
+    run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+    samples = _samples(run, [trained], bulk, unit, orthologs, gene_map)
+    found = express(trained, samples, device=run.device, say=run.say)
+    run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
+    found.write_h5ad(run.output(out))
+
+
+def _model_and_bulk(run: Run, model: Path, bulk: Path, gene_map: Path | None) -> Model:
+    """Return a model; it, the bulk and the map of genes are inputs of the step."""
+    from unmix.contract.model import Model
+
+    run.input("model", model)
+    run.input("bulk", bulk)
+    run.input("gene_map", gene_map)
+    return Model.load(model)
+
+
+def _samples(
+    run: Run, models: Sequence[Model], bulk: Path, unit: str, orthologs: bool, gene_map: Path | None
+) -> ad.AnnData:
+    """Return the checked bulk for models, and say what was found."""
+    from unmix.io import check as doctor
+
+    genes = list(dict.fromkeys(gene for one in models for gene in one.genes)) or None
+    samples = doctor.read_bulk(bulk, unit, genes, orthologs=orthologs, gene_map=gene_map)
+    for sentence in samples.uns["unmix"]["messages"]:
+        run.say(sentence)
+    return samples

@@ -1,0 +1,63 @@
+"""The steps that show estimates: evaluate and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmix.errors import UnmixError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unmix.pipeline.record import Run
+
+
+def evaluate(
+    run: Run,
+    fractions: Path,
+    truth: Path,
+    out: Path,
+    *,
+    label_map: Path | None = None,
+    long: Path | None = None,
+    quantity: str | None = None,
+    renormalise: bool = True,
+    pairs: Path | None = None,
+) -> None:
+    """Compare estimated with known fractions, and write metrics and pairs."""
+    import numpy as np
+
+    from unmix.evaluation import known, pairing
+    from unmix.io import tables
+
+    for name, path in {"fractions": fractions, "truth": truth, "label_map": label_map, "long": long}.items():
+        run.input(name, path)
+    compared = known.paired(
+        fractions, truth, long=long, label_map=label_map, quantity=quantity, renormalise=renormalise, say=run.say
+    )
+    table = compared.metrics(np.random.default_rng(run.seed))
+    run.facts["evaluation"] = {"quantity": compared.quantity, "renormalised": renormalise, "notes": compared.notes}
+    tables.write_table(table.set_index("level"), run.output(out), index_label="level")
+    if pairs:
+        tables.write_table(compared.long().set_index("sample"), run.output(pairs), index_label="sample")
+    run.say(pairing.summary(table))
+
+
+def report(
+    run: Run, results_dir: Path, out: Path, *, title: str = "", headline: str | None = None, pdf: Path | None = None
+) -> None:
+    """Write the page of a folder of results, and the same page as PDF; the page is complete without the PDF."""
+    from unmix import report as pages
+
+    page = pages.render(pages.read_results(results_dir, headline), title)
+    run.output(out).write_text(page, encoding="utf-8")
+    if pdf:
+        from unmix.report.pdf import as_pdf
+
+        run.commit(None)
+        try:
+            printed = as_pdf(page)
+        except UnmixError as error:
+            run.say(f"No PDF: {error.found}. {error.do}.")
+        else:
+            run.output(pdf).write_bytes(printed)
