@@ -42,7 +42,9 @@ def test_results_are_laid_out_as_the_contract_says(finished):
             assert found == ((given - tables) | control if method == "random" else given | explained)
         assert [path.name for path in (results / row / "music").iterdir()] == ["skipped.json"]
         assert {"bulk.h5ad", "check.tsv"} <= {path.name for path in (results / row / "check").iterdir()}
-    assert {path.name for path in (results / "references").iterdir()} >= {"pbmc68k_reduced.h5ad"}
+    assert {path.name for path in (results / "references").iterdir()} == {
+        f"pbmc68k_reduced.{end}" for end in ("h5ad", "run.json", "report.html", "report.tsv")
+    }
     assert {path.name for path in (results / "models").glob("*.safetensors")} == {
         f"pbmc68k_reduced.{method}.safetensors" for method in ("nnls", "random", "scaden")
     }
