@@ -89,6 +89,13 @@ def main(folder: Path) -> None:
     sizes = pd.DataFrame({"cell_type": TYPES, "mrna": [0.4, 1.4, 0.4, 0.4]})
     sizes.to_csv(folder / "mrna.tsv", sep="\t", index=False)
 
+    groups = pd.DataFrame({"sample": samples, "condition": ["control", "case"] * (SAMPLES // 2), "age": range(40, 46)})
+    groups.assign(time=range(1, SAMPLES + 1), event=[1, 1, 0, 1, 1, 1]).to_csv(
+        folder / "samples.tsv", sep="\t", index=False
+    )
+    question = {"id": "case_control", "variable": "condition", "reference": "control", "target": "case"}
+    pd.DataFrame([question | {"blocking": "age"}]).to_csv(folder / "contrasts.csv", index=False)
+
     sets = [
         f"{kind.split()[0].upper()}_LINEAGE\tmade up\t" + genes.replace(" ", "\t") for kind, genes in MARKERS.items()
     ]

@@ -21,6 +21,7 @@ _PUBLIC = {
     "Model": "unmix.contract.model",
     "Reference": "unmix.reference",
     "attribute": "unmix.engine.memory",
+    "compare": "unmix.comparison",
     "consensus": "unmix.engine.consensus",
     "express": "unmix.engine.memory",
     "predict": "unmix.engine.memory",

@@ -104,6 +104,33 @@ def _cells(lines: list[str], separator: str, width: int, marks: numbers.Marks, p
     return cells
 
 
+def read_text(path: Path | str, messages: list[str] | None = None) -> pd.DataFrame:
+    """Read a TSV or CSV file all of whose cells are text: ``1``, ``01`` and ``NA`` stay what they are.
+
+    Parameters
+    ----------
+    path
+        TSV or CSV, plain or gzip.
+    messages
+        Takes a sentence for everything that was mended.
+
+    Raises
+    ------
+    DataError
+        No such file, not a table, or a column that occurs twice.
+    """
+    path = Path(path)
+    formats.refuse_foreign(path)
+    lines = text.lines(path, [] if messages is None else messages)
+    separator = text.separator(lines)
+    header, lines = text.header(lines, separator, path)
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise DataError(f"{path.name}: the column {twice[0]!r} occurs twice", "every column once", "rename one of them")
+    rows = io.StringIO("\n".join(lines))
+    cells = pd.read_csv(rows, sep=separator, header=None, names=header, dtype=str, keep_default_na=False)
+    return cells.fillna("").apply(lambda column: column.str.strip())
+
+
 def read_label_map(path: Path | str) -> dict[str, str]:
     """Read a table ``from to`` that renames cell types; an empty ``to`` drops the type.
 
@@ -115,19 +142,14 @@ def read_label_map(path: Path | str) -> dict[str, str]:
         Not a table, columns of other names, or a type that is mapped twice.
     """
     path = Path(path)
-    lines = text.lines(path, [])
-    separator = text.separator(lines)
-    header, lines = text.header(lines, separator, path)
-    if missing := [name for name in ("from", "to") if name not in header]:
+    cells = read_text(path)
+    if missing := [name for name in ("from", "to") if name not in cells]:
         raise DataError(
-            f"{path.name} has no column {missing[0]!r}; it has {', '.join(header)}",
+            f"{path.name} has no column {missing[0]!r}; it has {', '.join(cells)}",
             "a table with the columns from, to",
             "name these columns in the first line",
         )
-    cells = pd.read_csv(
-        io.StringIO("\n".join(lines)), sep=separator, header=None, names=header, dtype=str, keep_default_na=False
-    )
-    names = {column: cells[column].fillna("").str.strip() for column in ("from", "to")}
+    names = {column: cells[column] for column in ("from", "to")}
     twice = names["from"][names["from"].duplicated()]
     if len(twice):
         raise DataError(

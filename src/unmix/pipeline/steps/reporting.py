@@ -1,8 +1,8 @@
-"""The steps that show estimates: evaluate and report."""
+"""The steps that show estimates: evaluate, compare and report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UnmixError
 
@@ -41,6 +41,25 @@ def evaluate(
     if pairs:
         tables.write_table(compared.long().set_index("sample"), run.output(pairs), index_label="sample")
     run.say(pairing.summary(table))
+
+
+def compare(
+    run: Run,
+    fractions: Path,
+    samples: Path,
+    out_dir: Path,
+    *,
+    contrasts: Path | None = None,
+    **options: Any,
+) -> None:
+    """Compare the composition of samples (:func:`unmix.comparison.compare`), and write its tables."""
+    from unmix.comparison import compare, write
+
+    for name, path in {"fractions": fractions, "samples": samples, "contrasts": contrasts}.items():
+        run.input(name, path)
+    found = compare(fractions, samples, contrasts, seed=run.seed, say=run.say, **options)
+    run.facts["comparison"] = found.facts
+    write(found, lambda name: run.output(out_dir / name))
 
 
 def report(
