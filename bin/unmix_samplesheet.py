@@ -32,10 +32,7 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
             values = parameters.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
             known = registry.all_methods()
-            named = f"{values['methods']},{values.get('controls', 'none')}"
-            methods = parameters.check_methods(named, known, registry.PANEL)
-            asked = parameters.DEFAULT in {name.strip() for name in named.split(",")}
-            panel = registry.PANEL if asked else ()
+            methods, panel = parameters.choose(values["methods"], values.get("controls", "none"), known, registry.PANEL)
             sheets.write_json(jobs.jobs(rows, methods, known, panel), job.output(out_dir / "jobs.json"))
 
 

@@ -2,10 +2,10 @@
 
 import unmix
 
-reference = unmix.prepare_reference(["pbmc.h5ad"], cell_type_key="cell_type", donor_key="donor")
-model = unmix.train("scaden", reference, seed=1)
-fractions = unmix.predict(model, "counts.tsv")
-fractions.values, fractions.lower, fractions.upper, fractions.flags
+results = unmix.deconvolve("bulk.tsv", "reference.h5ad", cell_type_key="cell_type", donor_key="donor")
+results.fractions, results.lower, results.upper, results.flags
+results.plot.bars()
+results.write("results")
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ _PUBLIC = {
     "Fractions": "unmix.io.fractions",
     "Model": "unmix.contract.model",
     "Reference": "unmix.reference",
-    "attribute": "unmix.engine.memory",
+    "Results": "unmix.pipeline.results",
     "compare": "unmix.comparison",
-    "consensus": "unmix.engine.consensus",
+    "consensus": "unmix.engine.memory",
+    "deconvolve": "unmix.pipeline.memory",
+    "evaluate": "unmix.evaluation.known",
+    "explain": "unmix.engine.memory",
     "express": "unmix.engine.memory",
     "predict": "unmix.engine.memory",
     "prepare_reference": "unmix.engine.memory",
     "pseudobulk": "unmix.simulate.pseudobulk",
     "read_bulk": "unmix.engine.memory",
     "read_reference": "unmix.engine.memory",
+    "read_results": "unmix.pipeline.results",
     "toy": "unmix.simulate.toy",
     "train": "unmix.engine.memory",
 }

@@ -5,9 +5,14 @@ from __future__ import annotations
 import filecmp
 import html
 import json
+import subprocess
+import sys
 
 import anndata as ad
+import pandas as pd
 import pytest
+
+import unmix
 
 from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
 
@@ -104,6 +109,46 @@ def test_fractions_are_explained_where_asked_for(finished):
         assert header == ["sample", "cell_type", "gene", "attribution", "observed", "expected"]
         assert {row[1] for row in rows} == set(TYPES)
         assert (finished[0] / "results" / "first" / method / "attributions.svg").stat().st_size > 10_000
+
+
+def test_one_command_and_python_give_the_bytes_of_the_pipeline(finished, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = data / "files"
+    options = ("--cell-type-key", "bulk_labels", "--label-map", files / "labels.tsv", "--truth", files / "truth.tsv")
+    options += ("--methods", "music,nnls,scaden", "--controls", "random", "--quick", "--explain")
+    command = (ROOT / "bin" / "unmix_run.py", files / "first bulk.tsv", files / "pbmc68k_reduced.h5ad", *options)
+    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    by_nextflow, by_command = finished[0] / "results" / "first", tmp_path / "results"
+    here = {path.relative_to(by_command) for path in by_command.rglob("*.*") if path.parent.name != "models"}
+    there = {path.relative_to(by_nextflow) for path in by_nextflow.rglob("*.*")}
+    assert {path for path in here if path.parts[0] != "references"} == there
+    same = [path for path in there if path.suffix in (".tsv", ".h5ad") or path.name.endswith("skipped.json")]
+    assert len(same) > 20
+    for path in same:
+        if path.suffix != ".json":
+            assert filecmp.cmp(by_command / path, by_nextflow / path, shallow=False), path
+    for method in ("nnls", "scaden"):
+        name = f"pbmc68k_reduced.{method}.safetensors"
+        models = (by_command / "models" / name, finished[0] / "results" / "models" / name)
+        assert filecmp.cmp(*models, shallow=False), name
+    pages = [(folder / "report.html").read_text() for folder in (by_command, by_nextflow)]
+    assert all("not applicable to these data: MuSiC." in page for page in pages)
+
+    labels = dict(line.split("\t") for line in (files / "labels.tsv").read_text().splitlines()[1:])
+    found = unmix.deconvolve(
+        pd.read_csv(files / "first bulk.tsv", sep="\t", index_col=0),
+        ad.read_h5ad(files / "pbmc68k_reduced.h5ad"),
+        methods=["music", "nnls", "scaden"],
+        controls="random",
+        cell_type_key="bulk_labels",
+        label_map=labels,
+        truth=files / "truth.tsv",
+        quick=True,
+    )
+    found.write(tmp_path / "python")
+    for path in ("fractions.tsv", "scaden/fractions_long.tsv", "nnls/metrics.tsv", "random/fractions.tsv"):
+        assert filecmp.cmp(tmp_path / "python" / path, by_nextflow / path, shallow=False), path
 
 
 def test_resume_runs_nothing_again(finished, data):

@@ -148,6 +148,15 @@ def compare(
         A column or cell type that does not exist.
     NotApplicable
         The table holds scores.
+
+    Examples
+    --------
+    >>> import pandas as pd, unmix
+    >>> reference, bulk = unmix.toy()
+    >>> fractions = unmix.predict(unmix.train("nnls", reference), bulk)
+    >>> samples = pd.DataFrame({"sample": bulk.obs_names, "condition": ["healthy", "ill"] * 12})
+    >>> unmix.compare(fractions, samples)
+    Comparison of 1 contrasts, 6 cell types
     """
     notes: list[str] = []
 

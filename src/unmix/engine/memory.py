@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from unmix.contract.method import silent
 from unmix.contract.model import Model
 from unmix.engine import answer, explanation, expression, training
+from unmix.engine.consensus import consensus as combine
 from unmix.errors import DataError, UsageError
 from unmix.io import check, tables
 from unmix.io.in_memory import as_file
+from unmix.io.long_tables import read_estimates
 from unmix.reference import prepare
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ def read_bulk(bulk: Data, unit: str = "auto", genes: Any = None, **options: Any)
     ------
     DataError
         The data cannot be used; the message says why and what to do.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> table = unmix.toy()[1].to_df().T  # genes x samples
+    >>> bulk = unmix.read_bulk(table)
+    >>> bulk.shape, bulk.uns["unmix"]["unit"]
+    ((24, 600), 'counts')
     """
     with as_file(bulk, "bulk in memory") as path:
         return check.read_bulk(path, unit, genes, **options)
@@ -63,6 +73,12 @@ def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
     ------
     DataError
         It was not prepared.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> unmix.read_reference(unmix.toy()[0]).obs["cell_type"].nunique()
+    6
     """
     if isinstance(reference, (str, Path)):
         return prepare.read_reference(reference)
@@ -87,6 +103,14 @@ def prepare_reference(references: Data | Sequence[Data], cell_type_key: str, **o
         One or several.
     cell_type_key, options
         As for :func:`unmix.reference.prepare.prepare_reference`.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> cells = unmix.toy()[0]
+    >>> reference = unmix.prepare_reference(cells, cell_type_key="cell_type", donor_key="donor")
+    >>> sorted(reference.obs)
+    ['cell_type', 'donor']
     """
     with contextlib.ExitStack() as stack:
         several = references if isinstance(references, (list, tuple)) else [references]
@@ -120,6 +144,14 @@ def train(
         Bulk samples and their known fractions (samples x types), and the unit of the samples.
     options
         As for :func:`unmix.engine.training.train`.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy()
+    >>> model = unmix.train("nnls", reference, seed=1)
+    >>> model.method, len(model.cell_types)
+    ('nnls', 6)
     """
     cells = read_reference(reference)
     genes, say = list(cells.var_names), options.get("say", silent)
@@ -150,6 +182,14 @@ def predict(
         A file or data in memory, and its unit.
     options
         As for :func:`unmix.engine.answer.predict`.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy()
+    >>> fractions = unmix.predict(unmix.train("nnls", reference), bulk)
+    >>> fractions.values.sum(axis=1).round(6).unique().tolist()
+    [1.0]
     """
     several = [_model(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
     genes = list(dict.fromkeys(gene for one in several for gene in one.genes))
@@ -157,15 +197,62 @@ def predict(
 
 
 def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
-    """Attribute fractions to genes (see :func:`unmix.engine.explanation.explain`)."""
+    """Attribute fractions to genes (see :func:`unmix.engine.explanation.explain`).
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy(samples=4)
+    >>> model = unmix.train("nnls", reference)
+    >>> found = unmix.explain(model, bulk)
+    >>> found.values.shape == (4, 6, len(model.genes))  # samples x cell types x genes
+    True
+    """
     trained = _model(model)
     return explanation.explain(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
 
 
+def consensus(members: Sequence[Fractions | Path | str], **options: Any) -> Fractions:
+    """Combine the fractions of several methods into one answer (see :func:`unmix.engine.consensus.consensus`).
+
+    Parameters
+    ----------
+    members
+        Of :func:`predict`, or their ``fractions_long.tsv`` (or its folder).
+    options
+        As for :func:`unmix.engine.consensus.consensus`.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy()
+    >>> members = [unmix.predict(unmix.train(name, reference), bulk) for name in ("nnls", "dtangle")]
+    >>> unmix.consensus(members).values.shape
+    (24, 6)
+    """
+    return combine([_estimates(member) for member in members], **options)
+
+
 def express(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> ad.AnnData:
-    """Estimate the expression of every cell type (see :func:`unmix.engine.expression.express`)."""
+    """Estimate the expression of every cell type (see :func:`unmix.engine.expression.express`).
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy(samples=4)
+    >>> found = unmix.express(unmix.train("bayesprism", reference, quick=True), bulk)
+    >>> len(found.layers), found.n_obs
+    (6, 4)
+    """
     trained = _model(model)
     return expression.express(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+
+
+def _estimates(given: Fractions | Path | str) -> Fractions:
+    if not isinstance(given, (str, Path)):
+        return given
+    path = Path(given)
+    return read_estimates(path / "fractions_long.tsv" if path.is_dir() else path)[0]
 
 
 def _checked(bulk: Data, unit: str, genes: Iterable[str], say: Any) -> ad.AnnData:

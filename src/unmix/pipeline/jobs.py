@@ -28,7 +28,7 @@ def jobs(
     Parameters
     ----------
     rows
-        As :func:`resolve` returns them.
+        As :func:`unmix.pipeline.samplesheet.resolve` returns them; a row without id is that of a command line.
     methods
         Names of the methods of the run.
     known
@@ -44,7 +44,8 @@ def jobs(
     table = []
     for row in rows:
         for sort in SORTS:
-            _check_takers(f"samplesheet row {row['id']}, column {sort}", sort, row[sort], known)
+            where = f"samplesheet row {row['id']}, column {sort}" if row["id"] else f"--{sort.replace('_', '-')}"
+            _check_takers(where, sort, row[sort], known)
         for name in methods:
             method = known[name]
             offered = row[method.takes] if method.takes in SORTS else ()

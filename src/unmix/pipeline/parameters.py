@@ -74,6 +74,25 @@ def check_methods(named: str, known: Collection[str], panel: Collection[str] = (
     return list(methods)
 
 
+def choose(
+    methods: str, controls: str, known: Collection[str], panel: Collection[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return all methods of a run, controls last, and those of the consensus where it is asked for.
+
+    Parameters
+    ----------
+    methods, controls
+        Comma-separated lists, as for :func:`check_methods`.
+    known
+        Names of every method.
+    panel
+        Methods of the consensus.
+    """
+    named = f"{methods},{controls}"
+    asked = DEFAULT in {name.strip() for name in named.split(",")}
+    return check_methods(named, known, panel), tuple(panel) if asked else ()
+
+
 def _typed(value: Any, kind: str) -> Any:
     """Return a command line's text as the type that the schema asks for, where that can be done."""
     if kind == "string" or not isinstance(value, str):

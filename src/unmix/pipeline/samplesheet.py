@@ -112,13 +112,18 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
             values[sort] = tuple((name, _absolute(path, folder)) for name, path in entries(row[sort]))
         key = tuple(values[name] for name in REFERENCE)
         if key not in names:
-            file = re.split(r"[/\\]", values["reference"])[-1].split(".")[0]
-            stem = re.sub(r"[^A-Za-z0-9_-]", "_", file)[:100].lstrip("-") or "reference"
+            stem = reference_name(values["reference"])
             taken = {name.casefold() for name in names.values()}
             tries = (stem if i == 1 else f"{stem}-{i}" for i in range(1, len(taken) + 2))
             names[key] = next(name for name in tries if name.casefold() not in taken)
         resolved.append({**values, "reference_name": names[key]})
     return resolved
+
+
+def reference_name(path: str) -> str:
+    """Return the name of a reference and its models: the file name without extensions, in letters, digits, _ and -."""
+    file = re.split(r"[/\\]", path)[-1].split(".")[0]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", file)[:100].lstrip("-") or "reference"
 
 
 def write_json(rows: list[dict[str, Any]], path: Path) -> None:

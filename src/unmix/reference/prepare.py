@@ -51,6 +51,18 @@ def read_reference(path: Path | str) -> AnnData:
     return data
 
 
+def is_prepared(path: Path | str) -> bool:
+    """Say whether a file states that it is a prepared reference; :func:`read_reference` verifies that."""
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return False
+    tables.check_hdf5(Path(path))
+    with h5py.File(path) as file:
+        kind = file.get("uns/unmix/kind")
+        return isinstance(kind, h5py.Dataset) and kind[()] in (b"reference", b"tissue")
+
+
 def _verify(data: AnnData, path: Path) -> None:
     """Refuse a reference that unmix_reference.py cannot have written, as one that was edited afterwards."""
     values = getattr(data.X, "data", data.X) if sparse.issparse(data.X) else data.X

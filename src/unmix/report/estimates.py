@@ -12,6 +12,8 @@ from unmix.report import figures, marks
 from unmix.report.words import axis, between, ceiling, count, estimate, number, percent, quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unmix.report.results import Result, Results
 
 #: Meaning of the flags of fractions_long.tsv.
@@ -142,9 +144,8 @@ def agreement(results: Results) -> dict[str, Any] | None:
     methods = [result for result in results.methods if not result.control]
     if len(methods) < 2:
         return None
-    pairs = np.array([[_compare(a, b) for b in methods] for a in methods])
+    r, difference = pairwise(methods)
     names = [result.title for result in methods]
-    r, difference = pairs[..., 0], pairs[..., 1]
     plots = []
     if not np.isnan(r).all():
         shades = np.nan_to_num(r).clip(0, 1)
@@ -157,6 +158,12 @@ def agreement(results: Results) -> dict[str, Any] | None:
         title = "Mean absolute difference between every two methods"
         plots.append(("difference", figures.matrix("agreement", title, names, texts, shades, marks.DIFFERENCE)))
     return {"plots": plots, "mixed": len({result.quantity for result in methods}) > 1}
+
+
+def pairwise(methods: Sequence[Result]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean r per cell type of every two methods, and their mean absolute difference (methods x methods)."""
+    pairs = np.array([[_compare(a, b) for b in methods] for a in methods])
+    return pairs[..., 0], pairs[..., 1]
 
 
 def _compare(one: Result, other: Result) -> tuple[float, float]:

@@ -49,8 +49,8 @@ def stacked(values: pd.DataFrame) -> list[Markup]:
     """
     if many(values):
         values = neighbours(values)
-        return [_columns([(str(name), _segments(row)) for name, row in values.iterrows()], 0)]
-    parts = [(str(sample), _segments(row)) for sample, row in values.iterrows()]
+        return [_columns([(str(name), segments(row)) for name, row in values.iterrows()], 0)]
+    parts = [(str(sample), segments(row)) for sample, row in values.iterrows()]
     if len(parts) <= LABELLED:
         return [_bars(parts[start : start + ROWS], start) for start in range(0, len(parts), ROWS)]
     return [_columns(parts[start : start + COLUMNS], start) for start in range(0, len(parts), COLUMNS)]
@@ -247,8 +247,8 @@ def _columns(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
     return inline(axes, f"columns {start}", f"Stacked columns of {len(parts)} samples", hover)
 
 
-def _segments(row: pd.Series) -> list[Segment]:
-    """Return the parts of a stacked bar."""
+def segments(row: pd.Series) -> list[Segment]:
+    """Return the parts of the stacked bar of a sample: the first types have a colour each, the others one."""
     values = np.clip(np.nan_to_num(row.to_numpy(float)), 0, None)
     lengths = values / max(1.0, values.sum())
     starts = np.cumsum(lengths) - lengths

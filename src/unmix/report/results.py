@@ -208,7 +208,8 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     methods = [result for _, result in read]
     checks = folder / "check" / "check.tsv"
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
-    reference = record.read(folder / "reference.run.json").get("messages", [])
+    prepared = sorted(folder.glob("references/*.run.json"))  # of unmix_run.py; a task of the pipeline has it beside
+    reference = record.read(prepared[0] if prepared else folder / "reference.run.json").get("messages", [])
     return Results(methods, skipped, rows, reference)
 
 

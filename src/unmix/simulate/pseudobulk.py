@@ -269,6 +269,15 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
         Number of pseudobulk.
     seed
         Of every draw.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> from unmix.simulate.scenarios import scenario
+    >>> reference, _ = unmix.toy()
+    >>> bulk = unmix.pseudobulk(reference, scenario("standard", 100, ()), samples=5, seed=1)
+    >>> bulk.obsm["cell_fractions"].shape
+    (5, 6)
     """
     import anndata as ad
     import pandas as pd

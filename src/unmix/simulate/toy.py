@@ -41,6 +41,13 @@ def toy(
         Cells x genes, counts (CSR float32), as docs/data_contracts.md describes.
     bulk
         Samples x genes, counts; truth in ``obsm["cell_fractions"]`` and ``obsm["mrna_fractions"]``.
+
+    Examples
+    --------
+    >>> import unmix
+    >>> reference, bulk = unmix.toy()
+    >>> reference.n_obs, bulk.n_obs, reference.obs["cell_type"].nunique()
+    (360, 24, 6)
     """
     import anndata as ad
     import pandas as pd

@@ -1,0 +1,100 @@
+#!/usr/bin/env python
+"""Estimate cell-type fractions from bulk samples and a reference, in one step.
+
+BULK is a table (genes x samples) or an h5ad; REFERENCE holds single cells with cell types (h5ad, a 10x folder,
+.h5 or .mtx, or a table), or was made by unmix_reference.py. DIR receives the fractions, report.html, and a
+folder for every method. Methods that cannot be applied are skipped, with the reason in the report.
+"""
+
+import click
+
+from unmix import cli
+from unmix.pipeline.row import Options, Row
+
+
+@click.command(help=__doc__)
+@click.argument("bulk", type=cli.FILE)
+@click.argument("reference", type=cli.FILE)
+@click.option("--unit", default=Row.unit, show_default=True, help="Unit of BULK: counts, tpm, log2tpm, ...")
+@click.option(
+    "--cell-type-key",
+    help="Column of cell types in the annotation of the cells.  [default: cell_type; a reference of "
+    "unmix_reference.py is used unchanged]",
+)
+@click.option("--donor-key", default=Row.donor_key, show_default=True, help="Column of donors, or none.")
+@click.option("--cell-state-key", help="Column of finer labels within the cell types, which methods estimate and sum.")
+@click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to, to rename cell types of REFERENCE.")
+@click.option(
+    "--reference-kind",
+    type=click.Choice(["cells", "tissue"]),
+    default=Row.reference_kind,
+    show_default=True,
+    help="Content of REFERENCE: single cells, or bulk samples of pure tissues.",
+)
+@click.option("--truth", type=cli.FILE, help="Known fractions of the samples, to evaluate the estimates.")
+@click.option("--truth-map", type=cli.FILE, help="TSV with the columns from, to: names of the cell types in --truth.")
+@click.option(
+    "--methods",
+    default=Options.methods,
+    show_default=True,
+    help="Methods, separated by commas; default: four unlike methods and their consensus.",
+)
+@click.option(
+    "--controls", default=Options.controls, show_default=True, help="Controls that run beside the methods, or none."
+)
+@click.option(
+    "--calibration-bulk", type=cli.FILE, help="Bulk samples with known fractions, for methods that need them."
+)
+@click.option("--calibration-unit", default=Row.calibration_unit, show_default=True, help="Unit of --calibration-bulk.")
+@click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
+@click.option("--malignant", default=Row.malignant, metavar="TYPES", help="Malignant cell types, separated by commas.")
+@click.option(
+    "--signature", multiple=True, metavar="[METHOD=]FILE", help="Published signature and its tables; repeatable."
+)
+@click.option("--gene-sets", multiple=True, metavar="[METHOD=]FILE", help="Published gene sets; repeatable.")
+@click.option("--pretrained", multiple=True, metavar="METHOD=FILE", help="Networks of the authors; repeatable.")
+@click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
+@cli.genes
+@click.option(
+    "--mrna-per-cell",
+    default=Row.mrna_per_cell,
+    show_default=True,
+    metavar="SOURCE",
+    help="auto, published, epic, quantiseq, reference, none, or a table of cell type and mRNA per cell.",
+)
+@cli.level
+@click.option(
+    "--recipe",
+    type=click.Choice(["default", "published"]),
+    default=Options.recipe,
+    show_default=True,
+    help="Settings of the methods; those without published ones use their default.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a setting of the recipe; repeatable."
+)
+@click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates.")
+@click.option("--explain", is_flag=True, help="Also attribute the fractions to genes.")
+@click.option("--express", is_flag=True, help="Also estimate the expression of the cell types, where a method can.")
+@click.option("--title", default=Options.title, help="Title of the report.  [default: Cell-type fractions]")
+@click.option("--pdf", is_flag=True, help="Also write the report as PDF.")
+@click.option(
+    "--out-dir", type=cli.OUTPUT_DIRECTORY, default="results", show_default=True, help="Folder of the results."
+)
+@cli.common
+def main(out_dir, seed, device, threads, quiet, **given):
+    with cli.run("run", seed=seed, device=device, threads=threads, quiet=quiet) as job:
+        from dataclasses import fields
+
+        from unmix.pipeline import run
+
+        for name in ("signature", "gene_sets", "pretrained"):
+            given[name] = ";".join(given[name])
+        options = {one.name: given.pop(one.name) for one in fields(Options) if one.name in given}
+        machine = run.Machine(device=device, threads=threads, say=job.say, progress=job.progress)
+        run.run(Row(**given), Options(**options, seed=seed), out_dir, machine)
+        job.say(f"Report: {out_dir / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a run verifies before it starts: its files, its options for the reference, and the folder of the results."""
+
+from __future__ import annotations
+
+import filecmp
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unmix.errors import DataError, UsageError
+from unmix.reference import prepare
+from unmix.report import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmix.pipeline.row import Row
+
+
+def unchanged(row: Row) -> bool:
+    """Return whether the reference was prepared by unmix, and is used unchanged.
+
+    Raises
+    ------
+    UsageError
+        It was, and an option asks for other labels.
+    """
+    if row.cell_type_key is not None or not prepare.is_prepared(row.reference):
+        return False
+    others = {
+        "--label-map": row.label_map,
+        "--cell-state-key": row.cell_state_key,
+        "--donor-key": row.donor_key != "none",
+        "--reference-kind": row.reference_kind != "cells",
+    }
+    if asked := [name for name, given in others.items() if given]:
+        raise UsageError(
+            f"{row.reference.name} is a prepared reference, which has its labels, and {asked[0]} is given",
+            "a prepared reference without options for its labels",
+            f"remove {asked[0]}, or prepare it anew: --cell-type-key cell_type --donor-key donor",
+        )
+    return True
+
+
+def check_files(row: Row, published: list[str]) -> None:
+    """Refuse a file that does not exist before anything is computed."""
+    files = {name: value for name, value in asdict(row).items() if isinstance(value, Path)}
+    for name, path in [*files.items(), *(("published file", Path(path)) for path in published)]:
+        if not path.exists():
+            raise DataError(f"there is no file {path} ({name.replace('_', ' ')})", "a file", "correct the path")
+    if (row.calibration_bulk is None) != (row.calibration_fractions is None):
+        raise UsageError(
+            "one of --calibration-bulk and --calibration-fractions",
+            "both: the samples and their known fractions",
+            "add the other, or remove this one",
+        )
+
+
+def make_room(out: Path, methods: Sequence[str]) -> None:
+    """Remove what an earlier run by the same methods has left, so that no old table stands beside new ones.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds results of other methods.
+    """
+    own = {*methods, "consensus", "check", "reference"}
+    places = {record.parent.name for pattern in ("*/run.json", "*/*skipped.json") for record in out.glob(pattern)}
+    if others := sorted(places - own):
+        raise UsageError(
+            f"{out} holds results of {others[0]}, which this run does not give",
+            "a new folder, or one of an earlier run by the same methods",
+            f"give another folder, or remove {out / others[0]}",
+        )
+    for place in sorted(places):
+        for path in [*(out / place).glob("*run.json"), *(out / place).glob("*skipped.json")]:
+            for name in [*record.read(path).get("outputs", {}), path.name]:
+                made, copy = path.with_name(Path(name).name), out / Path(name).name
+                if made.exists() and copy.exists() and filecmp.cmp(made, copy, shallow=False):
+                    copy.unlink()
+                made.unlink(missing_ok=True)

@@ -1,0 +1,157 @@
+"""Bulk and reference to a folder of results in one process: what is skipped, what fails, what is left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+
+import pandas as pd
+import pytest
+
+import unmix
+from unmix.contract.method import silent
+from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.io import tables
+from unmix.pipeline import run, steps
+from unmix.pipeline.row import Options, Row
+from unmix.simulate.toy import toy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a prepared reference, a bulk, its known fractions, and a bulk with a negative value."""
+    path = tmp_path_factory.mktemp("one run")
+    reference, bulk = toy(samples=6, cells_per_type=8)
+    reference.write_h5ad(path / "reference.h5ad")
+    table = pd.DataFrame(bulk.X.T.astype(int), index=bulk.var_names, columns=bulk.obs_names)
+    tables.write_table(table, path / "bulk.tsv", index_label="gene")
+    tables.write_table(table - 5, path / "negative.tsv", index_label="gene")
+    tables.write_table(bulk.obsm["cell_fractions"], path / "truth.tsv", index_label="sample")
+    return path
+
+
+def start(folder, out, *, say=silent, bulk="bulk.tsv", truth=None, methods="nnls", controls="none", **given):
+    row = {name: given.pop(name) for name in list(given) if name in {one.name for one in fields(Row)}}
+    row |= {"truth": None if truth is None else folder / truth}
+    machine = run.Machine(device="cpu", threads=1, say=say, progress=silent, pages=given.pop("pages", False))
+    options = Options(methods=methods, controls=controls, quick=True, **given)
+    run.run(Row(bulk=folder / bulk, reference=folder / "reference.h5ad", **row), options, out, machine)
+
+
+def tree(out):
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+
+
+def test_defaults_are_those_of_the_samplesheet_and_of_the_pipeline(root):
+    columns = json.loads((root / "assets" / "schema_input.json").read_text())["properties"]
+    of_row = {one.name: one.default for one in fields(Row)}
+    assert of_row.keys() | {"id"} == columns.keys()
+    for name, rule in columns.items():
+        if "default" in rule and name != "cell_type_key":  # which a prepared reference does not need
+            assert of_row[name] == {"false": False}.get(rule["default"], rule["default"]), name
+    groups = json.loads((root / "nextflow_schema.json").read_text())["$defs"].values()
+    rules = {name: rule for group in groups for name, rule in group["properties"].items()}
+    shared = {one.name: one.default for one in fields(Options) if one.name in rules}
+    assert shared.keys() >= {"methods", "controls", "seed", "level", "quick", "explain", "express"}
+    assert shared == {name: rules[name]["default"] for name in shared}
+
+
+def test_a_method_that_cannot_be_applied_and_one_that_breaks_take_no_other_down(folder, tmp_path, monkeypatch, capsys):
+    real = steps.predict
+
+    def broken(job, model, *arguments, **given):
+        if "dtangle" in model.name:
+            raise ZeroDivisionError("by a fault")
+        return real(job, model, *arguments, **given)
+
+    monkeypatch.setattr(steps, "predict", broken)
+    said = []
+    start(folder, tmp_path, methods="daism,dtangle,nnls", truth="truth.tsv", pages=True, say=said.append)
+    assert tables.read_table(tmp_path / "fractions.tsv").equals(tables.read_table(tmp_path / "nnls" / "fractions.tsv"))
+    found = {name: json.loads((tmp_path / name / "skipped.json").read_text()) for name in ("daism", "dtangle")}
+    assert [record["error"]["exit_code"] for record in found.values()] == [99, 1]
+    page = (tmp_path / "report.html").read_text()
+    assert "known fractions, and none were given" in page
+    assert "by a fault" in page
+    assert any(sentence.startswith("daism skipped: ") for sentence in said)
+    assert any(sentence.startswith("dtangle failed: ") for sentence in said)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "dtangle").iterdir()] == ["skipped.json"]
+    results = unmix.read_results(tmp_path)
+    assert set(results.skipped) == {"daism", "dtangle"}
+    assert results.metrics is not None
+
+
+def test_the_consensus_leads_where_the_default_is_asked_for(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("unmix.methods.PANEL", ("dtangle", "nnls"))
+    start(folder, tmp_path, methods="default", truth="truth.tsv")
+    assert (tmp_path / "run.json").read_bytes() == (tmp_path / "consensus" / "run.json").read_bytes()
+    results = unmix.read_results(tmp_path)
+    assert results.name == "consensus"
+    assert list(results.methods) == ["consensus", "dtangle", "nnls"]
+    written = {path.name for path in (tmp_path / "consensus").iterdir()}
+    assert {"metrics.tsv", "members.tsv", "metrics.run.json", "pairs.tsv"} <= written
+    assert not (tmp_path / "held_out.tsv").exists()
+
+
+def test_an_unusable_bulk_ends_with_65_and_a_report_that_says_why(root, folder, tmp_path):
+    command = [sys.executable, root / "bin" / "unmix_run.py", "negative.tsv", "reference.h5ad", "--methods", "nnls"]
+    done = subprocess.run([*command, "--out-dir", tmp_path / "out"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 65
+    assert "unmix run: error: " in done.stderr
+    assert "Traceback" not in done.stderr
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "The bulk cannot be used." in page
+    assert "is negative" in page
+    assert tree(tmp_path / "out") == ["check/skipped.json", "report.html"]
+    with pytest.raises(DataError, match="is negative"):
+        unmix.read_results(tmp_path / "out")
+    start(folder, tmp_path / "out", pages=True)  # the corrected bulk into the same folder
+    assert not (tmp_path / "out" / "check" / "skipped.json").exists()
+    assert "is negative" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_without_any_method_that_can_be_applied_there_are_no_fractions_of_a_control(folder, tmp_path):
+    with pytest.raises(NotApplicable, match="known fractions"):
+        start(folder, tmp_path, methods="daism", controls="uniform", pages=True)
+    assert not (tmp_path / "fractions.tsv").exists()
+    assert "known fractions" in (tmp_path / "report.html").read_text()
+
+
+def test_an_earlier_run_leaves_nothing_of_its_own_and_other_files_stay(folder, tmp_path):
+    (tmp_path / "my own.tsv").write_text("a\tb\n")
+    start(folder, tmp_path, truth="truth.tsv", controls="uniform")
+    (tmp_path / "nnls" / "notes.txt").write_text("mine")
+    start(folder, tmp_path, controls="uniform")
+    assert not [name for name in tree(tmp_path) if "metrics" in name or "pairs" in name]
+    assert (tmp_path / "my own.tsv").exists()
+    assert (tmp_path / "nnls" / "notes.txt").exists()
+    with pytest.raises(UsageError, match="holds results of nnls"):
+        start(folder, tmp_path, methods="dtangle", controls="uniform")
+
+
+def test_a_prepared_reference_keeps_its_labels(folder, tmp_path):
+    start(folder, tmp_path)
+    assert not (tmp_path / "references").exists()
+    record = json.loads((tmp_path / "models" / "reference.nnls.run.json").read_text())
+    assert record["inputs"]["reference"]["path"] == "reference.h5ad"
+    with pytest.raises(UsageError, match="--donor-key is given"):
+        start(folder, tmp_path, donor_key="donor")
+    start(folder, tmp_path / "anew", cell_type_key="cell_type", donor_key="donor")
+    assert (tmp_path / "anew" / "references" / "reference.h5ad").exists()
+
+
+def test_a_missing_file_is_named_before_anything_is_written(folder, tmp_path):
+    with pytest.raises(DataError, match=r"there is no file .*none\.tsv \(truth\)"):
+        start(folder, tmp_path / "out", truth="none.tsv")
+    with pytest.raises(UsageError, match=r"--signature: no method 'epc'"):
+        start(folder, tmp_path / "out", signature="epc=truth.tsv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_python_says_of_an_unknown_argument_which_was_meant(folder):
+    with pytest.raises(UsageError, match=re.compile("no argument 'label_maps'.*label_map", re.DOTALL)):
+        unmix.deconvolve(folder / "bulk.tsv", folder / "reference.h5ad", label_maps={})
