@@ -220,9 +220,6 @@ def macros() -> str:
     tokens = {
         "@METHODS_HELP@": [help_line(method) for method in methods],
         "@EXPRESSING_HELP@": [f"- {method.info.title} (``{method.name}``)" for method in methods if method.expresses],
-        "@WITH_BULK@": ["#set $learn_from_bulk = " + repr([m.name for m in methods if m.needs.bulk])],
-        "@PANEL@": ["#set $panel = " + repr(list(PANEL))],
-        "@PUBLISHED@": ["#set $published = " + repr([m.name for m in methods if "published" in m.recipes])],
     }
     lines = ["<macros>", "    <!-- Made by make_macros.py from the library; do not edit. -->"]
     for name, block in blocks.items():
