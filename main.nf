@@ -10,48 +10,70 @@ def refuse_what_a_shell_would_run(parameters) {
     def values = parameters + [input: file(parameters.input, glob: false).toUriString()]
     values.each { name, value ->
         def rule = rules[name]
-        if (rule?.pattern && value && !(value.toString() ==~ rule.pattern)) {
+        def text = value instanceof List ? value.join(',') : value.toString() // a list, of a YAML file
+        if (rule?.pattern && value && !(text ==~ rule.pattern)) {
             error("--${name} ${value}: not allowed.\n  expected: ${rule.description}; ${rule.errorMessage}\n  do: give another value to --${name}")
         }
     }
 }
 
+// The parameters with their meaning, as --help shows them
+def help_text() {
+    def groups = new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow_schema.json"))['$defs'].values()
+    def lines = groups.collectMany { group ->
+        def rows = group.properties.collect { name, rule ->
+            def shown = 'default' in rule && rule['default'] != '' ? " [default: ${rule['default']}]" : name in (group.required ?: []) ? ' [required]' : ''
+            "  --${name.padRight(14)} ${rule.description}${shown}"
+        }
+        ["", group.title] + rows
+    }
+    return (['Usage: nextflow run unmix --input samplesheet.csv --outdir results'] + lines + ['', 'Columns of the samplesheet: docs/parameters.md. Methods: unmix_methods.py']).join('\n')
+}
+
 workflow {
     main:
-    if (!params.input) {
-        error("--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n  do: add --input samplesheet.csv, or try -profile demo")
+    if (params.help.toString() == 'true') {
+        log.info(help_text())
     }
-    refuse_what_a_shell_would_run(params)
-    def outdir = params.outdir
-    DECONVOLVE(
-        file(params.input, checkIfExists: true, glob: false),
-        groovy.json.JsonOutput.toJson(params),
-        outdir,
-        params.tracedir ?: "${outdir}/pipeline_info",
-        params.explain.toString() == 'true',
-        params.express.toString() == 'true',
-    )
+    else {
+        if (!params.input) {
+            error("--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n  do: add --input samplesheet.csv, or try -profile demo")
+        }
+        if ('demo' in workflow.profile.tokenize(',') && !file("${projectDir}/.cache/demo/ready").exists()) {
+            error("the data of the demo are not there.\n  expected: what scripts/demo_data.py brings\n  do: make demo, in ${projectDir}")
+        }
+        refuse_what_a_shell_would_run(params)
+        def outdir = params.outdir
+        DECONVOLVE(
+            file(params.input, checkIfExists: true, glob: false),
+            groovy.json.JsonOutput.toJson(params),
+            outdir,
+            params.tracedir ?: "${outdir}/pipeline_info",
+            params.explain.toString() == 'true',
+            params.express.toString() == 'true',
+        )
 
-    DECONVOLVE.out.skipped.subscribe { meta, record ->
-        def told = new groovy.json.JsonSlurper().parseText(record.text)
-        def failed = told.error.exit_code != 99
-        def what = meta.method ? "${meta.method} ${failed ? 'failed' : 'is skipped'} in ${told.step}" : "the row cannot be used (${told.step})"
-        def sentence = "unmix: ${meta.id}: ${what}: ${told.error.found - ~/\.$/}. Do: ${told.error['do']}"
-        if (failed && params.fail_fast.toString() == 'true') {
-            error(sentence)
+        DECONVOLVE.out.skipped.subscribe { meta, record ->
+            def told = new groovy.json.JsonSlurper().parseText(record.text)
+            def failed = told.error.exit_code != 99
+            def what = meta.method ? "${meta.method} ${failed ? 'failed' : 'is skipped'} in ${told.step}" : "the row cannot be used (${told.step})"
+            def sentence = "unmix: ${meta.id}: ${what}: ${told.error.found - ~/\.$/}. Do: ${told.error['do']}"
+            if (failed && params.fail_fast.toString() == 'true') {
+                error(sentence)
+            }
+            log.warn(sentence)
         }
-        log.warn(sentence)
-    }
-    DECONVOLVE.out.reports.subscribe { meta, _report ->
-        def said = meta.headline ? 'is done' : 'has no fractions'
-        log.info("unmix: ${meta.id} ${said}, see ${outdir}/${meta.id}/report.html")
-    }
-    DECONVOLVE.out.summary.subscribe { summary ->
-        def cells = summary.readLines().tail().collect { line -> line.split('\t', -1) }
-        def rows = cells.groupBy { cell -> cell[0] }.collect { id, lines ->
-            def statuses = lines.groupBy { cell -> cell[2] }.collect { status, some -> "${status}: ${some.collect { cell -> cell[1] }.join(', ')}" }
-            "  ${id}  ${statuses.join('; ')}"
+        DECONVOLVE.out.reports.subscribe { meta, _report ->
+            def said = meta.headline ? 'is done' : 'has no fractions'
+            log.info("unmix: ${meta.id} ${said}, see ${outdir}/${meta.id}/report.html")
         }
-        log.info("unmix: summary (${outdir}/summary.tsv)\n${rows.join('\n')}")
+        DECONVOLVE.out.summary.subscribe { summary ->
+            def cells = summary.readLines().tail().collect { line -> line.split('\t', -1) }
+            def rows = cells.groupBy { cell -> cell[0] }.collect { id, lines ->
+                def statuses = lines.groupBy { cell -> cell[2] }.collect { status, some -> "${status}: ${some.collect { cell -> cell[1] }.join(', ')}" }
+                "  ${id}  ${statuses.join('; ')}"
+            }
+            log.info("unmix: summary (${outdir}/summary.tsv)\n${rows.join('\n')}")
+        }
     }
 }

@@ -30,6 +30,8 @@ class Info(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
+    aliases: tuple[str, ...] = ()
+    """Other names by which users look for the method; an error proposes the method for them."""
     family: Literal["deep", "classical", "control"]
     summary: Sentence
     """What the method does and when to use it."""

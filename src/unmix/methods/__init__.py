@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -44,14 +45,26 @@ def get(name: str) -> Method:
     Raises
     ------
     UsageError
-        If there is none; the nearest names are suggested.
+        If there is none; the nearest name is proposed.
     """
+    if name not in all_methods():
+        raise unknown(name)
+    return all_methods()[name]()
+
+
+def unknown(name: str) -> UsageError:
+    """Return the error of a name that no method has; capitals and other names of a method lead to it."""
     methods = all_methods()
-    if name not in methods:
-        near = difflib.get_close_matches(name, methods, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"no method {name!r}", f"one of {', '.join(methods)}", f"{hint}see unmix_methods.py")
-    return methods[name]()
+    names = {_plain(one): method for method, kind in methods.items() for one in (method, *kind.info.aliases)}
+    near = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.7)
+    do = f"did you mean {names[near[0]]}?" if near else f"remove {name}, or take one of these names;"
+    return UsageError(
+        f"no method {name!r}", f"one of {', '.join(methods)}", f"{do} unmix_methods.py describes them all"
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 @cache

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UsageError
-from unmix.pipeline.words import instead, listed
+from unmix.methods import unknown
+from unmix.pipeline.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -74,7 +75,8 @@ def _check_takers(where: str, sort: str, given: Iterable[tuple[str, str]], known
     takers = [name for name, method in known.items() if method.takes == sort]
     for name, path in given:
         if name and name not in known:
-            raise UsageError(f"{where}: no method {name!r}.", *instead(name, known))
+            error = unknown(name)
+            raise UsageError(f"{where}: {error.found}", error.expected, error.do)
         if name and name not in takers:
             raise UsageError(f"{where}: {name} takes no {sort}.", f"one of {listed(takers)}", f"remove {path}")
         if not name and sort == "pretrained":

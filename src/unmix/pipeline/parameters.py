@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UsageError
+from unmix.methods import unknown
 from unmix.pipeline.words import errors, instead, listed, reason, wanted
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def check_methods(named: str, known: Collection[str], panel: Collection[str] = (
     methods.pop("none", None)
     for name in methods:
         if name not in known:
-            raise UsageError(f"no method {name!r}.", *instead(name, known))
+            raise unknown(name)
     if not methods:
         raise UsageError("no method is named.", f"one or more of {listed(known)}", "add --methods default")
     return list(methods)
@@ -95,8 +96,12 @@ def choose(
 
 def _typed(value: Any, kind: str) -> Any:
     """Return a command line's text as the type that the schema asks for, where that can be done."""
-    if kind == "string" or not isinstance(value, str):
-        return str(value) if kind == "string" else value
+    if kind == "string" and isinstance(value, list):  # of a YAML file of parameters
+        return ",".join(map(str, value))
+    if not isinstance(value, str):
+        return str(value) if kind == "string" and not isinstance(value, bool) else value
+    if kind == "string":
+        return value
     if kind == "boolean":
         return {"true": True, "false": False}.get(value, value)
     try:

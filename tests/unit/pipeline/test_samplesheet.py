@@ -10,6 +10,7 @@ import pytest
 
 from unmix import methods as registry
 from unmix.errors import DataError, UsageError
+from unmix.methods import all_methods
 from unmix.pipeline import jobs, parameters, samplesheet
 
 
@@ -232,13 +233,29 @@ def test_a_wrong_parameter_is_said(rules, given, found, do):
     assert do in caught.value.do
 
 
+def test_methods_may_be_a_list(rules):
+    given = {"input": "s.csv", "outdir": "o", "methods": ["scaden", "nnls"]}
+    assert parameters.check_params(given, rules)["methods"] == "scaden,nnls"
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("Scaden", "scaden"), ("MuSiC", "music"), ("CIBERSORTx", "nusvr"), ("InstaPrism", "bayesprism"), ("EPIC", "epic")],
+)
+def test_the_name_of_a_paper_leads_to_the_method(rules, name, method):
+    given = parameters.check_params({"input": "s.csv", "outdir": "o", "methods": name}, rules)
+    with pytest.raises(UsageError, match=f"no method '{name}'") as caught:
+        parameters.check_methods(given["methods"], all_methods())
+    assert caught.value.do.startswith(f"did you mean {method}?")
+
+
 def test_methods_come_once_and_in_their_order():
     known = {"nnls", "scaden", "uniform"}
     assert parameters.check_methods("scaden, nnls,scaden,none", known) == ["scaden", "nnls"]
     assert parameters.check_methods("default,uniform", known, ("nnls", "scaden")) == ["nnls", "scaden", "uniform"]
     with pytest.raises(UsageError, match="no method 'scadne'") as caught:
         parameters.check_methods("scadne", known)
-    assert caught.value.do == "did you mean scaden?"
+    assert caught.value.do.startswith("did you mean scaden?")
     with pytest.raises(UsageError, match="no method is named"):
         parameters.check_methods("none,none", known)
 
