@@ -321,6 +321,21 @@ def test_without_input_nextflow_says_what_to_give(tmp_path):
     assert "--input is not given" in done.out
 
 
+def test_help_shows_every_parameter_and_runs_nothing(tmp_path):
+    done = nextflow(tmp_path, "run", ROOT, "--help")
+    assert done.returncode == 0, done.out
+    groups = json.loads((ROOT / "nextflow_schema.json").read_text())["$defs"].values()
+    assert all(f"--{name} " in done.out for group in groups for name in group["properties"])
+    assert not (tmp_path / "work").exists() or not any((tmp_path / "work").iterdir())
+
+
+def test_a_name_of_a_paper_is_answered_with_the_method(data, tmp_path):
+    done = nextflow(tmp_path, "run", ROOT, "--methods", "CIBERSORTx", "--input", data / "sheet.csv")
+    assert done.returncode != 0
+    assert "no method 'CIBERSORTx'" in done.out
+    assert "did you mean nusvr?" in done.out
+
+
 def test_run_json_of_the_pipeline_names_inputs_by_checksum(finished):
     record = json.loads((finished[0] / "results" / "first" / "run.json").read_text())
     assert record["step"] == "predict"
