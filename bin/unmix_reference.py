@@ -1,9 +1,10 @@
 #!/usr/bin/env python
-"""Prepare a reference of single cells (labels, donors, counts, quality control) or of pure tissues.
+"""Prepare a reference of single cells (labels, donors, counts, quality control) or of profiles of cell types.
 
 INPUT is an h5ad, a 10x folder, .h5 or .mtx, or a table of counts (also of CIBERSORTx or Scaden);
-several are joined on their common genes. Logarithms are recognised and undone. With --kind tissue,
-INPUT is an h5ad or a table of bulk samples, one or more of each tissue. All other steps read OUT.
+several are joined on their common genes. Logarithms are recognised and undone. With --kind profiles,
+INPUT is an h5ad or a table of genes x cell types (sorted cells, pure tissues, a published signature);
+a type may have several columns. All other steps read OUT.
 """
 
 import click
@@ -15,22 +16,32 @@ from unmix import cli
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=cli.FILE)
 @click.option(
     "--kind",
-    type=click.Choice(["cells", "tissue"]),
+    type=click.Choice(["cells", "profiles"]),
     default="cells",
     show_default=True,
-    help="Content of INPUT: single cells, or bulk samples of pure tissues for methods that train on tissues.",
+    help="Content of INPUT: single cells, or profiles of cell types for the methods that need only these.",
 )
 @click.option(
-    "--cell-type-key", required=True, help="Column of cell types (or tissues) in the annotation of the cells."
+    "--cell-type-key",
+    default="cell_type",
+    show_default=True,
+    help="Column of cell types in the annotation of the cells; profiles without annotation are named by their types.",
 )
 @click.option("--donor-key", help="Column of donors in the annotation; none: the data name no donors.")
 @click.option(
     "--cell-state-key",
-    help="Column of finer labels within the cell types. Methods estimate these cell states and report their sums.",
+    help="Column of finer labels within the cell types. Methods estimate these cell states and report their sums. "
+    "profile: the names of profiles, whose types --label-map gives.",
 )
 @click.option("--batch-key", help="Column of batches in the annotation (kept; no batch correction is done).")
 @click.option("--cells", type=cli.FILE, help="Table that annotates the cells (first column: names of the cells).")
-@click.option("--unit", default="auto", show_default=True, help="Unit of the samples of --kind tissue.")
+@click.option("--unit", default="auto", show_default=True, help="Unit of the profiles of --kind profiles.")
+@click.option(
+    "--replicate-separator",
+    default="",
+    metavar="TEXT",
+    help="What separates cell type and replicate in the names of profiles: _ if NK_1 and NK_2 are profiles of NK.",
+)
 @click.option(
     "--label-map",
     type=cli.FILE,

@@ -26,10 +26,10 @@ from unmix.pipeline.row import Options, Row
 @click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to, to rename cell types of REFERENCE.")
 @click.option(
     "--reference-kind",
-    type=click.Choice(["cells", "tissue"]),
+    type=click.Choice(["cells", "profiles"]),
     default=Row.reference_kind,
     show_default=True,
-    help="Content of REFERENCE: single cells, or bulk samples of pure tissues.",
+    help="Content of REFERENCE: single cells, or profiles of cell types for the methods that need only these.",
 )
 @click.option("--truth", type=cli.FILE, help="Known fractions of the samples, to evaluate the estimates.")
 @click.option("--truth-map", type=cli.FILE, help="TSV with the columns from, to: names of the cell types in --truth.")

@@ -148,9 +148,9 @@ def when(method: type[Method]) -> list[str]:
 
 
 def simple(method: type[Method]) -> bool:
-    """Say whether a method needs nothing but cells and the bulk."""
+    """Say whether a method needs nothing but a reference of cells and the bulk."""
     needs = method.needs
-    return not (needs.calibration or needs.malignant or needs.gene_sets or needs.tissue)
+    return not (needs.calibration or needs.malignant or needs.gene_sets or needs.profiles)
 
 
 def menu(attributes: str, entries: Iterable[str]) -> list[str]:

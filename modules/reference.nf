@@ -15,11 +15,11 @@ process REFERENCE {
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
     script:
-    def kind = meta.kind == 'tissue' ? '--kind tissue' : ''
+    def kind = meta.kind == 'profiles' ? '--kind profiles' : ''
     def map = label_map ? "--label-map ${quote(label_map)}" : ''
     def states = meta.cell_state_key ? "--cell-state-key ${quote(meta.cell_state_key)}" : ''
     def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)} ${states}"
-    def report = meta.kind == 'tissue' ? '' : "--report ${quote(meta.reference)}.report.html"
+    def report = meta.kind == 'profiles' ? '' : "--report ${quote(meta.reference)}.report.html"
     // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     """
     unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} ${report} \\

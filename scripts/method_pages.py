@@ -25,11 +25,12 @@ QUANTITIES = {
     "score": "scores, which compare samples and not cell types",
 }
 NEEDS = {
+    "cells": "single cells",
     "bulk": "the bulk at training",
     "calibration": "bulk samples with known fractions",
     "malignant": "which cell types are malignant",
     "gene_sets": "published gene sets",
-    "tissue": "a reference of pure tissues",
+    "profiles": "samples of pure types (`--kind profiles`)",
 }
 TAKES = {
     "signature": "a published signature",
@@ -40,10 +41,10 @@ MADE = "Made by `make sync` from the registry of methods; do not edit."
 
 
 def needs(method: type[Method]) -> str:
-    """Return what a method needs beside a single-cell reference, in words."""
+    """Return what a method needs beside profiles of the cell types, in words."""
     said = [words for name, words in NEEDS.items() if getattr(method.needs, name)]
     if method.needs.donors > 1:
-        said.append(f"{method.needs.donors} donors")
+        said.append(f"{method.needs.donors} donors, or replicates of the profiles")
     return ", ".join(said)
 
 
@@ -81,7 +82,9 @@ def page(method: type[Method]) -> str:
     info, idea = method.info, inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
     facts = [f"- Estimates {QUANTITIES[method.quantity]}."]
     if wanted := needs(method):
-        facts.append(f"- Needs {wanted}, beside the reference.")
+        facts.append(f"- Needs {wanted}.")
+    else:
+        facts.append("- Needs only profiles of the cell types: of single cells, or without them (`--kind profiles`).")
     if method.takes:
         option = method.takes.replace("_", "-")
         facts.append(f"- Takes {TAKES[method.takes]}: `--{option}`, in a samplesheet the column `{method.takes}`.")
@@ -113,7 +116,8 @@ def index(methods: list[type[Method]]) -> str:
         "What the review names and unmix leaves out: [methods_not_included](../methods_not_included.md).",
     ]
     for family, title in FAMILIES.items():
-        lines += ["", f"## {title}", "", "| method | year | gives | needs beside a reference | when to take it |"]
+        header = "| method | year | gives | needs beside profiles of the cell types | when to take it |"
+        lines += ["", f"## {title}", "", header]
         lines.append("|---|---|---|---|---|")
         for m in methods:
             if m.info.family == family:

@@ -77,9 +77,9 @@ def main(folder: Path) -> None:
     bulk.T.to_csv(folder / "bulk.csv", index_label="gene")
     anndata.AnnData(bulk.astype(np.float32)).write_h5ad(folder / "bulk.h5ad", compression="gzip")
 
-    tissues = anndata.AnnData(bulk.astype(np.float32), obs=pd.DataFrame(index=samples))
-    tissues.obs["tissue"] = ["blood", "spleen"] * (SAMPLES // 2)
-    tissues.write_h5ad(folder / "tissues.h5ad", compression="gzip")
+    pure = anndata.AnnData(bulk.astype(np.float32), obs=pd.DataFrame(index=samples))
+    pure.obs["tissue"] = ["blood", "spleen"] * (SAMPLES // 2)
+    pure.write_h5ad(folder / "profiles.h5ad", compression="gzip")
     negative = bulk.T.astype(object)
     negative.iloc[3, 1] = -3.5
     negative.to_csv(folder / "negative.tsv", sep="\t", index_label="gene")

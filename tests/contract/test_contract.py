@@ -17,7 +17,7 @@ from unmix.contract.model import Model
 from unmix.engine import explanation
 from unmix.engine.inputs import transductive
 from unmix.errors import DataError, NotApplicable
-from unmix.simulate.toy import CELL_TYPES, toy
+from unmix.simulate.toy import CELL_TYPES, as_profiles, toy
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -62,10 +62,7 @@ def gene_sets() -> Path:
 
 def reference_of(name: str, reference: ad.AnnData) -> ad.AnnData:
     """Return the reference as the kind that a method learns from."""
-    if METHODS[name].needs.tissue:
-        reference = reference.copy()
-        reference.uns["unmix"] = {**reference.uns["unmix"], "kind": "tissue"}
-    return reference
+    return as_profiles(reference) if METHODS[name].needs.profiles else reference
 
 
 def learn(name: str, reference: ad.AnnData, **options) -> Model:
@@ -270,8 +267,8 @@ def test_asks_which_types_are_malignant(name, data):
         engine.train(name, data[0], device="cpu", quick=True)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.tissue])
-def test_asks_for_a_reference_of_tissues(name, data):
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.profiles])
+def test_asks_for_a_reference_of_profiles(name, data):
     with pytest.raises(NotApplicable, match="tissue"):
         engine.train(name, data[0], device="cpu", quick=True)
 
@@ -289,7 +286,8 @@ def test_single_donor_works_or_says_why_not(name, donors, data):
     said = []
     model = learn(name, reference, say=said.append)
     assert np.isfinite(estimate(model, data[1])).all()
-    assert any("optimistic" in sentence for sentence in said)
+    why = "no intervals" if METHODS[name].needs.profiles else "optimistic"  # there is one profile of each type
+    assert any(why in sentence for sentence in said)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -312,7 +310,7 @@ def test_header_tells_how_it_was_made(name, quick):
     model = quick(name)
     assert bool(model.recipe) == (METHODS[name].info.family != "control")
     assert {"unmix", "seed", "training", "intervals", "reference", "quick"} <= set(model.facts)
-    assert model.facts["intervals"]["held_out"] in ("donors", "calibration samples")
+    assert model.facts["intervals"]["held_out"] in ("donors", "replicates", "calibration samples")
     cells = {"malignant": 120, "normal": 240} if METHODS[name].needs.malignant else dict.fromkeys(CELL_TYPES, 60)
     assert model.facts["reference"]["cells_per_type"] == dict(sorted(cells.items()))
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, hstack
 from unmix import engine, methods
 from unmix.simulate.pseudobulk import pseudobulk
 from unmix.simulate.recipe import Simulation
-from unmix.simulate.toy import toy
+from unmix.simulate.toy import as_profiles, toy
 
 METHODS = methods.all_methods()
 #: Methods of a reference of single cells that estimate fractions; those of tumours and of calibration samples, and the
@@ -47,9 +47,8 @@ def bias(name, housekeeping, bulk=None, settings=()):
     """Return the largest mean error of a type, and what was estimated."""
     reference, samples = housekeeping
     method = METHODS[name]
-    if method.needs.tissue:
-        reference = reference.copy()
-        reference.uns["unmix"] = {**reference.uns["unmix"], "kind": "tissue"}
+    if method.needs.profiles:
+        reference = as_profiles(reference)
     given = samples if bulk is None and method.needs.bulk else bulk
     model = engine.train(name, reference, bulk=given, settings=settings, device="cpu")
     found = engine.predict(model, samples if bulk is None else bulk, device="cpu").values

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.shared
 @pytest.fixture(scope="module")
 def rat(shared):
     folder = shared / "data" / "rat_shenorr_gse19830"
-    reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="tissue")
+    reference = prepare_reference([folder / "signature_pure.tsv.gz"], kind="profiles")
     said = []
     # a quarter of the default's steps, for the time of the test; at all of them CCC is 0.97
     model = engine.train("ctcrna", reference, settings=["train.steps=200"], device="cpu", say=said.append)
@@ -33,8 +33,9 @@ def test_one_profile_a_tissue_is_enough_for_designed_mixes(rat):
     found = engine.predict(model, bulk, device="cpu")
     assert ccc(found.values, truth) > 0.93
     assert found.quantity == "mrna"
-    assert any("optimistic" in sentence for sentence in said)
-    assert model.facts["intervals"]["held_out"] == "cells"
+    assert any("no intervals of any type" in sentence for sentence in said)
+    assert found.lower.isna().all(axis=None)
+    assert model.facts["intervals"]["pseudobulk"] == 0
 
 
 def test_missing_genes_cost_little(rat):

@@ -12,7 +12,7 @@ from unmix.simulate.toy import CELL_TYPES, toy
 from .conftest import ROOT, nextflow, trace
 
 OPTIONS = ("--signature", "--gene-sets", "--pretrained")
-NEEDS = ("bulk", "calibration", "malignant", "tissue")
+NEEDS = ("cells", "bulk", "calibration", "malignant", "profiles")
 SIGNATURE, PRETRAINED = "nnls=my signature.tsv;shared.tsv", "hascad=a/net.npz;hascad=b/net.npz"
 
 

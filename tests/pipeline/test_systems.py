@@ -15,11 +15,11 @@ SYSTEMS = [name for name, method in methods.all_methods().items() if method.info
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Return the folder of a run on single cells, and of one on tissues for the method that learns from these."""
+    """Return the folder of a run on single cells, and of one on profiles for the method that learns from these."""
     folders = []
     for row, options in {
         "cells": {"calibration_bulk": "bulk.tsv", "calibration_fractions": "truth.tsv", "malignant": CELL_TYPES[3]},
-        "tissues": {"reference_kind": "tissue"},
+        "profiles": {"reference_kind": "profiles"},
     }.items():
         folder = tmp_path_factory.mktemp(row)
         reference, bulk = toy(genes=300, donors=3, cells_per_type=5, samples=3)
@@ -28,7 +28,7 @@ def finished(tmp_path_factory):
         bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
         columns = {"id": row, "bulk": "bulk.tsv", "reference": "reference.h5ad", "donor_key": "donor", **options}
         (folder / "sheet.csv").write_text(f"{','.join(columns)}\n{','.join(columns.values())}\n")
-        names = [name for name in SYSTEMS if methods.get(name).needs.tissue == (row == "tissues")]
+        names = [name for name in SYSTEMS if methods.get(name).needs.profiles == (row == "profiles")]
         arguments = ("--methods", ",".join(names), "--controls", "none", "--input", "sheet.csv")
         done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
         assert done.returncode == 0, done.out

@@ -15,12 +15,16 @@ from unmix.io.signatures import signature_of
 from unmix.settings import NonNegative, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from unmix.contract.attributions import Attributions
     from unmix.contract.model import Model
     from unmix.reference import Reference
 
 #: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
 OFFSET = 0.05
+#: Profiles of each type from which differences between types are tested: two are left where one is held out.
+REPLICATES = 3
 #: Rounds in which the level of a capped sample settles; each takes away all but a share of what is too much.
 ROUNDS = 100
 
@@ -50,6 +54,18 @@ class ClassicalMethod(Method):
     """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
 
     layout = {"rna?": "types"}
+
+    @classmethod
+    def suited(cls, recipe: Any, cells: Reference, say: Callable[[str], None]) -> Any:
+        """Choose genes by their ratios where profiles have too few replicates for a test."""
+        fewest = cells.cells_per_type().min()
+        if recipe.genes.rule != "differential" or cells.kind == "cells" or fewest >= REPLICATES:
+            return recipe
+        say(
+            f"Genes were chosen by ratios of the profiles, not by a test, which needs {REPLICATES} profiles of each "
+            f"type: a type has {fewest}."
+        )
+        return recipe.changed(genes=recipe.genes.changed(rule="markers"))
 
     def fit(self, task: Task) -> Fit:
         """Choose genes and learn the arrays of the types."""

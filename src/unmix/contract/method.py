@@ -25,8 +25,12 @@ def silent(*_: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """Inputs beyond a labelled single-cell reference that a method cannot do without."""
+    """Inputs beyond profiles of the cell types that a method cannot do without."""
 
+    cells: bool = False
+    """Single cells: how they vary, how many there are of a type, or how much mRNA each holds."""
+    profiles: bool = False
+    """Not single cells but bulk samples of pure types: a reference of the kind ``profiles``."""
     bulk: bool = False
     calibration: bool = False
     """Bulk samples with known fractions."""
@@ -34,9 +38,8 @@ class Needs:
     """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
     gene_sets: bool = False
     """Published gene sets, without which the method has nothing to score."""
-    tissue: bool = False
-    """Not single cells but bulk samples of pure tissues: a reference of the kind ``tissue``."""
     donors: int = 0
+    """Donors, or replicates of the profiles."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,11 @@ class Method:
     count too."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
+
+    @classmethod
+    def suited(cls, recipe: Any, cells: Reference, say: Callable[[str], None]) -> Any:
+        """Return the recipe as far as a reference allows it, and say what was changed; by default as it is."""
+        return recipe
 
     @classmethod
     def transductive_of(cls, recipe: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.contract.layout import damaged
-from unmix.contract.method import Fit, Method, Task
+from unmix.contract.method import Fit, Method, Needs, Task
 from unmix.deep.preprocessing import Transform, arranged, select_genes
 from unmix.errors import DataError
 from unmix.simulate.pseudobulk import Simulator
@@ -74,6 +74,7 @@ class DeepMethod(Method):
         **{f"prep.{name}": "genes" for name in ("share", "neutral", "mean", "deviation", "idf")},
         **{"net.*": "", "cells?": "types genes"},
     }
+    needs = Needs(cells=True)
     quantity = "cell"
     refit = False  # a second training would double the cost; held-out donors stop the first
 

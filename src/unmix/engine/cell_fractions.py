@@ -30,9 +30,11 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
     """Return the mRNA per cell, by type, that the fractions of cells of a trained method assume.
 
     The mean count of the reference's cells, as the recipe's simulation sums them. Empty where nothing of the
-    quantity is known: controls, levels learned from calibration samples, published weights and signatures.
+    quantity is known: controls, levels learned from calibration samples, published weights and signatures, profiles.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
+    if task.train.kind == "profiles":
+        return {}
     if method.info.family == "control" or method.needs.calibration or task.published or own != types:
         return {}
     simulation = getattr(task.recipe, "simulation", None)
@@ -202,5 +204,6 @@ def moved(values: pd.DataFrame, part: pd.DataFrame, factors: pd.Series) -> pd.Da
     others = weighed.sum(1, keepdims=True) - weighed  # of a type that is all there is, no others
     others = np.divide(others, 1 - shares, out=np.ones_like(shares), where=shares < 1)
     whole = ends * weights + (1 - ends) * others
-    found = np.divide(ends * weights, whole, out=np.zeros_like(ends), where=whole > 0)
+    nothing = np.where(np.isnan(ends), np.nan, 0.0)  # an end that is not known stays so
+    found = np.divide(ends * weights, whole, out=nothing, where=whole > 0)
     return pd.DataFrame(found, values.index, values.columns)

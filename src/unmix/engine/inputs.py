@@ -62,7 +62,6 @@ def transductive(model: Model) -> bool:
 def check_needs(
     method: Method,
     cells: Reference,
-    kind: str,
     *,
     bulk: ad.AnnData | None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None,
@@ -75,8 +74,8 @@ def check_needs(
     ----------
     method
         Of the registry.
-    cells, kind
-        The reference and its kind: ``reference`` (of single cells) or ``tissue``.
+    cells
+        The reference, of single cells or of profiles.
     bulk, calibration, malignant
         As for :func:`unmix.engine.train`.
     files
@@ -92,6 +91,8 @@ def check_needs(
     _check_files(method, files)
     needs, types = method.needs, cells.cell_types
     command = f"unmix_train.py REFERENCE --method {method.name}"
+    of_profiles = [name for name, other in methods.all_methods().items() if _of_profiles(other)]
+    without_replicates = [name for name in of_profiles if not methods.all_methods()[name].needs.donors]
     missing = [
         (
             len(types) < 2,
@@ -100,17 +101,28 @@ def check_needs(
             "give a reference with all cell types that the bulk may hold",
         ),
         (
-            needs.tissue and kind != "tissue",
-            f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
-            "a reference of tissues",
-            "prepare one: unmix_reference.py TISSUES.h5ad --kind tissue --cell-type-key KEY --out reference.h5ad"
-            f"{_columns('reference_kind')}",
+            needs.cells and cells.kind == "profiles",
+            f"{method.name} learns from single cells; this reference holds profiles of cell types",
+            "a reference of single cells",
+            f"give single cells, or use a method that needs profiles only: {', '.join(of_profiles)}",
         ),
         (
-            needs.donors > len(cells.donors),
+            needs.profiles and cells.kind != "profiles",
+            f"{method.name} learns from bulk samples of pure tissues; this reference holds single cells",
+            "a reference of profiles",
+            f"prepare one: unmix_reference.py SAMPLES --kind profiles --out reference.h5ad{_columns('reference_kind')}",
+        ),
+        (
+            needs.donors > len(cells.donors) and cells.kind == "cells",
             f"{method.name} needs {needs.donors} donors; the reference names {len(cells.donors)}",
             "cells of several donors",
             f"name the column of donors: unmix_reference.py ... --donor-key KEY{_columns('donor_key')}",
+        ),
+        (
+            needs.donors > len(cells.donors) and cells.kind == "profiles",
+            f"{method.name} needs {needs.donors} profiles of each type; the reference has one of each",
+            "several profiles of each type",
+            f"give replicates, or use a method that needs none: {', '.join(without_replicates)}",
         ),
         (
             needs.bulk and bulk is None,
@@ -149,6 +161,13 @@ def check_needs(
             raise NotApplicable(*words)
     if unknown := sorted(set(malignant) - set(types)):
         raise UsageError(f"--malignant names {unknown[0]!r}", f"one or more of {', '.join(types)}")
+
+
+def _of_profiles(method: type[Method]) -> bool:
+    """Return whether a method that is no control needs only the profiles of the cell types."""
+    needs = method.needs
+    further = needs.cells or needs.bulk or needs.calibration or needs.malignant or needs.gene_sets
+    return method.info.family != "control" and not further
 
 
 def _check_files(method: Method, files: Mapping[str, tuple[Path, ...]]) -> None:

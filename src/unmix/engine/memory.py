@@ -84,7 +84,7 @@ def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
         return prepare.read_reference(reference)
     found = getattr(reference, "uns", {}).get("unmix", {})
     lost = [name for name in ("cell_type", "donor") if name not in getattr(reference, "obs", ())]
-    if found.get("kind") not in ("reference", "tissue") or "log1p" in reference.uns or lost:
+    if found.get("kind") not in ("reference", "profiles") or "log1p" in reference.uns or lost:
         raise DataError(
             f"the reference in memory ({type(reference).__name__}) is not a prepared reference"
             + (f": its obs has no column {lost[0]!r}" if found and lost else ""),
@@ -94,8 +94,10 @@ def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
     return reference
 
 
-def prepare_reference(references: Data | Sequence[Data], cell_type_key: str, **options: Any) -> ad.AnnData:
-    """Prepare a reference from files or from cells in memory (see :func:`unmix.reference.prepare.prepare_reference`).
+def prepare_reference(
+    references: Data | Sequence[Data], cell_type_key: str = "cell_type", **options: Any
+) -> ad.AnnData:
+    """Prepare a reference from files or from data in memory (see :func:`unmix.reference.prepare.prepare_reference`).
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from unmix.deep.recipe import Train
 from unmix.engine import cell_fractions
 from unmix.engine.inputs import calibration_samples, check_needs, device_of, only
 from unmix.errors import UsageError
+from unmix.io.text import show
 from unmix.reference import Reference
 from unmix.settings import asdict, fromdict, override
 from unmix.uncertainty import domain_shift, holdout, single_donors
@@ -137,8 +138,8 @@ def train(
     cells = Reference.from_anndata(reference, whole=whole, states=states)
     if genes is not None:
         cells = only(cells, genes, say)
-    kind = reference.uns.get("unmix", {}).get("kind", "reference")
-    check_needs(method, cells, kind, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
+    check_needs(method, cells, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
+    chosen = method.suited(chosen, cells, say)
     if method.needs.malignant:
         cells = cells.merged(malignant)
     task = Task(
@@ -157,6 +158,8 @@ def train(
         checkpoint=checkpoint,
     )
     model = _fitted(method, task, seed, quick=quick)
+    if cells.kind == "profiles" and method.quantity == "cell" and model.quantity == "mrna":
+        say(f"Profiles do not tell the mRNA of a cell: {name} estimates fractions of mRNA.")
     if cells.type_of_state:
         say(f"The estimates are of {len(cells.cell_types)} cell states, summed to {len(model.reported)} cell types.")
     model.facts |= {
@@ -165,6 +168,7 @@ def train(
         "quick": quick,
         "reference_genes": cells.genes.tolist(),
         "reference": {
+            "kind": cells.kind,
             "cells": len(cells.type_of),
             "genes": len(cells.genes),
             "donors": len(cells.donors),
@@ -189,7 +193,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
     """
     cells, rng, say = task.train, task.rng, task.say
     folds, by_donor = holdout.split(cells, rng, holdout.FOLDS if method.refit else 1)
-    if not by_donor:
+    if not by_donor and cells.kind == "cells":
         donors = f"{len(cells.donors)} donor{'s' * (len(cells.donors) > 1)}"
         say(
             "Held-out cells come from the same donors as the training cells, because the reference names "
@@ -209,7 +213,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
             errors.append(fit.scores)
         elif model.quantity != "score":
             errors.append(holdout.scores(method, model, held_out, number, rng, task.device))
-    if pooled and by_donor:
+    if pooled and by_donor and cells.kind == "cells":
         say(
             "No held-out donor has more than half of the cell types: the intervals are based on pseudobulk of "
             "pooled donors, which vary less than patients, and are optimistic."
@@ -219,15 +223,21 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
     types = len(model.reported)
     none = np.empty((0, types + len(model.cell_types) * bool(model.states)), np.float32)
     scores = np.sort(np.concatenate([none, *errors]), axis=0)
+    if unknown := holdout.without_replicates(cells):
+        listed = "any type" if unknown >= set(model.reported) else show([k for k in model.reported if k in unknown], 10)
+        say(f"There are no intervals of {listed}, because there is one profile only and its variation is not known.")
+    names = [*model.reported, *(model.cell_types if model.states else ())]
+    scores[:, [name in unknown for name in names]] = np.nan
     model.arrays |= {"intervals.scores": scores[:, :types]}
     if model.states:
         model.arrays["intervals.state_scores"] = scores[:, types:]
     model.arrays |= domain_shift.fit(cells, held_out, rng)
     model.arrays |= _shared_estimates(method, task, model, seed, quick=quick)
+    held_out_of = "replicates" if cells.kind == "profiles" else "donors" if by_donor else "cells"
     model.facts["intervals"] = {
-        "held_out": "calibration samples" if fit.scores is not None else "donors" if by_donor else "cells",
+        "held_out": "calibration samples" if fit.scores is not None else held_out_of,
         "folds": len(folds),
-        "pseudobulk": len(scores),
+        "pseudobulk": int((~np.isnan(scores)).any(1).sum()),
         "pooled": pooled,
         "unknown_from": domain_shift.detection_limit(model),
     }
@@ -237,12 +247,12 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
 def _shared_estimates(method: Method, task: Task, model: Model, seed: int, *, quick: bool) -> dict[str, np.ndarray]:
     """Return the estimates on the held-out pseudobulk that all methods share; a fast method is fitted without them.
 
-    Empty for controls and for methods that estimate other types or quantities.
+    Empty for controls, for methods that estimate other types or quantities, and where a type has one profile only.
     """
     cells = task.train
     same = model.quantity in ("cell", "mrna") and model.cell_types == cells.cell_types
     elsewhere = task.published or method.needs.calibration  # levels that no cell of the reference has given
-    if not same or elsewhere or method.info.family == "control":
+    if not same or elsewhere or method.info.family == "control" or holdout.without_replicates(cells):
         return {}
     learned, kept, rng = holdout.shared_split(cells, seed)
     if method.refit:
@@ -261,7 +271,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
         recipe=asdict(fit.recipe or task.recipe),
         genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
         cell_types=cell_types,
-        quantity=fit.quantity or method.quantity,
+        quantity=_quantity(method, task, fit),
         arrays=dict(fit.arrays),
         facts={
             "unmix": __version__,
@@ -272,3 +282,10 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "states": states if states.keys() <= set(cell_types) else {},
         },
     )
+
+
+def _quantity(method: Method, task: Task, fit: Fit) -> str:
+    """Return what a fit estimates: profiles do not tell the mRNA of a cell, so that fractions of cells are of mRNA."""
+    quantity = fit.quantity or method.quantity
+    elsewhere = task.published or method.needs.calibration or method.info.family == "control"
+    return "mrna" if quantity == "cell" and task.train.kind == "profiles" and not elsewhere else quantity

@@ -15,7 +15,7 @@ import numpy as np
 from unmix.classical.base import Classical, capped, weights_of
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import nonnegative, sum_constrained
-from unmix.contract.method import Fit, Method, Task
+from unmix.contract.method import Fit, Method, Needs, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -100,6 +100,7 @@ class Bisque(Method):
     """A linear map of every gene over the cohort, then least squares with fractions that sum to 1."""
 
     name = "bisque"
+    needs = Needs(cells=True)
     layout = {"profile": "types genes", "donors": "donors types"}
     quantity = "mrna"
     transductive = True

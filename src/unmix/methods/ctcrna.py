@@ -38,7 +38,7 @@ class Ctcrna(DeepMethod):
 
     name = "ctcrna"
     quantity = "mrna"
-    needs = Needs(tissue=True)
+    needs = Needs(profiles=True)
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -61,7 +61,7 @@ class Daism(DeepMethod):
     """Squared error of the outputs, averaged over members."""
 
     name = "daism"
-    needs = Needs(calibration=True)
+    needs = Needs(cells=True, calibration=True)
     recipes = {
         "default": Recipe(
             prep=PREP,

@@ -55,7 +55,7 @@ class DeepDecon(DeepMethod):
 
     name = "deepdecon"
     quantity = "purity"
-    needs = Needs(malignant=True, donors=2)
+    needs = Needs(cells=True, malignant=True, donors=2)
     recipes = {
         "default": Recipe(
             prep=Prep(genes="markers", per_type=60, log="ln", pseudocount=500, sample="z"),

@@ -65,7 +65,7 @@ class DISSECT(DeepMethod):
 
     name = "dissect"
     layout = {"scale?": "1", "expression.*": ""}
-    needs = Needs(bulk=True)
+    needs = Needs(cells=True, bulk=True)
     transductive = True
     expresses = True
     recipes = {

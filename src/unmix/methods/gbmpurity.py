@@ -49,7 +49,7 @@ class GBMPurity(DeepMethod):
 
     name = "gbmpurity"
     quantity = "purity"
-    needs = Needs(malignant=True, donors=2)
+    needs = Needs(cells=True, malignant=True, donors=2)
     takes = "pretrained"
     recipes = {
         "default": Recipe(

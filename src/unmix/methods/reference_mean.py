@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.controls import Control
+from unmix.contract.method import Needs
 from unmix.methods import register
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class ReferenceMean(Control):
     """Share of each type among the cells of the reference."""
 
     name = "reference_mean"
+    needs = Needs(cells=True)
 
     @staticmethod
     def constant(task: Task) -> np.ndarray:

@@ -14,6 +14,7 @@ from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
+from unmix.contract.method import Needs
 from unmix.methods import register
 from unmix.settings import Count, NonNegative, Positive
 
@@ -81,6 +82,7 @@ class RNASieve(ClassicalMethod):
     """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
 
     name = "rnasieve"
+    needs = Needs(cells=True)
     layout = {"mean": "types genes", "variance": "types genes", "number": "types"}
     quantity = "cell"
     recipes = {

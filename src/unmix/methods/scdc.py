@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.signature import Genes, donor_profiles, filled
+from unmix.contract.method import Needs
 from unmix.methods import register
 from unmix.methods.music import MuSiC
 from unmix.methods.music import Recipe as MuSiCRecipe
@@ -65,6 +66,7 @@ class SCDC(MuSiC):
     """The design is the mean over donors of the scaled profiles; variance and size of cells are those of MuSiC."""
 
     name = "scdc"
+    needs = Needs(cells=True, donors=2)
     layout = {"profile": "types genes", "variance": "types genes", "size": "types", "scale?": "types genes"}
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),

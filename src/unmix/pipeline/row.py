@@ -18,7 +18,7 @@ class Row:
     bulk, unit
         Bulk samples and their unit.
     reference, reference_kind
-        Reference, and what it contains: ``cells`` or ``tissue``.
+        Reference, and what it contains: ``cells`` or ``profiles``.
     cell_type_key
         Column of cell types. None: a reference of ``unmix_reference.py`` is used unchanged, in others it is
         ``cell_type``.

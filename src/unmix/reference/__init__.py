@@ -1,4 +1,4 @@
-"""The reference: single cells (or pure tissues) with labels, prepared and in memory."""
+"""The reference: single cells (or profiles of cell types) with labels, prepared and in memory."""
 
 from unmix.reference.reference import Reference
 

@@ -35,10 +35,12 @@ def annotate(
     label_map: Mapping[str, str],
     messages: list[str],
     cell_state_key: str | None = None,
+    rows: str = "cells",
 ) -> pd.DataFrame:
     """Return cell type, donor, batch and state of every cell of every file; the type is ``""`` where cells are dropped.
 
-    Donors and batches of several files are kept apart, even if they have the same name.
+    Donors and batches of several files are kept apart, even if they have the same name. `rows` is the word for the
+    cells in the messages.
     """
     named = donor_key if donor_key != "none" else None
     parts = []
@@ -62,20 +64,18 @@ def annotate(
     if obs.index.has_duplicates:
         obs.index = [f"{i}:{name}" for i, part in enumerate(parts) for name in part.index]
     obs["cell_type"] = trimmed(obs["cell_type"], messages)
-    if not named:
-        messages.append(_no_donors(files[0], declared=donor_key == "none"))
-    elif (obs["donor"] == "").any():
-        messages.append(f"{(obs['donor'] == '').sum():,} cells without a donor were given the donor 'unknown'.")
+    if (obs["donor"] == "").any():
+        messages.append(f"{(obs['donor'] == '').sum():,} {rows} without a donor were given the donor 'unknown'.")
         obs.loc[obs["donor"] == "", "donor"] = "unknown"
     unlabelled = (obs["cell_type"] == "").sum()
     if unlabelled == len(obs):
         raise DataError(f"The column {cell_type_key!r} is empty.", "a label for every cell", "take another column")
     if unlabelled:
-        messages.append(f"{unlabelled:,} cells without a label were dropped.")
-    _map_labels(obs, label_map, messages)
-    _doubtful(obs["cell_type"], messages)
+        messages.append(f"{unlabelled:,} {rows} without a label were dropped.")
+    _map_labels(obs, label_map, messages, rows)
+    _doubtful(obs["cell_type"], messages, rows)
     if cell_state_key:
-        obs["cell_state"] = within_types(obs.assign(cell_state=trimmed(obs["cell_state"], messages)), messages)
+        obs["cell_state"] = within_types(obs.assign(cell_state=trimmed(obs["cell_state"], messages)), messages, rows)
     return obs
 
 
@@ -130,7 +130,7 @@ def _check_types(found: SingleCells, key: str, labels: pd.Series, messages: list
     )
 
 
-def _no_donors(found: SingleCells, *, declared: bool) -> str:
+def no_donors(found: SingleCells, *, declared: bool) -> str:
     """Say what follows where no donors are known, and which column may hold them."""
     near = donor_columns(found, DONOR_HINTS if declared else DONOR_HINTS + SAMPLE_HINTS)
     listed = ", ".join(f"{key} ({number} values)" for key, number in near.items())
@@ -163,7 +163,7 @@ def _keep_apart(parts: Sequence[pd.DataFrame], names: Sequence[str], column: str
     )
 
 
-def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[str]) -> None:
+def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[str], rows: str) -> None:
     """Rename and drop labels.
 
     Raises
@@ -185,12 +185,12 @@ def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[
             "correct the column from; upper and lower case count",
         )
     if unknown:
-        messages.append(f"The label map names labels that no cell has: {', '.join(unknown)}.")
+        messages.append(f"The label map names labels that are not there: {', '.join(unknown)}.")
     if unmapped:
         messages.append(f"Labels that the map does not name are kept unchanged: {', '.join(unmapped)}.")
     if dropped:
         lost = obs["cell_type"].isin(dropped).sum()
-        messages.append(f"{lost:,} cells dropped by the label map: {', '.join(dropped)}.")
+        messages.append(f"{lost:,} {rows} dropped by the label map: {', '.join(dropped)}.")
     obs["cell_type"] = obs["cell_type"].map(lambda label: label_map.get(label, label))
 
 
@@ -225,14 +225,14 @@ def _spelt(label: str) -> str:
     return re.sub(r"[\s\u200b\ufeff]+", " ", label).strip()
 
 
-def _doubtful(labels: pd.Series, messages: list[str]) -> None:
+def _doubtful(labels: pd.Series, messages: list[str], rows: str) -> None:
     """Warn of labels that name no cell type, and of those that differ in nothing but writing, with a proposal."""
     sizes = labels[labels != ""].value_counts()
     none = [label for label in sorted(sizes.index) if NO_TYPE.fullmatch(re.sub(r"[\s._-]+(?=\w)", "", label))]
     if none:
-        listed = ", ".join(f"{label!r} ({sizes[label]:,} cells)" for label in none)
+        listed = ", ".join(f"{label!r} ({sizes[label]:,} {rows})" for label in none)
         messages.append(
-            f"Warning: {listed} may be no cell type, but will be estimated as one. To drop these cells, give a label "
+            f"Warning: {listed} may be no cell type, but will be estimated as one. To drop them, give a label "
             "map whose lines name them under from and nothing under to."
         )
     alike: dict[str, list[str]] = {}

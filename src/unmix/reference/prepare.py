@@ -1,4 +1,4 @@
-"""Prepare a single-cell reference: labels, donors, counts, quality control, a cap of cells."""
+"""Prepare a reference of single cells or of profiles: labels, donors, counts, quality control, a cap of cells."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from unmix.reference import count_recovery, qc, technical
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
-from unmix.reference.labels import annotate, check_types, choose
+from unmix.reference.labels import annotate, check_types, choose, no_donors
+from unmix.reference.profiles import WHOLE, read_profiles, replicates
+from unmix.reference.reference import MILLION
 from unmix.reference.single_cells import Matrix, SingleCells, read_cells
 from unmix.reference.states import FEW_CELLS
-from unmix.reference.tissues import read_tissues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,7 +38,7 @@ def read_reference(path: Path | str) -> AnnData:
     """
     path = Path(path)
     data = tables.read_h5ad(path) if tables.is_h5ad(path) else None
-    if data is None or data.uns.get("unmix", {}).get("kind") not in ("reference", "tissue"):
+    if data is None or data.uns.get("unmix", {}).get("kind") not in ("reference", "profiles"):
         key = "KEY" if data is None else next(iter(hinted(map(str, data.obs), TYPE_HINTS)), "KEY")
         raise DataError(
             f"{path.name} is not a prepared reference.",
@@ -76,6 +77,9 @@ def _verify(data: AnnData, path: Path) -> None:
         "it holds missing or infinite values": values is not None and not np.isfinite(values).all(),
         "it holds negative values": values is not None and values.size and values.min() < 0,
         f"it holds values beyond {LARGEST:g}": values is not None and values.size and values.max() > LARGEST,
+        "its profiles are more than a whole": data.uns["unmix"]["kind"] == "profiles"
+        and data.X is not None
+        and data.X.sum(1).max() > 1.001 * MILLION,
     }
     if why := next((why for why, found in faults.items() if found), None):
         raise DataError(
@@ -87,7 +91,7 @@ def _verify(data: AnnData, path: Path) -> None:
 
 def prepare_reference(
     paths: Sequence[Path | str],
-    cell_type_key: str,
+    cell_type_key: str = "cell_type",
     donor_key: str | None = None,
     batch_key: str | None = None,
     cell_state_key: str | None = None,
@@ -96,14 +100,15 @@ def prepare_reference(
     max_cells_per_type: int | None = None,
     seed: int = 0,
     cells: Path | str | None = None,
-    kind: Literal["cells", "tissue"] = "cells",
+    kind: Literal["cells", "profiles"] = "cells",
     unit: str = "auto",
+    replicate_separator: str = "",
     use_genes: Collection[str] = (),
     orthologs: bool = False,
     gene_map: Mapping[str, str] | Path | str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> AnnData:
-    """Prepare a reference from one or more single-cell data sets.
+    """Prepare a reference from one or more single-cell data sets, or from profiles of cell types.
 
     The cells to keep are chosen from their annotation alone; then each file is read once, a few
     thousand rows at a time, so that memory follows what is kept, not what the files hold.
@@ -115,7 +120,8 @@ def prepare_reference(
     cell_type_key, donor_key, batch_key
         Annotations of the cells; ``donor_key="none"`` declares that there are no donors.
     cell_state_key
-        Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md).
+        Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md);
+        ``profile``: the names of the profiles.
     label_map
         Old label -> new label; ``""`` drops the cells.
     preset
@@ -126,12 +132,13 @@ def prepare_reference(
         Seed of that choice.
     cells
         A table that annotates the cells, where the files do not.
-    kind, unit
-        ``tissue``: the files hold bulk samples of pure tissues in that unit, one or more of each, and their tissues
-        are the cell types; no quality control of cells.
+    kind, unit, replicate_separator
+        ``profiles``: the files hold one or more profiles of each cell type (or tissue) in that unit, as sorted cells,
+        pure tissues and published signatures do (see :func:`unmix.reference.profiles.read_profiles`); no quality
+        control of cells.
     use_genes
-        Groups of technical genes (:data:`unmix.reference.technical.GROUPS`), or ``all``, that methods may use. The
-        genes of pure tissues are all used.
+        Groups of technical genes (:data:`unmix.reference.technical.GROUPS`), or ``all``, that methods may use. Those
+        of a published signature, which is no whole transcriptome, are all used.
     orthologs, gene_map
         As for :func:`unmix.io.check.read_bulk`; genes of other species become those of the first file.
     progress
@@ -156,18 +163,22 @@ def prepare_reference(
     if unknown := sorted(set(use_genes) - {*technical.GROUPS, "all"}):
         raise UsageError(f"Unknown group of genes {unknown[0]!r}.", ", ".join([*technical.GROUPS, "all"]))
     messages: list[str] = []
-    if kind == "tissue":
-        preset, files = "none", [read_tissues(path, cell_type_key, cells, unit, messages) for path in paths]
+    if kind == "profiles":
+        preset = "none"
+        files = [read_profiles(path, cell_type_key, cells, unit, replicate_separator, messages) for path in paths]
     else:
         files = [read_cells(path, cells) for path in paths]
     if cells is not None:
         refuse_shared_names(files, Path(cells).name)
     if kind == "cells":
         check_types(files, cell_type_key, messages)
-    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key)
+    rows = "profiles" if kind == "profiles" else "cells"
+    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key, rows)
+    if kind == "cells" and donor_key in (None, "none"):
+        messages.append(no_donors(files[0], declared=donor_key == "none"))
     chosen = choose(obs, max_cells_per_type, seed, messages)
     linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
-    picked = [(found.matrices[0], linear) if kind == "tissue" else _pick(found, messages) for found in files]
+    picked = [(found.matrices[0], linear) if kind == "profiles" else _pick(found, messages) for found in files]
     matrices, names = [matrix for matrix, _ in picked], [found.name for found in files]
     var, projections = join(matrices, names, messages, orthologs, gene_tables.read_map(gene_map))
     blocks, done = [], 0
@@ -177,7 +188,7 @@ def prepare_reference(
         for block in matrix.rows(wanted):
             blocks.append((count_recovery.recover(block, scale) @ projection).astype(np.float32))
             done += block.shape[0]
-            progress(done, chosen.size, "cells")
+            progress(done, chosen.size, rows)
     X = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, len(var)), dtype=np.float32)
     blocks.clear()
     X.sort_indices()
@@ -185,13 +196,15 @@ def prepare_reference(
     X, obs, var = qc.control(X, obs, var, preset, messages)
     if obs.empty:
         raise DataError("No cell passes the quality control.", "cells with counts", "--preset none keeps all cells")
-    _summary(obs, messages, kind)
+    if kind == "profiles" and donor_key in (None, "none"):
+        obs = obs.assign(donor=replicates(obs, messages))
+    _summary(obs, messages, rows)
     obs = obs.apply(lambda column: pd.Categorical(column, categories=sorted(column.unique())))
     reference = anndata.AnnData(X, obs=obs, var=var)
-    if kind == "cells":
+    if kind == "cells" or len(var) >= WHOLE:
         technical.mark(reference, technical.GROUPS if "all" in use_genes else set(use_genes), messages)
     worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
-    found = {"kind": "tissue" if kind == "tissue" else "reference", "counts": worst.kind}
+    found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst.kind}
     reference.uns["unmix"] = {**found, "messages": messages}
     return reference
 
@@ -212,19 +225,14 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
     return matrix, scale
 
 
-def _summary(obs: pd.DataFrame, messages: list[str], kind: str) -> None:
+def _summary(obs: pd.DataFrame, messages: list[str], rows: str) -> None:
     sizes = obs["cell_type"].value_counts()
     donors = obs["donor"].nunique()
     listed = ", ".join(f"{label} {size:,}" for label, size in sizes.items())
-    what = "samples" if kind == "tissue" else "cells"
-    messages.append(f"{len(obs):,} {what} of {len(sizes)} types from {donors} donor{'s' * (donors != 1)}: {listed}.")
-    if kind == "tissue":
-        if single := [str(label) for label, size in sizes.items() if size == 1]:
-            messages.append(
-                f"Warning: one sample only of {', '.join(single)}: their variation is not known, and "
-                "intervals will be optimistic."
-            )
-    elif few := [str(label) for label, size in sizes.items() if size < FEW_CELLS]:
+    of = f" from {donors} donor{'s' * (donors != 1)}" if rows == "cells" else ""
+    messages.append(f"{len(obs):,} {rows} of {len(sizes)} types{of}: {listed}.")
+    few = [str(label) for label, size in sizes.items() if size < FEW_CELLS]
+    if few and rows == "cells":
         messages.append(
             f"Warning: fewer than {FEW_CELLS} cells of {', '.join(few)}: their fractions will be uncertain; "
             "merge or drop them with a label map."

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     import anndata as ad
     from scipy.sparse import csr_matrix
 
+#: What a profile of the kind ``profiles`` sums to over the whole transcriptome.
+MILLION = 1e6
+#: What the rows of a reference are.
+Kind = Literal["cells", "profiles"]
 #: What a value of a profile is: a share of all mRNA of the type, or the mean count of a cell.
 Unit = Literal["share", "counts_per_cell"]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Labelled cells (or samples of pure tissues), and the total counts of each over all genes.
+    """Labelled cells (or profiles of cell types), and the total counts of each over all genes.
 
     `total_counts` survive every selection of genes. Whatever is relative - a profile, counts per million, a fraction of
     mRNA - is relative to them, and so to the whole transcriptome: the genes that a method looks at change nothing.
@@ -42,6 +46,8 @@ class Reference:
         Of merged types: the names of the types before, and codes of each cell into them.
     type_of_state
         Where `cell_types` are cell states: the cell type that each belongs to.
+    kind
+        ``profiles``: every row is a profile of a type, per million, and not a cell: the mRNA of a cell is not known.
     """
 
     counts: csr_matrix
@@ -54,6 +60,7 @@ class Reference:
     subtypes: tuple[str, ...] = ()
     subtype_of: np.ndarray | None = None
     type_of_state: tuple[str, ...] = ()
+    kind: Kind = "cells"
 
     @classmethod
     def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False, states: bool = False) -> Reference:
@@ -79,9 +86,14 @@ class Reference:
         genes = reference.var_names.to_numpy().astype(str)
         technical = reference.var.get("technical")
         group = np.full(len(genes), "") if technical is None or whole else technical.astype(str).to_numpy()
-        totals = (counts @ (~np.isin(group, NOT_OF_THE_CELL)).astype(np.float64)).ravel()
+        kind: Kind = "profiles" if reference.uns.get("unmix", {}).get("kind") == "profiles" else "cells"
+        alien = np.isin(group, NOT_OF_THE_CELL)
+        if kind == "profiles":  # the table may hold a part of the transcriptome only
+            totals = MILLION - (counts @ alien.astype(np.float64)).ravel()
+        else:
+            totals = (counts @ (~alien).astype(np.float64)).ravel()
         named = (list(cell_types), list(donors), type_of, donor_of)
-        cells = cls(counts, genes, *named, totals, type_of_state=parents)
+        cells = cls(counts, genes, *named, totals, type_of_state=parents, kind=kind)
         return cells.select(genes=np.flatnonzero(group == "")) if (group != "").any() else cells
 
     def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
@@ -126,7 +138,12 @@ class Reference:
         return np.bincount(self.type_of, minlength=len(self.cell_types))
 
     def mrna_per_cell(self) -> np.ndarray:
-        """Return the mean total count of a cell of each type; 0 for a type without cells."""
+        """Return the mean total count of a cell of each type; 0 for a type without cells.
+
+        Profiles do not tell it: it is 1 for each type, so that fractions of cells are those of mRNA.
+        """
+        if self.kind == "profiles":
+            return np.minimum(self.cells_per_type(), 1).astype(float)
         return self._totals() / np.maximum(self.cells_per_type(), 1)
 
     def profiles(self, unit: Unit = "share", by: Literal["donor"] | None = None) -> np.ndarray:
@@ -136,13 +153,14 @@ class Reference:
         ----------
         unit
             ``share``: of all mRNA of the type, so that a profile over all genes sums to 1, and over some genes to
-            what these are of the whole; ``counts_per_cell``: the mean count of a cell.
+            what these are of the whole; ``counts_per_cell``: the mean count of a cell, or the share where
+            :meth:`mrna_per_cell` is 1.
         by
             ``donor``: donors x types x genes, in the order of :meth:`by_donor`.
         """
         if by == "donor":
             return np.stack([own.profiles(unit) for own in self.by_donor()])
-        whole = self._totals() if unit == "share" else self.cells_per_type()
+        whole = self._totals() if unit == "share" or self.kind == "profiles" else self.cells_per_type()
         return self.sums() / np.where(whole > 0, whole, 1)[:, None]
 
     def sums(self, power: int = 1) -> np.ndarray:

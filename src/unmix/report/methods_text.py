@@ -49,6 +49,7 @@ RECIPES = {
 HELD_OUT = {
     "donors": "pseudobulk of held-out donors of the reference",
     "cells": "pseudobulk of held-out cells of the same donors",
+    "replicates": "mixtures of held-out replicates of the profiles",
     "calibration samples": "bulk samples with known fractions that were held out of the training",
 }
 #: Settings that are listed, and characters of a value that is.
@@ -151,6 +152,11 @@ def _reference(lead: Result) -> list[str]:
     if not reference:
         return []
     types = count(len(reference.get("cells_per_type", {})), "cell type")
+    if reference.get("kind") == "profiles":
+        return [
+            f"The reference contained {count(reference['cells'], 'profile')} of {types} and "
+            f"{count(reference.get('genes', 0), 'gene')}, without single cells."
+        ]
     donors = f" from {count(reference['donors'], 'donor')}" if reference.get("donors") else ""
     return [
         f"The reference contained {count(reference.get('cells', 0), 'cell')} of {types}{donors} and "

@@ -151,7 +151,8 @@ class Simulator:
         rows, owner = self._draw_cells(numbers, rng)
         type_of = self.cells.type_of[rows]
         weights = self.size[type_of]
-        expression = sum_cells(self.cells.counts, rows, weights, owner, number)
+        given = _once(rows, weights, owner) if self.cells.kind == "profiles" else (rows, weights, owner)
+        expression = sum_cells(self.cells.counts, *given, number)
         drawn = np.bincount(owner * types + type_of, minlength=number * types).reshape(number, types)
         mrna = np.bincount(owner * types + type_of, weights * self.cells.total_counts[rows], number * types)
         mrna = mrna.reshape(number, types)
@@ -248,6 +249,12 @@ class Simulator:
         if recipe.dropout:
             expression *= rng.random(expression.shape, dtype=np.float32) >= recipe.dropout
         return expression, depth
+
+
+def _once(rows: np.ndarray, weights: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return every row of a sample once, with the sum of its weights: profiles are few, and long."""
+    pairs, place = np.unique(np.stack([owner, rows]), axis=1, return_inverse=True)
+    return pairs[1], np.bincount(place.ravel(), weights), pairs[0]
 
 
 def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -79,3 +79,23 @@ def toy(
     unseen = ad.concat([cells("unseen1"), cells("unseen2")])
     recipe = Simulation(cells=300, donors="same", platform=0.2, library=2e6)
     return reference, pseudobulk(unseen, recipe, samples, seed + 1)
+
+
+def as_profiles(reference: ad.AnnData, *, replicates: bool = True) -> ad.AnnData:
+    """Return a prepared reference of profiles, per million: one of every type and donor, or of every type."""
+    import anndata as ad
+    import pandas as pd
+    from scipy.sparse import csr_matrix
+
+    obs = reference.obs[["cell_type", "donor"]].astype(str)
+    if not replicates:
+        obs = obs.assign(donor="all")
+    groups = obs.groupby(["cell_type", "donor"], sort=True).indices
+    sums = np.vstack([np.asarray(reference.X[rows].sum(0), dtype=np.float64) for rows in groups.values()])
+    names = pd.DataFrame(groups.keys(), columns=["cell_type", "donor"]).astype(str)
+    names.index = names["cell_type"] + ", " + names["donor"]
+    found = ad.AnnData(
+        csr_matrix(1e6 * sums / sums.sum(1, keepdims=True), dtype=np.float32), names, reference.var.copy()
+    )
+    found.uns["unmix"] = {"kind": "profiles", "counts": "normalised", "messages": []}
+    return found

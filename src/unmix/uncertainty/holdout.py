@@ -157,3 +157,14 @@ def _masks(cells: Reference, held: np.ndarray, rng: np.random.Generator) -> tupl
         held[members] = np.isin(members, chosen)
         learned[members] = ~held[members] if len(members) > 1 else True
     return learned, held
+
+
+def without_replicates(cells: Reference) -> set[str]:
+    """Return the types (and cell states, with the types that these belong to) of one profile in a reference of such.
+
+    How they vary is not known, so that their errors on held-out pseudobulk would be too small.
+    """
+    if cells.kind == "cells":
+        return set()
+    alone = np.flatnonzero(cells.cells_per_type() < 2)
+    return {names[k] for names in (cells.cell_types, cells.type_of_state) if names for k in alone}

@@ -288,32 +288,6 @@ def test_recovered_counts_agree_with_the_known_depth_of_the_cells(shared):
     np.testing.assert_allclose(data[:, source.var_names].X.toarray(), truth, rtol=1e-3, atol=0.05)
 
 
-def test_tissues_from_a_table_with_labels_from_h5ad_and_by_their_names(tmp_path):
-    names, tissues = [f"s{i}" for i in range(6)], ["liver", "lung", "brain tissue"] * 2
-    tpm = RNG.poisson(RNG.gamma(0.5, 10, (6, 3000)))
-    tpm = tpm * 1e6 / tpm.sum(1, keepdims=True)
-    pd.DataFrame(np.log2(tpm + 1).T, GENES, names).to_csv(tmp_path / "logs.tsv", sep="\t")
-    pd.DataFrame({"tissue": tissues}, names).sample(frac=1, random_state=0).to_csv(tmp_path / "labels.csv")
-    made = prepare.prepare_reference(
-        [tmp_path / "logs.tsv"], "tissue", cells=tmp_path / "labels.csv", kind="tissue", unit="log2tpm"
-    )
-    assert made.uns["unmix"]["kind"] == "tissue"
-    assert list(made.obs["cell_type"]) == tissues
-    np.testing.assert_allclose(made[:, GENES].X.toarray(), tpm, rtol=1e-3, atol=1e-2)
-    data = anndata.AnnData(tpm, pd.DataFrame({"organ": tissues}, names), pd.DataFrame(index=GENES))
-    data.write_h5ad(tmp_path / "tpm.h5ad")
-    again = prepare.prepare_reference([tmp_path / "tpm.h5ad"], "organ", "none", kind="tissue")
-    assert list(again.obs["cell_type"]) == tissues
-    pd.DataFrame(tpm[:3].T, GENES, tissues[:3]).to_csv(tmp_path / "pure.csv")
-    single = prepare.prepare_reference([tmp_path / "pure.csv"], "tissue", kind="tissue")
-    assert list(single.obs["cell_type"]) == tissues[:3]
-    assert "one sample only of" in said(single)
-    single.write_h5ad(tmp_path / "r.h5ad")
-    assert prepare.read_reference(tmp_path / "r.h5ad").uns["unmix"]["kind"] == "tissue"
-    with pytest.raises(DataError, match="no column 'tissue'"):
-        prepare.prepare_reference([tmp_path / "tpm.h5ad"], "tissue", "none", kind="tissue")
-
-
 def written(path, X=None, raw=None, layers=None, uns=None):
     obs = pd.DataFrame({"cell_type": pd.Categorical(LABELS)}, index=[f"c{i}" for i in range(200)])
     data = anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=GENES))

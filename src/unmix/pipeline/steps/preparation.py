@@ -37,8 +37,8 @@ def reference(
         run.say(sentence)
     run.facts = {"counts": prepared.uns["unmix"]["counts"], "shape": prepared.shape}
     prepared.write_h5ad(run.output(out))
-    if report and prepared.obs["cell_type"].nunique() < 2:
-        run.say("No report: there are no types to tell apart.")
+    if report and (prepared.uns["unmix"]["kind"] == "profiles" or prepared.obs["cell_type"].nunique() < 2):
+        run.say("No report: it needs single cells of two types or more.")
     elif report:
         from unmix.report import reference as page
 
