@@ -61,7 +61,7 @@ def is_prepared(path: Path | str) -> bool:
     tables.check_hdf5(Path(path))
     with h5py.File(path) as file:
         kind = file.get("uns/unmix/kind")
-        return isinstance(kind, h5py.Dataset) and kind[()] in (b"reference", b"tissue")
+        return isinstance(kind, h5py.Dataset) and kind[()] in (b"reference", b"profiles")
 
 
 def _verify(data: AnnData, path: Path) -> None:

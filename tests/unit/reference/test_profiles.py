@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -38,6 +40,7 @@ def test_profiles_of_a_table_are_named_by_their_types(tmp_path):
     assert "there will be no intervals" in said(made)
     np.testing.assert_allclose(made[:, GENES].X.toarray(), table.T, rtol=1e-4)
     made.write_h5ad(tmp_path / "r.h5ad")
+    assert prepare.is_prepared(tmp_path / "r.h5ad")
     cells = Reference.from_anndata(prepare.read_reference(tmp_path / "r.h5ad"))
     assert cells.kind == "profiles"
     assert list(cells.mrna_per_cell()) == [1, 1, 1]  # profiles do not tell the mRNA of a cell
@@ -202,3 +205,18 @@ def test_intervals_that_are_not_known_stay_so_as_fractions_of_cells(tmp_path, ce
     sizes = pd.Series(2.0, signature.columns)
     found = unmix.predict(model, bulk, mrna_per_cell=sizes)
     assert found.lower["Killer"].isna().all()  # was [0, 0]
+
+
+def test_the_default_answer_is_of_the_methods_that_profiles_are_enough_for(tmp_path, cells_and_bulk):
+    cells, bulk = cells_and_bulk
+    types = cells.obs["cell_type"].astype(str)
+    counts = cells.to_df().groupby(types).sum().T.rename_axis("gene")
+    results = unmix.deconvolve(bulk, counts, reference_kind="profiles", truth=bulk, controls="uniform,reference_mean")
+    assert list(results.methods) == ["consensus", "jointlog", "nnls", "uniform"]
+    assert {name: "learns from single cells" in why for name, why in results.skipped.items()} == dict.fromkeys(
+        ("dissect", "hascad", "reference_mean"), True
+    )
+    assert results.methods["consensus"].lower.isna().all(axis=None)
+    page = (results.write(tmp_path / "results") / "report.html").read_text()
+    assert "6 profiles of 6 cell types" in page
+    assert not re.search(r"\bnan\b", page)
