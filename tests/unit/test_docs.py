@@ -11,12 +11,15 @@ from pathlib import Path
 
 
 def test_tutorial(root, tmp_path):
-    blocks = re.findall(r"^```bash\n(.*?)^```", (root / "docs" / "tutorial.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    page = (root / "docs" / "tutorial.md").read_text()
+    blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 6
+    python = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "tutorial.py").write_text("\n".join(python))
     scripts = f"{root / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": scripts, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+        ["bash", "-euo", "pipefail", "-c", "\n".join([*blocks, "python tutorial.py"])],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -27,6 +30,11 @@ def test_tutorial(root, tmp_path):
     assert "undone" in done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert (tmp_path / "results" / "nnls" / "metrics.tsv").exists()
+    assert "music skipped: music needs 2 donors" in done.stderr
+    assert "Results of Non-negative least squares: 20 samples x" in done.stdout
+    assert (tmp_path / "bars.png").stat().st_size > 10_000
+    tables = [tmp_path / place / "fractions.tsv" for place in ("run", "from_python", "results/nnls")]
+    assert len({table.read_bytes() for table in tables}) == 1
 
 
 def test_results_name_the_cells_that_were_used(root, shared):
