@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from accuracy import DATA, DEMO, MRNA, ROOT, scored
 
 from unmix import engine
 from unmix import methods as registry
+from unmix.contract.method import Method
 from unmix.contract.model import Model
 from unmix.engine import cell_fractions, ensemble
 from unmix.engine.consensus import RULE
@@ -32,6 +33,7 @@ from unmix.evaluation import metrics
 from unmix.io import check, tables
 from unmix.io.fractions import Fractions, normalised
 from unmix.reference.prepare import prepare_reference
+from unmix.uncertainty import conformal, domain_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -243,7 +245,10 @@ def predict(jobs: Iterable[tuple[str, str, str, int]]) -> None:
 
 @cache
 def stored_fractions(bulk: str, over: str, method: str, seed: int) -> tuple[Model, Fractions] | None:
-    """Return a stored model and its estimates in its own quantity; None where the job was not run."""
+    """Return a stored model and its estimates in its own quantity; None where the job was not run.
+
+    Intervals are those of the present code, where the method has no bounds of its own.
+    """
     path = stored(bulk, over, method, seed)
     if not path.exists():
         return None
@@ -254,7 +259,7 @@ def stored_fractions(bulk: str, over: str, method: str, seed: int) -> tuple[Mode
     }
     by_sample = long.drop_duplicates("sample").set_index("sample")
     order = [str(sample) for sample in samples(bulk, over)[1].index]
-    return model, Fractions(
+    found = Fractions(
         *(table.loc[order, model.reported] for table in tables.values()),
         by_sample.loc[order, "flag"],
         model.quantity,
@@ -262,6 +267,13 @@ def stored_fractions(bulk: str, over: str, method: str, seed: int) -> tuple[Mode
         samples=by_sample.loc[order, ["distance", "unexpressed"]],
         method=method,
     )
+    if type(registry.get(model.method)).bounds is not Method.bounds or model.quantity == "score":
+        return model, found
+    far, values = found.samples["distance"].to_numpy()[:, None], found.values.to_numpy()
+    farther = domain_shift.ratio(far), domain_shift.between_laboratory(far)
+    ends = conformal.interval(values, values, model.arrays["intervals.scores"], found.level, *farther)
+    lower, upper = (pd.DataFrame(end, found.values.index, found.values.columns) for end in ends)
+    return model, replace(found, lower=lower, upper=upper)
 
 
 @cache

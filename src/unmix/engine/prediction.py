@@ -79,16 +79,19 @@ def predict(
     lower, upper = conformal.interval(*map(model.summed, bounds), model.arrays["intervals.scores"], level, *farther)
     by_type = model.summed(estimate)
     lower, upper = np.minimum(lower, by_type), np.maximum(upper, by_type)
+    unexpressed, unit = unknown_content.shares(model, bulk), bulk.uns.get("unmix", {}).get("unit", "")
+    markers = unknown_content.foreign(model, bulk)
+    content = unknown_content.record(unexpressed, markers, unit)
+    if content["sentence"]:
+        say(content["sentence"])
     reasons = {
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
         "unlike_reference": domain_shift.unlike_reference(model, distances),
+        "unknown_cells": unknown_content.doubtful(unexpressed, markers, unit),
         "poor_library": bulk.obs.get("poor_library", pd.Series(False, bulk.obs_names)).to_numpy(dtype=bool),
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
-    unexpressed = unknown_content.shares(model, bulk)
-    if said := unknown_content.sentence(unexpressed, bulk.uns.get("unmix", {}).get("unit", "")):
-        say(said)
     samples = bulk.obs_names.astype(str)
     tables = [pd.DataFrame(part, samples, model.reported) for part in (by_type, lower, upper)]
     further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
@@ -102,6 +105,7 @@ def predict(
         model.quantity,
         level,
         samples=pd.DataFrame(by_sample, samples),
+        unknown_content=content,
         method=model.method,
         tables=further,
     )

@@ -52,6 +52,8 @@ class Fractions:
     samples
         What is known of each sample: ``distance`` from the reference (1: typical of its own pseudobulk), and the share
         of its highest genes that the reference does not express (``unexpressed``).
+    unknown_content
+        What is said of it: see :func:`unmix.uncertainty.unexpressed.record`.
     method
         Name of the method.
     tables
@@ -71,6 +73,7 @@ class Fractions:
     held_out: pd.DataFrame | None = None
     between_references: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
+    unknown_content: dict[str, Any] = field(default_factory=dict)
     method: str = ""
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 

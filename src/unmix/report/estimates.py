@@ -22,6 +22,8 @@ FLAGS = {
     "unlike_reference": "The sample expresses genes that no pseudobulk of the reference's cell types explains. "
     "Possible reasons are another cell type, tissue or state, or a technical problem. The estimates may be wrong even "
     "where the intervals are narrow.",
+    "unknown_cells": "The highest genes of the sample are of cells that the reference lacks, such as tumour or "
+    "connective tissue. The estimates are fractions among the types of the reference at best.",
     "no_expression": "None of the genes of the model is expressed. The estimates carry no information.",
     "poor_library": "Nearly all reads are of mitochondrial and ribosomal genes. The estimates carry no information.",
 }

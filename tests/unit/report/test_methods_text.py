@@ -71,7 +71,7 @@ def test_what_is_conformal_is_told_from_what_is_not(held_out, said):
     full = text(intervals={"held_out": held_out, "pseudobulk": 1000})
     assert f"90% intervals: split-conformal [2] {said}" in full
     assert "multiplied by the distance of the sample from the reference" in full
-    assert "A between-laboratory error of s.d. 0 to 0.18" in full
+    assert "A between-laboratory error of s.d. 0 to 0.22" in full
     assert "Both the factor and this term are choices of unmix and not conformal." in full
 
 

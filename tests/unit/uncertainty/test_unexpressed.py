@@ -42,11 +42,30 @@ def test_genes_that_the_reference_lacks_are_not_expressed(model):
 def test_a_gene_panel_tells_nothing(model):
     found = unexpressed.shares(model, bulk(GENES[:5000]))
     assert np.isnan(found).all()
-    assert unexpressed.sentence(found, "tpm") == ""
+    markers = unexpressed.foreign(model, bulk(GENES[:5000]))
+    assert unexpressed.sentence(found, markers, "tpm") == ""
+    assert not unexpressed.doubtful(found, markers, "tpm").any()
 
 
 def test_a_warning_above_the_level_of_blood_and_none_for_arrays():
-    few, many = np.array([0.05, 0.09]), np.array([0.15, 0.2])
-    assert "probably contain cells that the reference lacks" in unexpressed.sentence(many, "counts")
-    assert "probably" not in unexpressed.sentence(few, "counts")
-    assert "not judged" in unexpressed.sentence(many, "microarray")
+    few, many, none = np.array([0.05, 0.09]), np.array([0.15, 0.2]), [[], []]
+    assert "2 of 2 samples probably contain cells" in unexpressed.sentence(many, none, "counts")
+    assert "1 of 2 samples probably contain cells" in unexpressed.sentence(few, none, "counts")
+    assert not unexpressed.record(few, none, "counts")["warned"]
+    assert "not judged" in unexpressed.sentence(many, none, "microarray")
+    assert "probably" not in unexpressed.sentence(many, none, "microarray")
+
+
+def test_markers_of_other_lineages_show_unknown_cells_on_any_platform(model):
+    """A mixture of blood cells with a tumour line on a microarray was `ok`."""
+    markers = ["EPCAM", "KRT8", "KRT19", "COL1A1"]
+    named = [*markers, *GENES[len(markers) :]]
+    found = unexpressed.foreign(model, bulk(named))
+    assert found == [sorted(markers), []]  # they are among the lowest genes of the second sample
+    share = np.array([0.1, 0.1])
+    assert unexpressed.doubtful(share, found, "microarray").tolist() == [True, False]
+    said = unexpressed.record(share, found, "microarray")
+    assert "1 of 2 samples express markers of cells that the reference lacks: COL1A1 (mesenchymal)" in said["sentence"]
+    model.facts["reference_genes"] = [*GENES, *markers]
+    model.arrays["reference.profiles"] = np.hstack([model.arrays["reference.profiles"], np.full((2, 4), 20.0)])
+    assert unexpressed.foreign(model, bulk(named)) == [[], []]  # of an epithelial reference, they are no sign

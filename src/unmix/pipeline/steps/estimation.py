@@ -33,7 +33,6 @@ def predict(
     from unmix.engine import answer, inputs
     from unmix.engine import mrna_per_cell as sources
     from unmix.io.fractions import write_fractions
-    from unmix.uncertainty import unexpressed
 
     source = sources.read_source(mrna_per_cell)
     if not isinstance(source, str):
@@ -48,8 +47,7 @@ def predict(
     samples = _samples(run, models, bulk, unit, orthologs, gene_map)
     fractions = answer.predict(models, samples, level=level, device=run.device, mrna_per_cell=source, say=run.say)
     run.facts["mrna_per_cell"] = fractions.mrna_per_cell
-    shares = fractions.samples["unexpressed"].to_numpy()
-    run.facts["unexpressed"] = unexpressed.record(shares, samples.uns["unmix"]["unit"])
+    run.facts["unexpressed"] = fractions.unknown_content
     run.facts["transductive"] = bool(also) or inputs.transductive(trained)
     write_fractions(fractions, lambda name: run.output(out_dir / name))
 
