@@ -51,6 +51,8 @@ workflow {
             params.tracedir ?: "${outdir}/pipeline_info",
             params.explain.toString() == 'true',
             params.express.toString() == 'true',
+            params.samples ? file(params.samples, checkIfExists: true, glob: false) : [],
+            params.contrasts ? file(params.contrasts, checkIfExists: true, glob: false) : [],
         )
 
         DECONVOLVE.out.skipped.subscribe { meta, record ->

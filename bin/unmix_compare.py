@@ -47,7 +47,7 @@ from unmix import cli
 @cli.common
 def main(fractions, samples, covariate, reference_type, out_dir, **options):
     common = {name: options.pop(name) for name in ("seed", "device", "threads", "quiet", "skipped")}
-    with cli.run("compare", out_dir / "run.json", **common) as run:
+    with cli.run("compare", out_dir / "comparison.run.json", **common) as run:
         from unmix.pipeline import steps
 
         steps.compare(run, fractions, samples, out_dir, covariates=covariate, reference_types=reference_type, **options)

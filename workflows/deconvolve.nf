@@ -9,6 +9,7 @@ include { CONSENSUS } from '../modules/consensus.nf'
 include { EXPLAIN } from '../modules/explain.nf'
 include { EXPRESS } from '../modules/express.nf'
 include { EVALUATE } from '../modules/evaluate.nf'
+include { COMPARE } from '../modules/compare.nf'
 include { REPORT } from '../modules/report.nf'
 
 // The columns of the samplesheet that name one file
@@ -71,6 +72,8 @@ workflow DECONVOLVE {
     tracedir // string: folder for the versions
     explain // boolean: also attribute the fractions to genes
     express // boolean: also estimate the expression of every cell type, for the methods that can
+    samples // file: table of samples whose groups are compared, or nothing
+    contrasts // file: the questions to it, or nothing
 
     main:
     SAMPLESHEET(
@@ -169,6 +172,12 @@ workflow DECONVOLVE {
             .combine(ch_rows.filter { row -> row.truth }.map { row -> tuple(row.id, row.truth) }, by: 0)
             .map { _id, meta, fractions, fractions_long, truth -> tuple(meta, fractions, fractions_long, truth) }
     )
+    COMPARE(
+        PREDICT.out.tables
+            .mix(CONSENSUS.out.tables)
+            .filter { meta, _tables -> samples && !meta.control }
+            .map { meta, tables -> tuple(meta, tables, samples, contrasts) }
+    )
 
     // Why a row cannot be used, and why a method cannot be used on it: [ id, record ] and [ id, method, record ]
     ch_unusable = ch_sheet
@@ -210,7 +219,7 @@ workflow DECONVOLVE {
     // A report for every row, also of one that cannot be used
     REPORT(
         PREDICT.out.tables
-            .mix(CONSENSUS.out.tables, CONSENSUS.out.skipped, EVALUATE.out.tables, EVALUATE.out.skipped)
+            .mix(CONSENSUS.out.tables, CONSENSUS.out.skipped, EVALUATE.out.tables, EVALUATE.out.skipped, COMPARE.out.tables, COMPARE.out.skipped)
             .map { meta, tables -> tuple(meta.id, [tables: [tables].flatten()]) }
             .mix(
                 ch_ended.filter { _id, _method, end -> end != 'done' }.map { id, _method, record -> tuple(id, [tables: [record]]) },
@@ -230,7 +239,7 @@ workflow DECONVOLVE {
     )
 
     ch_summary = ch_ended
-        .mix(EVALUATE.out.skipped.map { meta, record -> tuple(meta.id, meta.method, record) })
+        .mix(EVALUATE.out.skipped.mix(COMPARE.out.skipped).map { meta, record -> tuple(meta.id, meta.method, record) })
         .groupTuple(by: [0, 1])
         .map { id, method, ends -> summary_line(id, method, 'done' in ends, ends.find { end -> end != 'done' }) }
         .collectFile(name: 'summary.tsv', storeDir: outdir, newLine: true, sort: true, seed: summary_columns().join('\t'))
@@ -243,6 +252,7 @@ workflow DECONVOLVE {
     emit:
     fractions = PREDICT.out.fractions.mix(CONSENSUS.out.fractions) // channel: [ meta, fractions.tsv, fractions_long.tsv ]
     metrics = EVALUATE.out.metrics // channel: [ meta, metrics.tsv ]
+    effects = COMPARE.out.effects // channel: [ meta, effects.tsv ], where there is a table of samples
     attributions = EXPLAIN.out.attributions // channel: [ meta, files ], if asked for
     expression = EXPRESS.out.expression // channel: [ meta, expression.h5ad ], if asked for
     skipped = ch_unusable
@@ -251,6 +261,7 @@ workflow DECONVOLVE {
             ch_without_fractions.map { id, method, record -> tuple([id: id, method: method], record) },
             CONSENSUS.out.skipped,
             EVALUATE.out.skipped,
+            COMPARE.out.skipped,
             EXPLAIN.out.skipped,
             EXPRESS.out.skipped,
         ) // channel: [ meta, run record with the reason ]; of a whole row the method is ''

@@ -16,7 +16,7 @@ from .conftest import ROOT, nextflow
 
 PROCESSES = {
     *("SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS"),
-    *("EXPLAIN", "EXPRESS", "EVALUATE", "REPORT"),
+    *("EXPLAIN", "EXPRESS", "EVALUATE", "COMPARE", "REPORT"),
 }
 
 

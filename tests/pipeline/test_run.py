@@ -190,14 +190,41 @@ def test_another_seed_gives_other_numbers(finished, data, tmp_path):
     assert table(first)[1] != table(other)[1]
 
 
+def test_groups_are_compared_where_a_table_of_samples_is_given_and_a_row_without_groups_says_why(data, tmp_path):
+    names = [
+        (data / "files" / f"{row}.tsv").read_text().split("\n")[0].split("\t")[1:] for row in ("first bulk", "second")
+    ]
+    lines = [f"{name},{group}" for name, group in zip(names[0], ["control", "case"] * 3, strict=True)]
+    lines += [f"{name},case" for name in names[1]]
+    (tmp_path / "its samples.csv").write_text("\n".join(["sample,condition", *lines]) + "\n")
+    arguments = ("--methods", "nnls", "--controls", "random", "--samples", tmp_path / "its samples.csv")
+    arguments += ("--compare_args", "--draws 5")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments, "--input", data / "sheet.csv")
+    assert done.returncode == 0, done.out
+    results = tmp_path / "results"
+    header, rows = table(results / "first" / "nnls" / "effects.tsv")
+    assert {row[header.index("contrast")] for row in rows} == {"case vs control"}
+    named = {row[header.index("cell_type")] for row in rows}  # not a type that is 0 in all of these samples
+    assert named <= set(TYPES)
+    assert len(named) > 2
+    assert filecmp.cmp(results / "first" / "effects.tsv", results / "first" / "nnls" / "effects.tsv", shallow=False)
+    assert sorted(tasks(tmp_path, "COMPARE")) == ["(first:nnls)", "(second:nnls)"]
+    record = json.loads((results / "second" / "nnls" / "comparison.skipped.json").read_text())
+    assert "has the value 'case' in all samples" in record["error"]["found"]
+    assert "in all samples" in (results / "summary.tsv").read_text()
+    assert "in all samples" in html.unescape((results / "second" / "report.html").read_text())
+
+
 def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
     """And only methods that can are asked for expression."""
+    (tmp_path / "samples.csv").write_text("sample,condition\n")
     arguments = ("-profile", "test", "--methods", "nnls,tape", "--controls", "random", "--express", "true")
+    arguments += ("--samples", tmp_path / "samples.csv")
     done = nextflow(tmp_path, "run", ROOT, *arguments, "--input", data / "sheet.csv", "-stub-run")
     assert done.returncode == 0, done.out
     assert sorted(tasks(tmp_path, "EXPRESS")) == ["(first:tape)", "(second:tape)"]
     assert {row["process"] for row in trace(tmp_path)} == {
-        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EXPRESS", "EVALUATE", "REPORT",
+        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EXPRESS", "EVALUATE", "COMPARE", "REPORT",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Different numbers from which on a column of numbers may be an amount, so that its kind must be said.
 MANY = 3
+#: Share of a sample's scatter that the fit leaves, below which none is seen.
+ALONE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,20 +91,37 @@ class Design:
     notes: list[str]
 
     @property
-    def freedom(self) -> int:
-        """Residual degrees of freedom."""
-        return len(self.matrix) - np.linalg.matrix_rank(self.matrix)
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error (Bell & McCaffrey 2002); those of Welch for two groups."""
+        return self._variance[1]
+
+    @cached_property
+    def _variance(self) -> tuple[np.ndarray, float]:
+        """Return the weights of the squared residuals in the variance of the effect, and its degrees of freedom.
+
+        Groups may differ in scatter (HC2). Where one sample alone decides on a part of the effect, its scatter is
+        not seen, and that of all is taken.
+        """
+        inverse = np.linalg.pinv(self.matrix)
+        effect, left = inverse[1], np.eye(len(self.matrix)) - self.matrix @ inverse
+        seen = left.diagonal()
+        alone = seen < ALONE
+        if (np.abs(effect[alone]) > ALONE).any():
+            rest = len(self.matrix) - np.linalg.matrix_rank(self.matrix)
+            return np.full(len(effect), (effect @ effect) / rest), float(rest)
+        scaled = np.where(alone, 0.0, effect / np.sqrt(np.where(alone, 1.0, seen)))
+        gram = scaled[:, None] * (left @ left.T) * scaled
+        return scaled**2, float(np.trace(gram) ** 2 / (gram**2).sum())
 
     def fit(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the effect in every column of values (... x samples x types), and its standard error.
 
-        Ordinary least squares; both are ... x types.
+        Ordinary least squares, with an error that allows groups of unequal scatter; both are ... x types.
         """
         rows = self.averaged @ values
-        inverse = np.linalg.pinv(self.matrix)
-        coefficients = inverse @ rows
-        scatter = ((rows - self.matrix @ coefficients) ** 2).sum(-2) / self.freedom
-        return coefficients[..., 1, :], np.sqrt(scatter * (inverse[1] ** 2).sum())
+        coefficients = np.linalg.pinv(self.matrix) @ rows
+        residuals = rows - self.matrix @ coefficients
+        return coefficients[..., 1, :], np.sqrt(np.einsum("n,...nk->...k", self._variance[0], residuals**2))
 
 
 def design(table: pd.DataFrame, contrast: Contrast, kinds: Kinds, block: str | None = None) -> Design:
@@ -150,7 +170,7 @@ def design(table: pd.DataFrame, contrast: Contrast, kinds: Kinds, block: str | N
         )
     _check_separable(start, columns, contrast)
     found = Design(contrast, given, np.column_stack([start, *columns.values()]), averaged, notes)
-    if found.freedom < 1:
+    if len(found.matrix) <= np.linalg.matrix_rank(found.matrix):
         raise DataError(
             f"{contrast.id}: {len(found.matrix)} samples or blocks for {found.matrix.shape[1]} coefficients",
             "more samples than coefficients",

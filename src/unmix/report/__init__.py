@@ -6,7 +6,7 @@ layout is in ``templates/``, the figures are in :mod:`unmix.report.figures`.
 
 from __future__ import annotations
 
-from unmix.report import accuracy, estimates, members, methods_text, sections
+from unmix.report import accuracy, estimates, groups, members, methods_text, sections
 from unmix.report.page import page
 from unmix.report.results import Results, read_results
 
@@ -19,6 +19,7 @@ SECTIONS = (
     ("fractions", "Estimates per sample", estimates.fractions),
     ("samples_to_check", "Samples to check", estimates.samples_to_check),
     ("cell_types", "Cell types", estimates.cell_types),
+    ("groups", "Groups", groups.groups),
     ("members", "Methods of the consensus", members.members),
     ("accuracy", "Accuracy against known fractions", accuracy.accuracy),
     ("scatter", "Estimates and known fractions, by sample", accuracy.scatter),

@@ -82,7 +82,7 @@ def neighbours(values: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
+def spread(values: pd.DataFrame, ticks: Ticks, figure: str = "spread", boxes: bool = False) -> list[Markup]:
     """Draw the estimates of every cell type: a dot per sample, a line at the median; boxes where samples are many.
 
     Parameters
@@ -91,6 +91,10 @@ def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
         Samples x types.
     ticks
         Positions and labels of the common axis, from its start to its end.
+    figure
+        Name of the figure.
+    boxes
+        Draw a box of the middle half behind the dots.
     """
     samples = [str(sample) for sample in values.index]
     summarised = many(values)
@@ -106,13 +110,16 @@ def spread(values: pd.DataFrame, ticks: Ticks) -> list[Markup]:
             if summarised:
                 marks.box(axes, column[known], at)
             else:
+                if boxes and known.any():
+                    left, right = np.quantile(column[known], (0.25, 0.75))
+                    marks.stack(axes, [((left, at - 0.35), (right - left, 0.7), marks.ESTIMATE)], f"b{at}", alpha=0.25)
                 row = np.full(known.sum(), at)
                 axes.plot(column[known], row, "o", color=marks.ESTIMATE, alpha=0.6, mew=0, ms=7, gid=f"t{at}")
                 hover[f"t{at}"] = [sample for sample, shown in zip(samples, known, strict=True) if shown]
             if known.any():
                 axes.vlines(np.median(column[known]), at - 0.4, at + 0.4, color=INK, linewidth=2)
         title = f"Estimates of {len(samples)} samples by cell type"
-        figures.append(inline(axes, f"spread {start}", title, hover))
+        figures.append(inline(axes, f"{figure} {start}", title, hover))
     return figures
 
 

@@ -65,6 +65,7 @@ def citing(results: Results) -> dict[str, Any]:
         *_reference(lead),
         *_intervals(lead, references),
         *_comparison(results, references),
+        *_groups(lead),
     ]
     return {"text": " ".join(said), "references": references}
 
@@ -223,6 +224,26 @@ def _comparison(results: Results, references: list[Reference]) -> list[str]:
             f"{metrics.RESAMPLES:,} bootstrap resamples of the samples."
         )
     return said
+
+
+def _groups(lead: Result) -> list[str]:
+    """Say how groups of samples were compared."""
+    facts = lead.comparison
+    if not facts:
+        return []
+    relative = listed(facts["reference_types"]) if facts["reference_types"] else "all cell types"
+    taken = [*facts["covariates"], *([facts["block"]] if facts["block"] else [])]
+    adjusted = f", adjusted for {listed(taken)}" if taken else ""
+    drawn = (
+        f" Their {facts['level'] * 100:g}% intervals are those of the mixture of {facts['draws']} draws from the "
+        "intervals of the fractions, in each of which the samples of a cell type share their error."
+        if facts["draws"]
+        else ""
+    )
+    return [
+        "The composition was compared by linear models of log2 ratios to the geometric mean of "
+        f"{relative}{adjusted}.{drawn} q values are those of Benjamini and Hochberg."
+    ]
 
 
 def _registered(result: Result) -> Method | None:

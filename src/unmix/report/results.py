@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 #: Input-independent estimates, for results that do not say so themselves.
 CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
 #: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
-PARTS = {"evaluate": "accuracy", "explain": "genes", "express": "expression"}
+PARTS = {"evaluate": "accuracy", "compare": "groups", "explain": "genes", "express": "expression"}
 #: What cannot be used where a step fails that precedes all methods.
 PRECEDING = {"samplesheet": "row of the samplesheet", "reference": "reference", "check": "bulk"}
+
+#: Further tables of a method, and their columns of names.
+TABLES = {
+    "metrics": ("level", "cell_type", "metric", "flag"),
+    "pairs": ("sample", "cell_type"),
+    "effects": ("contrast", "variable", "reference", "target", "cell_type"),
+    "groups": ("contrast", "sample", "value"),
+    "survival": ("cell_type",),
+}
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
 
@@ -111,8 +120,10 @@ class Result(Asked):
         One string per sample, or None.
     metrics, pairs
         ``metrics.tsv`` and the pairs it was computed from, or None.
-    evaluation
-        What evaluate recorded; empty where absent.
+    effects, groups, survival
+        Tables of the comparison of groups, or None.
+    evaluation, comparison
+        What evaluate and compare recorded; empty where absent.
     """
 
     values: pd.DataFrame
@@ -122,7 +133,11 @@ class Result(Asked):
     flags: pd.Series | None = None
     metrics: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    effects: pd.DataFrame | None = None
+    groups: pd.DataFrame | None = None
+    survival: pd.DataFrame | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] = field(default_factory=dict)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -228,7 +243,7 @@ def _read_result(folder: Path) -> Result:
             folder, [pair for pair in product(values.index, values.columns) if pair not in held or pair[0] not in known]
         )
         tables["flags"] = long.drop_duplicates("sample").set_index("sample")["flag"].reindex(values.index)
-    for name, text in {"metrics": ("level", "cell_type", "metric", "flag"), "pairs": ("sample", "cell_type")}.items():
+    for name, text in TABLES.items():
         if (folder / f"{name}.tsv").exists():
             tables[name] = read_long(folder / f"{name}.tsv", text)
     if quantity != "score":
@@ -238,7 +253,9 @@ def _read_result(folder: Path) -> Result:
     if sizes := run.get("mrna_per_cell"):
         _refuse(folder, [("run.json", name) for name in values.columns if name not in sizes["values"]])
     evaluation = record.read(folder / "metrics.run.json").get("evaluation", {})
-    return Result(name=folder.name, run=run, values=values, quantity=quantity, evaluation=evaluation, **tables)
+    comparison = record.read(folder / "comparison.run.json").get("comparison", {})
+    recorded = {"evaluation": evaluation, "comparison": comparison}
+    return Result(name=folder.name, run=run, values=values, quantity=quantity, **recorded, **tables)
 
 
 def _refuse(folder: Path, pairs: list[tuple[str, str]]) -> None:

@@ -14,7 +14,9 @@ import statsmodels.api as sm
 from scipy import stats
 
 import unmix
-from unmix.comparison import composition, effects, write
+from unmix.comparison import composition, design, effects, write
+from unmix.comparison.contrasts import Contrast
+from unmix.comparison.design import Kinds
 from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.io import tables
 
@@ -75,15 +77,27 @@ def test_an_error_that_all_samples_share_widens_the_interval_of_a_difference_unt
     assert 0 < held["lower"] < 0.8 < held["upper"]
 
 
-def test_the_fit_is_that_of_ordinary_least_squares():
+def test_the_fit_is_that_of_least_squares_with_errors_that_allow_unequal_scatter():
     long, table = cohort(samples=24)
     table["age"], table["batch"] = np.random.default_rng(2).normal(50, 9, 24).round(1), ["a", "b", "c"] * 8
-    found = unmix.compare(long, table, covariates=["age,batch"], continuous=["age"])
+    one = design.design(table, Contrast("c", "condition", "control", "case", ("age", "batch")), Kinds(["age"]))
     dummies = pd.get_dummies(table["batch"], dtype=float).iloc[:, 1:]
     matrix = sm.add_constant(np.column_stack([table["condition"] == "case", table["age"], dummies]).astype(float))
-    for k, name in enumerate(TYPES):
-        fitted = sm.OLS(log_ratios(long)[:, k], matrix).fit()
-        assert row(found, name)["p_value"] == pytest.approx(fitted.pvalues[1], rel=1e-6)
+    effect, error = one.fit(log_ratios(long))
+    for k in range(len(TYPES)):
+        fitted = sm.OLS(log_ratios(long)[:, k], matrix).fit(cov_type="HC2")
+        assert (effect[k], error[k]) == pytest.approx((fitted.params[1], fitted.bse[1]), rel=1e-9)
+    assert 15 < one.freedom < 19  # of 19 residual ones
+
+
+def test_a_small_group_that_varies_more_is_not_found_for_that():
+    rng, found = np.random.default_rng(5), []
+    group = pd.Series(["control"] * 30 + ["case"] * 6)
+    one = design.design(group.to_frame("condition"), Contrast("c", "condition", "control", "case"), Kinds())
+    for _ in range(40):
+        effect, error = one.fit(rng.normal(0, np.where(group == "case", 3.0, 1.0)[:, None], (36, 25)))
+        found.append(2 * stats.t.sf(np.abs(effect / error), one.freedom) < 0.05)
+    assert np.mean(found) < 0.1  # by one scatter for both groups: .29
 
 
 def test_pairs_are_compared_within_themselves():
@@ -210,7 +224,7 @@ def test_script_and_memory_write_the_same_bytes(tmp_path):
     assert "case vs control: q < 0.05" in done.stderr
     written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.suffix == ".tsv"}
     assert set(written) == {"effects.tsv", "groups.tsv", "covariates.tsv", "loadings.tsv"}
-    facts = json.loads((tmp_path / "out" / "run.json").read_text())["comparison"]
+    facts = json.loads((tmp_path / "out" / "comparison.run.json").read_text())["comparison"]
     assert (facts["level_of_fractions"], facts["samples"]) == (0.8, 40)
     write(unmix.compare(tmp_path / "fractions_long.tsv", table), lambda name: tmp_path / name)
     assert written == {name: (tmp_path / name).read_bytes() for name in written}
