@@ -16,6 +16,7 @@ from unmix.cli.progress import Progress
 from unmix.errors import UnmixError
 from unmix.io.outputs import SIGNALS, refused, say_once
 from unmix.pipeline.record import Run, recorded
+from unmix.pipeline.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def run(
     quiet, options
         The values of :func:`common`.
     """
-    _limit_threads(options.get("threads"))
+    limit_threads(options.get("threads"))
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
     before = {number: signal.signal(number, _stop) for number in heard}
     say_once()
@@ -89,12 +90,3 @@ def _stop(number: int, _: object) -> None:
 def record_beside(out: Path) -> Path:
     """Return where the run record of a step with one output file goes: model.run.json."""
     return out.with_suffix(".run.json")
-
-
-def _limit_threads(threads: int | None) -> None:
-    """Bound the threads of numerical libraries; works because they are imported later."""
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # matrix products give the same bytes by any number of threads
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads that spin double the CPU time
-    if threads:
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-            os.environ[name] = str(threads)

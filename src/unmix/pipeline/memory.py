@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import tempfile
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from unmix.io.in_memory import as_file
 from unmix.pipeline import run as one_run
 from unmix.pipeline.results import Results
 from unmix.pipeline.row import Options, Row
+from unmix.pipeline.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -137,7 +137,7 @@ def deconvolve(
             "columns of the samplesheet and parameters (docs/parameters.md)",
             f"did you mean {near[0]}?" if near else "remove it",
         )
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # matrix products give the same bytes by any number of threads
+    limit_threads(None)
     place = tempfile.TemporaryDirectory(prefix="unmix-")
     with contextlib.ExitStack() as stack:
         files = {name: _as_given(name, value, stack) for name, value in given.items()}

@@ -85,7 +85,7 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     todo = jobs([fields], chosen, known, panel)
     start.check_files(row, [path for job in todo for path in job["published"]])
     prepared = start.unchanged(row)
-    start.make_room(out, chosen)
+    start.make_room(out, chosen, start.files(row).values())
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)
@@ -102,9 +102,7 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     asked = chosen if options.methods == "none" else parameters.check_methods(options.methods, known, registry.PANEL)
     headline = next((name for name in done if name in (CONSENSUS, *asked)), None)
     if headline:
-        for path in [*(out / headline).glob("*.tsv"), out / headline / "run.json"]:
-            if path.name not in OF_THE_METHOD:
-                shutil.copyfile(path, out / path.name)
+        work.lead(headline)
     work.report()
     if not headline:
         raise failures[asked[0]]
@@ -232,6 +230,15 @@ class _Work:
             given = {key: out.with_name(table) for key, table in tables.items()}
             fractions = out.with_name("fractions.tsv")
             steps.evaluate(run, fractions, self.row.truth, out, label_map=self.options.truth_map, **given)
+
+    def lead(self, name: str) -> None:
+        """Copy the tables of a method to the folder of the results; an input that stands there is not overwritten."""
+        with self.step("run") as job:
+            for field, path in start.files(self.row).items():
+                job.input(field, path)
+            for path in [*(self.out / name).glob("*.tsv"), self.out / name / "run.json"]:
+                if path.name not in OF_THE_METHOD:
+                    shutil.copyfile(path, job.output(self.out / path.name))
 
     def report(self) -> None:
         """Write the page, where pages are asked for."""

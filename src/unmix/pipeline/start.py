@@ -12,7 +12,7 @@ from unmix.reference import prepare
 from unmix.report import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from unmix.pipeline.row import Row
 
@@ -42,10 +42,14 @@ def unchanged(row: Row) -> bool:
     return True
 
 
+def files(row: Row) -> dict[str, Path]:
+    """Return the files that are given, by the name of their column."""
+    return {name: value for name, value in asdict(row).items() if isinstance(value, Path)}
+
+
 def check_files(row: Row, published: list[str]) -> None:
     """Refuse a file that does not exist before anything is computed."""
-    files = {name: value for name, value in asdict(row).items() if isinstance(value, Path)}
-    for name, path in [*files.items(), *(("published file", Path(path)) for path in published)]:
+    for name, path in [*files(row).items(), *(("published file", Path(path)) for path in published)]:
         if not path.exists():
             raise DataError(f"there is no file {path} ({name.replace('_', ' ')})", "a file", "correct the path")
     if (row.calibration_bulk is None) != (row.calibration_fractions is None):
@@ -56,13 +60,13 @@ def check_files(row: Row, published: list[str]) -> None:
         )
 
 
-def make_room(out: Path, methods: Sequence[str]) -> None:
+def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) -> None:
     """Remove what an earlier run by the same methods has left, so that no old table stands beside new ones.
 
     Raises
     ------
     UsageError
-        If the folder holds results of other methods.
+        If the folder holds results of other methods, or one of the `inputs` is a result that would be removed.
     """
     own = {*methods, "consensus", "check", "reference"}
     places = {record.parent.name for pattern in ("*/run.json", "*/*skipped.json") for record in out.glob(pattern)}
@@ -72,6 +76,13 @@ def make_room(out: Path, methods: Sequence[str]) -> None:
             "a new folder, or one of an earlier run by the same methods",
             f"give another folder, or remove {out / others[0]}",
         )
+    for path in inputs:
+        if path.resolve().parent in {(out / place).resolve() for place in own}:
+            raise UsageError(
+                f"{path} is an input, and stands among the results that this run replaces",
+                "inputs outside the folders of the methods",
+                "give another folder for the results, or move the input",
+            )
     for place in sorted(places):
         for path in [*(out / place).glob("*run.json"), *(out / place).glob("*skipped.json")]:
             for name in [*record.read(path).get("outputs", {}), path.name]:

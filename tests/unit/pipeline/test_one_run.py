@@ -133,6 +133,20 @@ def test_an_earlier_run_leaves_nothing_of_its_own_and_other_files_stay(folder, t
         start(folder, tmp_path, methods="dtangle", controls="uniform")
 
 
+def test_an_input_in_the_folder_of_the_results_is_neither_removed_nor_overwritten(folder, tmp_path):
+    start(folder, tmp_path)
+    with pytest.raises(UsageError, match="is an input, and stands among the results"):
+        start(folder, tmp_path, bulk=tmp_path / "check" / "bulk.h5ad")
+    assert (tmp_path / "check" / "bulk.h5ad").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    known = (folder / "truth.tsv").read_text()
+    (other / "fractions.tsv").write_text(known)
+    with pytest.raises(UsageError, match="is the truth and an output"):
+        start(folder, other, truth=other / "fractions.tsv")
+    assert (other / "fractions.tsv").read_text() == known
+
+
 def test_a_prepared_reference_keeps_its_labels(folder, tmp_path):
     start(folder, tmp_path)
     assert not (tmp_path / "references").exists()
