@@ -48,7 +48,7 @@ from unmix import cli
 )
 @click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates.")
 @click.option(
-    "--checkpoint", type=cli.FILE, help="File from which an interrupted training continues.  [default: beside --out]"
+    "--checkpoint", type=cli.OUTPUT, help="File from which an interrupted training continues.  [default: beside --out]"
 )
 @click.option("--out", type=cli.OUTPUT, default="model.safetensors", show_default=True, help="The model.")
 @cli.skipped

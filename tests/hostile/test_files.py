@@ -6,27 +6,25 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.hostile import attacks
+from tests.hostile import attacks, kinds
 
 from unmix.contract.model import Model
 from unmix.errors import DataError
 
-#: Cases of each kind here; ``python -m tests.hostile`` runs more.
-CASES = 40
-#: A case of these takes half a second: a whole page is made.
-SLOW = {"results": 10, "run record": 10}
+#: Cases of each kind here, and of a slow one; ``python -m tests.hostile`` runs more.
+CASES, FEW = 25, 10
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    attacks.make_files(folder)
+    kinds.make_files(folder)
     return folder
 
 
-@pytest.mark.parametrize("kind", attacks.KINDS)
+@pytest.mark.parametrize("kind", kinds.KINDS)
 def test_the_good_files_are_read(files, tmp_path, kind):
-    names, _, read = attacks.KINDS[kind]
+    names, _, read = kinds.KINDS[kind]
     for name in names:
         path = tmp_path / name.split("/")[-1]
         shutil.copy(files / name, path)
@@ -34,9 +32,9 @@ def test_the_good_files_are_read(files, tmp_path, kind):
         shutil.rmtree(tmp_path / "results", ignore_errors=True)
 
 
-@pytest.mark.parametrize("kind", attacks.KINDS)
+@pytest.mark.parametrize("kind", kinds.KINDS)
 def test_a_changed_file_ends_in_a_result_or_a_sentence(files, kind):
-    ends, bad = attacks.run(kind, range(SLOW.get(kind, CASES)), files)
+    ends, bad = attacks.run(kind, range(FEW if kind in attacks.SLOW else CASES), files)
     assert not bad
     assert ends["refused"]
 

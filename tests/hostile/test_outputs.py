@@ -175,3 +175,115 @@ def test_two_trainings_to_one_place_do_not_harm_each_other(tmp_path, reference):
     alone = engine.train("scaden", read_reference(reference), settings=settings, seed=found.facts["seed"], device="cpu")
     assert all(np.array_equal(found.arrays[name], alone.arrays[name]) for name in alone.arrays)
     assert not hidden(tmp_path)
+
+
+@pytest.mark.parametrize("checkpoint", ["/dev/null", "fifo", "reference.h5ad", "model.safetensors"])
+def test_a_checkpoint_is_no_device_no_input_and_not_the_model(tmp_path, reference, checkpoint):
+    """The first would be renamed as damaged, and the last removed when the model stands."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "reference.h5ad").write_bytes(reference.read_bytes())
+    given = ("--checkpoint", tmp_path / checkpoint, "--out", tmp_path / "model.safetensors")
+    code, said = ended(forks.start("train", tmp_path / "reference.h5ad", "--method", "scaden", "--quick", *given))
+    assert code == 2, said
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert {path.name for path in tmp_path.iterdir()} == {"fifo", "reference.h5ad"}
+
+
+@pytest.mark.parametrize("place", ["bulk.tsv", "link.tsv", "/dev/full", "fifo"])
+def test_a_reason_that_cannot_be_recorded_is_a_sentence(tmp_path, place):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link.tsv").symlink_to(tmp_path / "bulk.tsv")
+    (tmp_path / "bulk.tsv").write_text("gene\ts\nA\t-1\n")
+    code, said = ended(
+        forks.start("check", tmp_path / "bulk.tsv", "--skipped", tmp_path / place, "--out-dir", tmp_path / "out")
+    )
+    assert code == 2, said
+    assert (tmp_path / "bulk.tsv").read_text() == "gene\ts\nA\t-1\n"
+
+
+def test_no_file_of_the_command_is_overwritten_whatever_fails_first(tmp_path, reference):
+    given = tmp_path / "reference.h5ad"
+    given.write_bytes(reference.read_bytes())
+    code, said = ended(forks.start("train", given, "--method", "none", "--skipped", given, "--out", tmp_path / "m"))
+    assert (code, given.read_bytes()) == (2, reference.read_bytes()), said
+    folder = tmp_path / "10x"
+    folder.mkdir()
+    (folder / "matrix.mtx").write_text("not one")
+    keys = ("--cell-type-key", "cell_type", "--out", tmp_path / "r.h5ad")
+    code, said = ended(forks.start("reference", folder, *keys, "--skipped", folder / "matrix.mtx"))
+    assert (code, (folder / "matrix.mtx").read_text()) == (2, "not one"), said
+    assert "part of the inputs and an output" in said
+
+
+def full(kilobytes=4):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kilobytes, 1024 * kilobytes))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, reference):
+    """Return a folder with a bulk, models and their fractions."""
+    folder = tmp_path_factory.mktemp("results")
+    bulk = folder / "bulk.tsv"
+    toy(genes=120, cells_per_type=4, samples=30)[1].to_df().T.astype(int).to_csv(bulk, sep="\t", index_label="gene")
+    for method in ("nnls", "epic"):
+        model = folder / f"{method}.safetensors"
+        assert forks.run("train", reference, "--method", method, "--quick", "--out", model)[0] == 0
+        assert forks.run("predict", model, bulk, "--out-dir", folder / method)[0] == 0
+    return folder
+
+
+def newer(folder, reference, out):
+    """Return the commands of the newer steps and options, which write into the folder `out`."""
+    long = [folder / name / "fractions_long.tsv" for name in ("nnls", "epic")]
+    cells, keys = folder.parent / "cells.h5ad", ("--cell-type-key", "cell_type", "--donor-key", "donor")
+    if not cells.exists():
+        import anndata
+
+        data = anndata.read_h5ad(reference)
+        data.uns.pop("unmix")
+        data.write_h5ad(cells)
+    return {
+        "consensus": ["consensus", *long, "--out-dir", out],
+        "also": [
+            *("predict", folder / "nnls.safetensors", folder / "bulk.tsv", "--also", folder / "nnls.safetensors"),
+            *("--out-dir", out),
+        ],
+        "reference": [
+            *("reference", cells, *keys, "--preset", "none", "--out", out / "reference.h5ad"),
+            *("--report", out / "page.html"),
+        ],
+    }
+
+
+@pytest.mark.parametrize("step", ["consensus", "also", "reference"])
+def test_a_full_disk_leaves_nothing_of_the_newer_steps(results, reference, tmp_path, step):
+    code, said = ended(forks.start(*newer(results, reference, tmp_path)[step], before=full))
+    assert code == 74, said
+    assert "cannot be written (File too large)" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "name"), [("consensus", "fractions_long.tsv"), ("also", "references.tsv"), ("reference", "page.tsv")]
+)
+def test_the_newer_steps_refuse_a_pipe_and_follow_a_symlink(results, reference, tmp_path, step, name):
+    os.mkfifo(tmp_path / name)
+    code, said = ended(forks.start(*newer(results, reference, tmp_path)[step]))
+    assert code == 2, said
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to(tmp_path / "real")
+    code, said = ended(forks.start(*newer(results, reference, tmp_path)[step]))
+    assert code == 0, said
+    assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "real").stat().st_size
+    assert not hidden(tmp_path)
+
+
+def test_two_consensuses_to_one_folder_do_not_harm_each_other(results, reference, tmp_path):
+    command = newer(results, reference, tmp_path)["consensus"]
+    assert [ended(process)[0] for process in [forks.start(*command) for _ in range(2)]] == [0, 0]
+    forks.run(*newer(results, reference, tmp_path / "alone")["consensus"])
+    for path in (tmp_path / "alone").glob("*.tsv"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    assert not hidden(tmp_path)

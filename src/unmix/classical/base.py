@@ -82,7 +82,7 @@ class ClassicalMethod(Method):
         learned, known = present_arrays(model, present)
         samples = expression[:, present].astype(np.float64)
         expressed = np.flatnonzero(samples.any(1))
-        if len(expressed):
+        if len(expressed) and len(known):
             weights[np.ix_(expressed, known)] = self.solve_cohort(learned, samples[expressed], self.recipe_of(model))
         if "rna" in model.arrays:
             weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
+from unmix.cli.options import FILE
 from unmix.cli.progress import Progress
 from unmix.errors import UnmixError
 from unmix.io.outputs import SIGNALS, refused, say_once
@@ -21,6 +23,9 @@ from unmix.pipeline.threads import limit_threads
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+#: Control characters but line ends and tabs, and those that turn the direction of text.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextlib.contextmanager
@@ -48,16 +53,18 @@ def run(
     shown = (_nothing, _nothing) if quiet else (_say, waiting.show)
     job = Run(step, tell=shown[0], progress=shown[1], **options)
     try:
+        for name, path in _files_of_the_command():
+            job.keep(name, path)
         with recorded(job, record, skipped):
             yield job
     except UnmixError as error:
-        click.echo(f"unmix {step}: error: {error}", err=True)
+        _say(f"unmix {step}: error: {error}")
         sys.exit(error.exit_code)
     except (click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
         if found := refused(error):
-            click.echo(f"unmix {step}: error: {found}", err=True)
+            _say(f"unmix {step}: error: {found}")
             os._exit(found.exit_code)  # HDF5 ends in SIGSEGV where it closes, at exit, what a full disk left open
         if not isinstance(error, BrokenPipeError):  # a reader such as head has closed the pipe
             click.echo(
@@ -73,11 +80,22 @@ def run(
 
 
 def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    """Print to stderr. Names of others may hold signs that steer a terminal: they are shown as Python writes them."""
+    click.echo(_STEERING.sub(lambda sign: ascii(sign[0])[1:-1], sentence), err=True)
 
 
 def _nothing(*_: object) -> None:
     """Show nothing, as --quiet asks."""
+
+
+def _files_of_the_command() -> Iterator[tuple[str, Path]]:
+    """Yield name and path of every file that the command line gives to be read."""
+    context = click.get_current_context(silent=True)
+    for parameter in context.command.params if context else ():
+        if parameter.type is FILE:
+            given = context.params.get(parameter.name)
+            for path in given if isinstance(given, tuple) else filter(None, [given]):
+                yield parameter.name.replace("_", " "), path
 
 
 def _stop(number: int, _: object) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from unmix.errors import DataError
@@ -38,6 +38,10 @@ class _Intervals(_Part):
     held_out: str
 
 
+class _Reference(_Part):
+    cells_per_type: dict[Name, Annotated[int, Field(ge=0)]]
+
+
 class _Facts(_Part):
     """What the engine reads of the facts."""
 
@@ -47,7 +51,9 @@ class _Facts(_Part):
     bulk_at_training: bool
     reference_genes: Names
     intervals: _Intervals
+    reference: _Reference
     mrna_per_cell: dict[Name, Annotated[float, Field(ge=0)]] = {}
+    states: dict[Name, Name] = {}
 
 
 class Header(_Part):
@@ -61,6 +67,13 @@ class Header(_Part):
     cell_types: Annotated[Names, Field(min_length=1)]
     quantity: Literal["cell", "mrna", "purity", "score"]
     facts: _Facts
+
+    @model_validator(mode="after")
+    def _facts_are_of_the_types(self) -> Self:
+        for name in ("mrna_per_cell", "states"):
+            if (given := getattr(self.facts, name)) and given.keys() != set(self.cell_types):
+                raise ValueError(f"{name} is not of the cell types of the model")
+        return self
 
 
 @dataclass

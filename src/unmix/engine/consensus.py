@@ -60,7 +60,7 @@ def consensus(
     NotApplicable
         If fewer than two members estimate fractions.
     DataError
-        If the members differ in samples, cell types, quantity or mRNA per cell.
+        If the members differ in samples, cell types, quantity or mRNA per cell, or two are of one method.
     """
     import pandas as pd
 
@@ -74,6 +74,9 @@ def consensus(
             "fractions of two methods or more",
             "add methods to --methods",
         )
+    names = [one.method for one in members]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"several results of {twice[0]}", "one result of each method", "leave all but one of them out")
     first = members[0]
     samples, types = first.values.index, first.values.columns
     for other in members[1:]:
@@ -121,8 +124,8 @@ def record(members: Sequence[Fractions], runs: Sequence[dict[str, Any]], panel: 
     panel
         Names of the methods of the default consensus; those that are missing are named if the members are of it.
     """
-    titles = [run["method"]["title"] for run in runs]
     names = [one.method for one in members]
+    titles = [run["method"].get("title") or name for name, run in zip(names, runs, strict=True)]
     missing = [name for name in panel if name not in names] if set(names) <= set(panel) else []
     learned = {name: runs[0]["model"].get(name) for name in ("seed", "reference", "intervals", "mrna_per_cell")}
     shared = 0 if members[0].held_out is None else members[0].held_out["sample"].nunique()
@@ -214,7 +217,8 @@ def _calibrations(held_out: Sequence[pd.DataFrame], types: list[str]) -> list[tu
             for column in ("fraction", "truth")
         )
         known, first = [kind for kind in types if kind in truths[0]], truths[0]
-        if any(truth.shape != first.shape or np.abs(truth - first).max(axis=None) > SAME for truth in truths):
+        alike = [truth.index.equals(first.index) and truth.columns.equals(first.columns) for truth in truths]
+        if not all(alike) or any(np.abs(truth - first).max(axis=None) > SAME for truth in truths):
             return None
         middle = combined([estimate[known].to_numpy() for estimate in estimates])
         scores = np.full((len(middle), len(types)), np.nan, np.float32)

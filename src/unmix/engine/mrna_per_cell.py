@@ -6,7 +6,7 @@ where every cell type of a reference is recognised as one. docs/mrna_per_cell.md
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class MRNAPerCell:
     @classmethod
     def of(cls, record: dict[str, Any]) -> MRNAPerCell:
         """Return what a record describes."""
-        return cls(**{name: value for name, value in record.items() if name != "words"})
+        return cls(**{part.name: record[part.name] for part in fields(cls) if part.name in record})
 
 
 def read_table(path: Path) -> pd.Series:

@@ -72,7 +72,7 @@ def relative_mrna() -> pd.DataFrame:
 
 def without_value(terms: Iterable[str]) -> list[str]:
     """Return the identifiers for which neither publication has a value."""
-    return [term for term in terms if _own().loc[term].isna().all()]
+    return [term for term in terms if term in _own().index and _own().loc[term].isna().all()]
 
 
 @cache

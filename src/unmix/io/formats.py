@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +91,8 @@ FOREIGN = (
         (b"BAM\x01", b"CRAM"),
     ),
 )
+#: Paths that a command to type may name between quotes; of another one it says FILE.
+_PLAIN = re.compile(r"[\w./+, -]+")
 #: Files that mark a folder as a zarr store.
 _ZARR = (".zgroup", ".zattrs", "zarr.json")
 
@@ -110,8 +113,9 @@ def refuse_foreign(path: Path | str) -> None:
         if found is None and head[:1] == b"@" and path.name.lower().endswith((".sam", ".fastq", ".fq", ".gz")):
             found = FOREIGN[-1] if _is_reads(head) else None
     if found is not None:
-        stem = path.name.split(".")[0]
-        raise DataError(f"{path.name} is {found.name}.", EXPECTED, found.do.format(path=path, stem=stem))
+        named = str(path) if _PLAIN.fullmatch(str(path)) else "FILE"
+        do = found.do.format(path=named, stem=Path(named).name.split(".")[0])
+        raise DataError(f"{path.name} is {found.name}.", EXPECTED, do)
 
 
 def _head(path: Path) -> bytes:

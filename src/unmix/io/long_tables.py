@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from unmix.errors import DataError
+from unmix.io import records
 from unmix.io.fractions import Fractions
 
 if TYPE_CHECKING:
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 #: Columns of ``fractions_long.tsv`` that hold numbers.
 NUMBERS = ("fraction", "lower", "upper", "lower_relative", "upper_relative", "distance", "unexpressed")
 
+#: By which the fractions of a sample, each rounded, may miss a sum of 1.
+ROUNDED = 1e-3
 
-def read_intervals(path: Path, text: Collection[str] = ()) -> pd.DataFrame:
-    """Read ``fractions_long.tsv``, of which `text` are further columns of names.
+
+def read_intervals(
+    path: Path, text: Collection[str] = (), numbers: Collection[str] = ("lower", "upper")
+) -> pd.DataFrame:
+    """Read ``fractions_long.tsv``, of which `text` are further columns of names and `numbers` those of numbers.
 
     Raises
     ------
     DataError
         As for :func:`read_long`; or a cell type occurs twice in a sample.
     """
-    table = read_long(path, ("sample", "cell_type", *text), ("lower", "upper"))
+    table = read_long(path, ("sample", "cell_type", *text), numbers)
     if (twice := table.duplicated(["sample", "cell_type"])).any():
         row = table[twice].iloc[0]
         raise DataError(
@@ -93,34 +98,71 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
     Raises
     ------
     DataError
-        If it is another table, or the record is missing.
+        If it is another table, the record is missing, or one of the three was changed.
     """
-    expected = "fractions_long.tsv of unmix_predict.py, with run.json beside it"
-    do = "give the folder's table as unmix_predict.py wrote it"
-    long = read_intervals(path, ("flag", "quantity"))
-    if missing := [name for name in NUMBERS if name not in long]:
-        raise DataError(f"{path}: no column {missing[0]!r}", expected, do)
     record, held_out = path.with_name("run.json"), path.with_name("held_out.tsv")
     if not record.exists():
-        raise DataError(f"{path}: no run.json beside it", expected, do)
-    run = json.loads(record.read_text("utf-8"))
+        raise _unusable(path, "no run.json beside it")
+    run = records.read(record, "method", "model", "level")
+    if not isinstance(run["method"], dict) or not run["method"].get("name"):
+        raise _unusable(path, "run.json names no method")
+    long = read_intervals(path, ("flag", "quantity"), NUMBERS)
     order = {"index": long["sample"].unique(), "columns": long["cell_type"].unique()}
+    by_sample = long.drop_duplicates("sample").set_index("sample")
+    if len(long[["sample", "flag", "quantity"]].drop_duplicates()) != len(by_sample) or long["quantity"].nunique() != 1:
+        raise _unusable(path, "it is empty, or a sample has several flags or quantities")
+    quantity = long["quantity"].iloc[0]
+    _check(path, long, order["columns"], ("fraction",), whole=quantity in ("cell", "mrna"))
+    held = _held_out(held_out, set(order["columns"])) if held_out.exists() else None
 
     def wide(name: str) -> pd.DataFrame:
         return long.pivot(index="sample", columns="cell_type", values=name).reindex(**order).rename_axis(columns=None)
 
-    by_sample = long.drop_duplicates("sample").set_index("sample")
     found = Fractions(
         *(wide(name) for name in NUMBERS[:3]),
         by_sample["flag"],
-        by_sample["quantity"].iloc[0],
+        quantity,
         run["level"],
         wide("lower_relative"),
         wide("upper_relative"),
         mrna_per_cell=run.get("mrna_per_cell", {}),
-        held_out=read_long(held_out, ("sample", "cell_type")) if held_out.exists() else None,
+        held_out=held,
         between_references=wide("between_references") if "between_references" in long else None,
         samples=by_sample[["distance", "unexpressed"]].astype(float),
         method=run["method"]["name"],
     )
     return found, run
+
+
+def _held_out(path: Path, types: set[str]) -> pd.DataFrame:
+    """Read the estimates of held-out pseudobulk; each of several references may lack cell types."""
+    several = "reference" in read_long(path, ("sample", "cell_type"))
+    numbers = ("fraction", "truth", "reference", "weight") if several else ("fraction", "truth")
+    held = read_long(path, ("sample", "cell_type"), numbers)
+    for _, part in held.groupby("reference", dropna=False) if several else [(1, held)]:
+        if not set(part["cell_type"]) <= types or part["weight" if several else "fraction"].isna().any():
+            raise _unusable(path, "it is not of the cell types of the fractions, or a weight is missing")
+        _check(path, part, set(part["cell_type"]) if several else types, ("fraction", "truth"), whole=True)
+    return held
+
+
+def _check(path: Path, table: pd.DataFrame, types: Collection[str], names: Collection[str], *, whole: bool) -> None:
+    """Refuse a table that lacks a cell type in a sample, or fractions that are missing or (`whole`) none."""
+    samples = table["sample"].nunique()
+    if (
+        table.duplicated(["sample", "cell_type"]).any()
+        or set(table["cell_type"]) != set(types)
+        or len(table) != samples * len(types)
+    ):
+        raise _unusable(path, "a cell type is missing in a sample, or stands twice")
+    for name in names:
+        values = table[name]
+        sums = values.groupby(table["sample"]).sum()
+        fractions = values.between(-ROUNDED, 1 + ROUNDED).all() and ((sums - 1).abs() <= ROUNDED).all()
+        if values.isna().any() or (whole and not fractions):
+            raise _unusable(path, f"column {name!r} holds values that are no fractions, or do not sum to 1 in a sample")
+
+
+def _unusable(path: Path, why: str) -> DataError:
+    expected = "fractions_long.tsv of unmix_predict.py, with run.json and held_out.tsv of the same run beside it"
+    return DataError(f"{path}: {why}", expected, "give the folder's table as unmix_predict.py wrote it")

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -37,6 +38,8 @@ _DISK = {
     errno.EFBIG: "raise the limit of the size of files (ulimit -f), or write to another disk",
     errno.EROFS: "write to another folder",
 }
+#: What HDF5 says where it closes a file that it could not write, without an error number of Python.
+_HDF5 = re.compile(r"write failed.*errno = (\d+)", re.DOTALL)
 
 
 def check(path: Path) -> None:
@@ -59,7 +62,9 @@ def check(path: Path) -> None:
                 kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
                 raise UsageError(f"{path} is {kind}", _PATH, do)
             if not os.access(path, os.W_OK):
-                raise OutputError(f"{path} is write-protected", _PATH, f"chmod +w {path}, or give another path")
+                raise OutputError(
+                    f"{path} is write-protected", _PATH, f"chmod +w {shlex.quote(str(path))}, or give another path"
+                )
         folder = _existing(_target(path).parent)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         why = "permission denied" if folder.is_dir() else "it is a file"
@@ -73,9 +78,11 @@ def refused(error: BaseException) -> OutputError | None:
     """
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in _DISK:
-            name = Path(str(seen.filename)).name if seen.filename else "an output"
-            return OutputError(f"{name} cannot be written ({os.strerror(seen.errno)})", _PATH, _DISK[seen.errno])
+        told = _HDF5.search(str(seen))
+        number = int(told[1]) if told else getattr(seen, "errno", None)
+        if number in _DISK:
+            name = Path(str(seen.filename)).name if getattr(seen, "filename", None) else "an output"
+            return OutputError(f"{name} cannot be written ({os.strerror(number)})", _PATH, _DISK[number])
         seen = seen.__cause__ or seen.__context__
     return None
 
@@ -85,7 +92,7 @@ def say_once() -> None:
     shown, unraisable = sys.excepthook, sys.unraisablehook
 
     def closing(error: BaseException | None) -> bool:
-        return "decrement id ref count" in str(error)
+        return "decrement id ref count" in str(error) or bool(_HDF5.search(str(error)))
 
     sys.excepthook = lambda kind, error, trace: None if closing(error) else shown(kind, error, trace)
     sys.unraisablehook = lambda raised: None if closing(raised.exc_value) else unraisable(raised)

@@ -8,6 +8,7 @@ names begin with Tumour.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -101,7 +102,7 @@ def _levels(task: Task) -> tuple[Levels, dict[str, str]]:
         raise DataError(
             f"{task.ontology.name} has none of the cell types ({', '.join(types[:5])} ...)",
             "types that are called as in the ontology, or a table of their terms",
-            f"--set 'nodes.{types[0]}=CL:...'",
+            f"--set {shlex.quote(f'nodes.{types[0]}=CL:...')}",
         )
     if lost := [name for name in types if name not in terms]:
         task.say(f"The ontology has no term for {', '.join(lost)}: not in hierarchy.tsv (--set 'nodes.NAME=CL:...').")

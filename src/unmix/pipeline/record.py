@@ -65,6 +65,8 @@ class Run:
         self._tell = tell
         self._command = list(command or [Path(sys.argv[0]).name, *sys.argv[1:]])
         self._inputs: dict[str, Path] = {}
+        self._kept: list[tuple[str, Path]] = []
+        self._reason: Path | None = None
         self._outputs = Outputs()
         self._started = time.time()
 
@@ -90,14 +92,36 @@ class Run:
         UsageError
             If it is also an input, or the path of another output.
         """
-        for name, given in self._inputs.items():
-            if path.exists() and given.exists() and path.samefile(given):
+        self.refuse_inputs(path)
+        if self._reason is not None and path.resolve() == self._reason.resolve():
+            raise UsageError(f"two outputs are {path}", "a path of its own for every output", "rename one of them")
+        return self._outputs.add(path)
+
+    def keep(self, name: str, path: Path) -> None:
+        """Name a file or folder that the step may read, and must not write."""
+        self._kept.append((name, path))
+
+    def reserve(self, reason: Path) -> None:
+        """Name where the reason goes if the step cannot be done; it is no input, and no output."""
+        self.refuse_inputs(reason)
+        self._reason = reason
+
+    def refuse_inputs(self, path: Path) -> None:
+        """Refuse to write to a path that is an input, or part of one.
+
+        Raises
+        ------
+        UsageError
+            If it is.
+        """
+        for name, given in [*self._inputs.items(), *self._kept]:
+            inside = given.is_dir() and given.resolve() in path.resolve().parents
+            if path.exists() and given.exists() and (inside or path.samefile(given)):
                 raise UsageError(
-                    f"{path} is the {name} and an output",
+                    f"{path} is {'part of ' * inside}the {name} and an output",
                     "outputs beside the inputs",
                     "give another path for the output",
                 )
-        return self._outputs.add(path)
 
     def record(self) -> dict[str, Any]:
         """Return the contents of run.json: enough to repeat this step exactly."""
@@ -134,6 +158,7 @@ class Run:
             "do": error.do,
         }
         self._outputs.drop()
+        self._reason = None
         self.commit(record)
 
     def clean(self) -> None:
@@ -155,6 +180,12 @@ def recorded(job: Run, record: Path | None = None, skipped: Path | None = None) 
         Where the reason goes, if the step cannot be done (a data or usage error, or not applicable). That of an
         earlier attempt is removed on success.
     """
+    try:
+        if skipped is not None:
+            job.reserve(skipped)
+    except UsageError:
+        job.clean()
+        raise
     try:
         yield job
         job.commit(record)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmix.errors import DataError, UsageError
+from unmix.io import records
 from unmix.reference import prepare
-from unmix.report import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -85,7 +85,7 @@ def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) 
             )
     for place in sorted(places):
         for path in [*(out / place).glob("*run.json"), *(out / place).glob("*skipped.json")]:
-            for name in [*record.read(path).get("outputs", {}), path.name]:
+            for name in [*records.read(path).get("outputs", {}), path.name]:
                 made, copy = path.with_name(Path(name).name), out / Path(name).name
                 if made.exists() and copy.exists() and filecmp.cmp(made, copy, shallow=False):
                     copy.unlink()

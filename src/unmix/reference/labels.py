@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ def _column(found: SingleCells, key: str, option: str) -> pd.Series:
     raise DataError(
         f"{found.name} has no column {key!r} for {option} (found: {there}).",
         "a column of obs",
-        f"{option} {near[0]}" if near else "omit it, or name one of the columns",
+        f"{option} {shlex.quote(near[0])}" if near else "omit it, or name one of the columns",
     )
 
 
@@ -119,7 +120,11 @@ def _check_types(found: SingleCells, key: str, labels: pd.Series, messages: list
         return
     near = [column for column in type_columns(found) if column != key]
     what = f"{len(values):,} labels for {len(labels):,} cells" if own else f"labels {show(values, 4)}"
-    do = f"--cell-type-key {near[0]}" if near else "name the column of cell types, or give a table with --cells"
+    do = (
+        f"--cell-type-key {shlex.quote(near[0])}"
+        if near
+        else "name the column of cell types, or give a table with --cells"
+    )
     if own or (by_name and by_values):
         raise DataError(
             f"The column {key!r} of {found.name} does not hold cell types ({what}).", "a column of cell types", do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -43,7 +44,8 @@ def read_reference(path: Path | str) -> AnnData:
         raise DataError(
             f"{path.name} is not a prepared reference.",
             "reference.h5ad made by unmix_reference.py",
-            f"unmix_reference.py {path} --cell-type-key {key} --donor-key none --out reference.h5ad",
+            f"unmix_reference.py {shlex.quote(str(path))} --cell-type-key {shlex.quote(key)} --donor-key none "
+            "--out reference.h5ad",
         )
     _verify(data, path)
     facts = dict(data.uns["unmix"])

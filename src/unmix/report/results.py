@@ -9,9 +9,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError, NotApplicable
+from unmix.io import records
 from unmix.io.fractions import read_fractions
 from unmix.io.long_tables import read_intervals, read_long
-from unmix.report import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +25,13 @@ PARTS = {"evaluate": "accuracy", "compare": "groups", "explain": "genes", "expre
 #: What cannot be used where a step fails that precedes all methods.
 PRECEDING = {"samplesheet": "row of the samplesheet", "reference": "reference", "check": "bulk"}
 
-#: Further tables of a method, and their columns of names.
+#: Further tables of a method, their columns of names, and those of numbers that the report reads.
 TABLES = {
-    "metrics": ("level", "cell_type", "metric", "flag"),
-    "pairs": ("sample", "cell_type"),
-    "effects": ("contrast", "variable", "reference", "target", "cell_type"),
-    "groups": ("contrast", "sample", "value"),
-    "survival": ("cell_type",),
+    "metrics": (("level", "cell_type", "metric", "flag"), ("value", "lower", "upper", "n", "median")),
+    "pairs": (("sample", "cell_type"), ("truth", "estimate", "lower", "upper")),
+    "effects": (("contrast", "variable", "reference", "target", "cell_type"), ()),
+    "groups": (("contrast", "sample", "value"), ()),
+    "survival": (("cell_type",), ()),
 }
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
@@ -199,7 +199,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
     names = [place.name for place in places]
     skipped = [
-        Skipped(name=path.parent.name, run=record.read(path, "step", "error"))
+        Skipped(name=path.parent.name, run=records.read(path, "step", "error"))
         for path in sorted(folder.glob("*/*skipped.json"))
     ]
     skipped = [method for method in skipped if bool(method.part) == (method.name in names)]
@@ -224,7 +224,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     checks = folder / "check" / "check.tsv"
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
     prepared = sorted(folder.glob("references/*.run.json"))  # of unmix_run.py; a task of the pipeline has it beside
-    reference = record.read(prepared[0] if prepared else folder / "reference.run.json").get("messages", [])
+    reference = records.read(prepared[0] if prepared else folder / "reference.run.json").get("messages", [])
     return Results(methods, skipped, rows, reference)
 
 
@@ -243,17 +243,17 @@ def _read_result(folder: Path) -> Result:
             folder, [pair for pair in product(values.index, values.columns) if pair not in held or pair[0] not in known]
         )
         tables["flags"] = long.drop_duplicates("sample").set_index("sample")["flag"].reindex(values.index)
-    for name, text in TABLES.items():
+    for name, columns in TABLES.items():
         if (folder / f"{name}.tsv").exists():
-            tables[name] = read_long(folder / f"{name}.tsv", text)
+            tables[name] = read_long(folder / f"{name}.tsv", *columns)
     if quantity != "score":
         outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
         _refuse(folder, [pair for pair in product(values.index, values.columns) if outside.loc[pair]])
-    run = record.read(folder / "run.json")
+    run = records.read(folder / "run.json")
     if sizes := run.get("mrna_per_cell"):
         _refuse(folder, [("run.json", name) for name in values.columns if name not in sizes["values"]])
-    evaluation = record.read(folder / "metrics.run.json").get("evaluation", {})
-    comparison = record.read(folder / "comparison.run.json").get("comparison", {})
+    evaluation = records.read(folder / "metrics.run.json").get("evaluation", {})
+    comparison = records.read(folder / "comparison.run.json").get("comparison", {})
     recorded = {"evaluation": evaluation, "comparison": comparison}
     return Result(name=folder.name, run=run, values=values, quantity=quantity, **recorded, **tables)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,8 @@ import unmix
 from unmix import engine
 from unmix.engine import consensus as module
 from unmix.errors import DataError, NotApplicable
+from unmix.io.fractions import write_fractions
+from unmix.io.long_tables import read_estimates
 from unmix.simulate.toy import toy
 from unmix.uncertainty import conformal
 
@@ -162,8 +166,71 @@ def test_the_spread_between_references_is_kept_in_files(two_references, tmp_path
 
     one = two_references[0]
     write_fractions(one, lambda name: tmp_path / name)
-    (tmp_path / "run.json").write_text('{"level": 0.9, "method": {"name": "nnls"}}')
+    (tmp_path / "run.json").write_text('{"level": 0.9, "method": {"name": "nnls"}, "model": {}}')
     read, _ = read_estimates(tmp_path / "fractions_long.tsv")
     assert np.allclose(read.between_references[one.values.columns], one.between_references, atol=1e-5)
     assert set(read.held_out["reference"]) == {1, 2}
     assert np.isclose(read.held_out.groupby("reference")["weight"].first().sum(), 1, atol=1e-5)
+
+
+def written(members, folder):
+    """Write members as predict does; return their tables."""
+    for one in members:
+        (folder / one.method).mkdir()
+        write_fractions(one, lambda name, one=one: folder / one.method / name)
+        model = {"seed": 0, "reference": None, "intervals": None}
+        record = {
+            "method": {"name": one.method},
+            "model": model,
+            "level": one.level,
+            "mrna_per_cell": one.mrna_per_cell,
+        }
+        (folder / one.method / "run.json").write_text(json.dumps(record))
+    return [folder / one.method / "fractions_long.tsv" for one in members]
+
+
+def changed(path, change):
+    path.write_text(change(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("run.json", lambda text: text[:-9]),
+        ("run.json", lambda text: text.replace('"level": 0.9', '"level": 1e300')),
+        ("run.json", lambda text: text.replace('"method"', '"other"')),
+        ("run.json", lambda text: text.replace('"source": "published"', '"source": "x"')),
+        ("run.json", lambda text: re.sub(r'("candidates": \{"[^"]+": \{"[^"]+": )[\d.]+', r'\1"x"', text)),
+        ("run.json", lambda text: re.sub(r'("values": \{"[^"]+": )[\d.]+', r"\g<1>-1", text)),
+        ("fractions_long.tsv", lambda text: "\n".join(text.splitlines()[:-1]) + "\n"),
+        ("fractions_long.tsv", lambda text: text.splitlines()[0] + "\n"),
+        ("fractions_long.tsv", lambda text: re.sub(r"(\n[^\t]+\t[^\t]+\t)[^\t]+", r"\1inf", text, count=1)),
+        ("fractions_long.tsv", lambda text: re.sub(r"(\n[^\t]+\t[^\t]+\t)[^\t]+", r"\g<1>0.9", text, count=2)),
+        ("fractions_long.tsv", lambda text: text.replace("\tcell\t", "\tmrna\t", 1)),
+        ("held_out.tsv", lambda text: text.replace("truth", "x", 1)),
+        ("held_out.tsv", lambda text: text + text.splitlines()[1] + "\n"),
+        ("held_out.tsv", lambda text: "\n".join(text.splitlines()[:-1]) + "\n"),
+    ],
+)
+def test_a_member_that_was_changed_is_refused(members, tmp_path, name, change):
+    first, second = written(members[:2], tmp_path)
+    unmix.consensus([read_estimates(path)[0] for path in (first, second)])
+    before = first.with_name(name).read_text()
+    changed(first.with_name(name), change)
+    assert first.with_name(name).read_text() != before
+    with pytest.raises(DataError):
+        read_estimates(first)
+
+
+def test_two_results_of_one_method_are_no_consensus(members):
+    """They would be one column of members.tsv, and one input of the record."""
+    with pytest.raises(DataError, match="several results of"):
+        unmix.consensus([members[0], members[0], members[1]])
+
+
+def test_pseudobulk_of_other_names_is_not_the_same(members):
+    held = members[1].held_out
+    other = replace(members[1], held_out=held.assign(sample="other " + held["sample"]))
+    said = []
+    assert unmix.consensus([members[0], other], say=said.append).lower.isna().all(axis=None)
+    assert any("do not share their held-out pseudobulk" in sentence for sentence in said)

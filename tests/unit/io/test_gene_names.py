@@ -97,3 +97,10 @@ def test_a_table_that_names_no_or_several_genes_is_refused(tmp_path, text, words
 def test_a_table_of_other_names_is_refused():
     with pytest.raises(DataError, match="none of the names"):
         gene_names.mapped(["1007_s_at"], {"x": "Y"}, "bulk.tsv")
+
+
+@pytest.mark.parametrize("text", ["name\tgene\na\tb\tc\n", "name\tgene\na\tb\nc\td\te\n", 'name\tgene\n"a\tb\nc\td\n'])
+def test_a_map_that_is_no_table_is_refused(tmp_path, text):
+    (tmp_path / "map.tsv").write_text(text)
+    with pytest.raises(DataError):
+        gene_tables.read_map(tmp_path / "map.tsv")

@@ -34,9 +34,9 @@ def predict(
     from unmix.engine import mrna_per_cell as sources
     from unmix.io.fractions import write_fractions
 
-    source = sources.read_source(mrna_per_cell)
-    if not isinstance(source, str):
+    if mrna_per_cell not in sources.SOURCES:
         run.input("mrna_per_cell", Path(mrna_per_cell))
+    source = sources.read_source(mrna_per_cell)
     trained = _model_and_bulk(run, model, bulk, gene_map)
     run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
     run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "reference_genes"}

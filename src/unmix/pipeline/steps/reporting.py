@@ -68,6 +68,8 @@ def report(
     """Write the page of a folder of results, and the same page as PDF; the page is complete without the PDF."""
     from unmix import report as pages
 
+    for path in [*results_dir.rglob("*.tsv"), *results_dir.rglob("*.json")]:
+        run.keep(f"table {path.name}", path)
     page = pages.render(pages.read_results(results_dir, headline), title)
     run.output(out).write_text(page, encoding="utf-8")
     if pdf:

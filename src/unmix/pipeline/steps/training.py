@@ -45,7 +45,7 @@ def train(
     from unmix import methods as registry
     from unmix import settings as settings_of
     from unmix.io import check as doctor
-    from unmix.io import tables
+    from unmix.io import tables, text
     from unmix.pipeline.words import split_names
     from unmix.reference.prepare import read_reference
 
@@ -65,19 +65,21 @@ def train(
         "gene_map": gene_map,
         "ontology": ontology,
         "genes": genes,
+        "recipe": Path(recipe) if recipe.endswith(".json") else None,
         **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
     }
     for name, path in files.items():
         run.input(name, path)
+    if checkpoint is not None:
+        run.refuse_inputs(checkpoint)
+        if checkpoint.resolve() == out.resolve():
+            raise UsageError(f"--checkpoint and --out are both {out}", "two files", "give another --checkpoint")
     chosen = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
     engine.resolve(registry.get(method), chosen, settings, quick=quick)  # refused before a long file is read
     cells = (read or read_reference)(reference)
     known_genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
     matched = {"genes": known_genes, "orthologs": orthologs, "gene_map": gene_map}
-    names = None
-    if genes is not None:
-        with tables.readable(genes):
-            names = genes.read_text(encoding="utf-8").splitlines()
+    names = None if genes is None else [name.strip() for name in text.lines(genes, [])]
     calibration = None
     if calibration_bulk is not None:
         samples = doctor.read_bulk(calibration_bulk, calibration_unit, **matched)

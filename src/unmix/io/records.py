@@ -1,15 +1,19 @@
-"""Run records as the report reads them: what it uses has the type that the steps write, the rest may be anything."""
+"""Run records as later steps read them: what they use has the type that the steps write, the rest may be anything."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+#: mRNA of a cell, in any unit.
+_Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -57,10 +61,17 @@ class _Evaluation(_Part):
 
 
 class _Sizes(_Part):
-    source: str
+    source: Literal["published", "epic", "quantiseq", "reference", "table"]
     words: str
-    values: dict[str, float]
-    candidates: dict[str, dict[str, float]]
+    values: dict[str, _Size]
+    recognised: dict[str, str] = {}
+    unknown: list[str] = []
+    candidates: dict[str, dict[str, _Size]]
+
+
+class _Unexpressed(_Part):
+    warned: bool
+    sentence: str
 
 
 class _Error(_Part):
@@ -79,12 +90,22 @@ class _Record(_Part):
     model: _Model | None = None
     inputs: dict[str, _Input] = {}
     recipe: dict[str, Any] = {}
-    level: float | None = None
+    level: Annotated[float, Field(ge=0.5, le=0.99)] | None = None
     mrna_per_cell: _Sizes | Annotated[dict[str, Any], Field(max_length=0)] = {}
+    members: dict[str, str] = {}
+    rule: str = ""
+    missing: list[str] = []
+    unexpressed: _Unexpressed | Annotated[dict[str, Any], Field(max_length=0)] = {}
     messages: list[str] = []
     versions: dict[str, str] = {}
     evaluation: _Evaluation | None = None
     error: _Error | None = None
+
+    @model_validator(mode="after")
+    def _members_have_a_rule(self) -> Self:
+        if self.members and not self.rule:
+            raise ValueError("it has members, and no rule by which they were combined")
+        return self
 
 
 def read(path: Path, *needed: str) -> dict[str, Any]:
@@ -93,7 +114,7 @@ def read(path: Path, *needed: str) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If it is not JSON, lacks one of the parts `needed`, or a part that the report reads is of another type.
+        If it is not JSON, lacks one of the parts `needed`, or a part that later steps read is of another type.
     """
     if not path.exists():
         return {}
