@@ -1,5 +1,6 @@
 """What differs between groups of samples: their composition, and its association with survival."""
 
-from unmix.comparison.compare import Comparison, compare, write
+from unmix.comparison.compare import compare
+from unmix.comparison.result import Comparison, write
 
 __all__ = ["Comparison", "compare", "write"]

@@ -29,6 +29,7 @@ _DATA = {
     "truth": "known fractions in memory",
     "calibration_bulk": "calibration samples in memory",
     "calibration_fractions": "calibration fractions in memory",
+    "samples": "samples in memory",
 }
 #: Arguments that may be a mapping, and the columns of their table.
 _MAPS = {"label_map": ("from", "to"), "truth_map": ("from", "to"), "mrna_per_cell": ("cell_type", "mrna")}
@@ -89,7 +90,7 @@ def deconvolve(
         Take sentences (``say=print`` shows them), and what is done, the total and what these are.
     options
         Further columns of the samplesheet (docs/parameters.md) and ``recipe``, ``settings``, ``truth_map``,
-        ``explain``, ``express``.
+        ``explain``, ``express``, ``samples``, ``contrasts``.
 
     Returns
     -------

@@ -78,6 +78,8 @@ class Options:
         Recipe, for the methods that have one of this name, and changed settings (``a.b=value``).
     truth_map
         Other names of the cell types in the known fractions.
+    samples, contrasts
+        Table of samples whose groups are compared, and the questions to it.
     title, pdf
         Title of the report, and whether it is also written as PDF.
     """
@@ -92,5 +94,7 @@ class Options:
     recipe: str = "default"
     settings: tuple[str, ...] = ()
     truth_map: Path | None = None
+    samples: Path | None = None
+    contrasts: Path | None = None
     title: str = ""
     pdf: bool = False

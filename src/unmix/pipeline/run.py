@@ -83,9 +83,9 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     chosen, panel = parameters.choose(options.methods, options.controls, known, registry.PANEL)
     fields = asdict(row) | {"id": "", **{sort: entries(getattr(row, sort)) for sort in SORTS}}
     todo = jobs([fields], chosen, known, panel)
-    start.check_files(row, [path for job in todo for path in job["published"]])
+    start.check_files(row, options, [path for job in todo for path in job["published"]])
     prepared = start.unchanged(row)
-    start.make_room(out, chosen, start.files(row).values())
+    start.make_room(out, chosen, start.files(row, options).values())
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)
@@ -99,6 +99,10 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     if row.truth:
         for name in done:
             work.evaluate(name)
+    if options.samples:
+        controls = {job["method"] for job in todo if job["control"]}
+        for name in [name for name in done if name not in controls]:
+            work.compare(name)
     asked = chosen if options.methods == "none" else parameters.check_methods(options.methods, known, registry.PANEL)
     headline = next((name for name in done if name in (CONSENSUS, *asked)), None)
     if headline:
@@ -234,11 +238,20 @@ class _Work:
     def lead(self, name: str) -> None:
         """Copy the tables of a method to the folder of the results; an input that stands there is not overwritten."""
         with self.step("run") as job:
-            for field, path in start.files(self.row).items():
+            for field, path in start.files(self.row, self.options).items():
                 job.input(field, path)
             for path in [*(self.out / name).glob("*.tsv"), self.out / name / "run.json"]:
                 if path.name not in OF_THE_METHOD:
                     shutil.copyfile(path, job.output(self.out / path.name))
+
+    def compare(self, name: str) -> None:
+        """Compare the groups of the samples in the fractions of a method."""
+        folder, options = self.out / name, self.options
+        skipped = folder / "comparison.skipped.json"
+        attempt = self.step("compare", folder / "comparison.run.json", skipped, name)
+        with self.caught("compare", name, skipped), attempt as run:
+            given = {"contrasts": options.contrasts, "level": options.level}
+            steps.compare(run, folder / "fractions_long.tsv", options.samples, folder, **given)
 
     def report(self) -> None:
         """Write the page, where pages are asked for."""

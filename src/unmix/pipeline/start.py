@@ -14,7 +14,7 @@ from unmix.reference import prepare
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from unmix.pipeline.row import Row
+    from unmix.pipeline.row import Options, Row
 
 
 def unchanged(row: Row) -> bool:
@@ -42,14 +42,15 @@ def unchanged(row: Row) -> bool:
     return True
 
 
-def files(row: Row) -> dict[str, Path]:
-    """Return the files that are given, by the name of their column."""
-    return {name: value for name, value in asdict(row).items() if isinstance(value, Path)}
+def files(row: Row, options: Options) -> dict[str, Path]:
+    """Return the files that are given, by the name of their column or option."""
+    given = {**asdict(row), **asdict(options)}
+    return {name: value for name, value in given.items() if isinstance(value, Path)}
 
 
-def check_files(row: Row, published: list[str]) -> None:
+def check_files(row: Row, options: Options, published: list[str]) -> None:
     """Refuse a file that does not exist before anything is computed."""
-    for name, path in [*files(row).items(), *(("published file", Path(path)) for path in published)]:
+    for name, path in [*files(row, options).items(), *(("published file", Path(path)) for path in published)]:
         if not path.exists():
             raise DataError(f"there is no file {path} ({name.replace('_', ' ')})", "a file", "correct the path")
     if (row.calibration_bulk is None) != (row.calibration_fractions is None):
@@ -58,6 +59,8 @@ def check_files(row: Row, published: list[str]) -> None:
             "both: the samples and their known fractions",
             "add the other, or remove this one",
         )
+    if options.contrasts and not options.samples:
+        raise UsageError("--contrasts without --samples", "contrasts of a table of samples", "add --samples")
 
 
 def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) -> None:

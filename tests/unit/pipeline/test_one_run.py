@@ -56,7 +56,7 @@ def test_defaults_are_those_of_the_samplesheet_and_of_the_pipeline(root):
     rules = {name: rule for group in groups for name, rule in group["properties"].items()}
     shared = {one.name: one.default for one in fields(Options) if one.name in rules}
     assert shared.keys() >= {"methods", "controls", "seed", "level", "quick", "explain", "express"}
-    assert shared == {name: rules[name]["default"] for name in shared}
+    assert shared == {name: rules[name].get("default") for name in shared}
 
 
 def test_a_method_that_cannot_be_applied_and_one_that_breaks_take_no_other_down(folder, tmp_path, monkeypatch, capsys):
@@ -169,3 +169,26 @@ def test_a_missing_file_is_named_before_anything_is_written(folder, tmp_path):
 def test_python_says_of_an_unknown_argument_which_was_meant(folder):
     with pytest.raises(UsageError, match=re.compile("no argument 'label_maps'.*label_map", re.DOTALL)):
         unmix.deconvolve(folder / "bulk.tsv", folder / "reference.h5ad", label_maps={})
+
+
+def test_groups_are_compared_in_the_fractions_of_every_method_that_is_no_control(folder, tmp_path):
+    samples = tables.read_table(folder / "truth.tsv").index
+    (tmp_path / "samples.csv").write_text(
+        "\n".join(["sample,condition", *(f"{n},{'ab'[i % 2]}" for i, n in enumerate(samples))])
+    )
+    start(folder, tmp_path / "out", controls="uniform", samples=tmp_path / "samples.csv", pages=True)
+    made = {"effects.tsv", "groups.tsv", "covariates.tsv", "loadings.tsv"}
+    assert made <= {path.name for path in (tmp_path / "out" / "nnls").iterdir()}
+    assert (tmp_path / "out" / "effects.tsv").read_bytes() == (tmp_path / "out" / "nnls" / "effects.tsv").read_bytes()
+    assert not (tmp_path / "out" / "uniform" / "effects.tsv").exists()
+    assert "b vs a" in (tmp_path / "out" / "report.html").read_text()
+    start(folder, tmp_path / "out", controls="uniform")  # without groups, none of the last run stays
+    assert not list((tmp_path / "out").rglob("effects.tsv"))
+
+
+def test_contrasts_without_samples_and_a_table_that_is_not_there_are_refused_before_anything_runs(folder, tmp_path):
+    with pytest.raises(UsageError, match="without --samples"):
+        start(folder, tmp_path / "out", contrasts=folder / "truth.tsv")
+    with pytest.raises(DataError, match="no file"):
+        start(folder, tmp_path / "out", samples=folder / "none.tsv")
+    assert not (tmp_path / "out").exists()
