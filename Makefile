@@ -79,7 +79,7 @@ benchmark: setup ## speed against the limits, on one core
 	.venv/bin/python benchmarks/speed.py
 
 audit: ## known vulnerabilities of the locked dependencies (asks the database of PyPI)
-	uvx pip-audit --disable-pip --require-hashes -r requirements/base.lock -r requirements/torch.lock
+	@scripts/audit
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@scripts/lock

@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${UNMIX_CONTAINER_CACHE:-$PWD/.cache/containers}
-base=python:3.11-slim
+base=$(sed -n 's/^ARG BASE=//p' containers/Dockerfile)
+stand_in=localhost/unmix-base:bookworm
 mkdir -p "$cache"
 
 say() { echo "build: $*" >&2; }
@@ -38,12 +39,15 @@ configure_engine() {
     export CONTAINERS_CONF="$cache/containers.conf"
 }
 
-# The official base where a registry answers; else a stand-in made from Debian's own packages (for tests, never pushed).
+# The official base, by its digest, where a registry answers; else a stand-in made from Debian's own packages (for tests,
+# never pushed).
 find_base() {
     podman image exists "$base" && return
     timeout 120 podman pull -q "$base" >/dev/null 2>&1 && return
-    [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || cannot "$base cannot be pulled, and only root with debootstrap can make a stand-in"
-    say "making a stand-in for $base from Debian packages"
+    base=$stand_in
+    podman image exists "$base" && return
+    [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || cannot "the base image cannot be pulled, and only root with debootstrap can make a stand-in"
+    say "making a stand-in for the base image from Debian packages"
     local root mirror
     root=$(mktemp -d)
     mirror=$(awk '/^URIs:|^deb /{print $2; exit}' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
@@ -51,7 +55,7 @@ find_base() {
         >"$cache/debootstrap.log" 2>&1 || die "debootstrap failed: $(tail -n 3 "$cache/debootstrap.log")"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
     chroot "$root" python3 -m venv /usr/local
-    tar -C "$root" -c . | podman import -q --change 'CMD ["python3"]' - "localhost/$base" >/dev/null
+    tar -C "$root" -c . | podman import -q --change 'CMD ["python3"]' - "$base" >/dev/null
     rm -rf "$root"
 }
 
@@ -83,7 +87,7 @@ if ! podman image exists "$tag"; then
     find_base
     mount_machine
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/unmix/__init__.py)
-    podman build --network=host --pull=never "${mounts[@]}" --build-arg "VERSION=$version" "$@" \
+    podman build --network=host --pull=never "${mounts[@]}" --build-arg "VERSION=$version" --build-arg "BASE=$base" "$@" \
         -f containers/Dockerfile -t "$tag" . >"$cache/build.log" 2>&1 || die "podman build failed: $(tail -n 20 "$cache/build.log")"
     podman images --format '{{.Repository}}:{{.Tag}}' | grep '^localhost/unmix:ci-' | grep -vxF "$tag" |
         xargs -r podman rmi >/dev/null 2>&1 || true # images of earlier sources
