@@ -29,10 +29,11 @@ _DATA = {
     "truth": "known fractions in memory",
     "calibration_bulk": "calibration samples in memory",
     "calibration_fractions": "calibration fractions in memory",
-    "samples": "samples in memory",
 }
 #: Arguments that may be a mapping, and the columns of their table.
 _MAPS = {"label_map": ("from", "to"), "truth_map": ("from", "to"), "mrna_per_cell": ("cell_type", "mrna")}
+#: Arguments that are paths.
+_PATHS = ("label_map", "truth_map", "gene_map", "ontology", "samples", "contrasts")
 #: Arguments that may be lists, and what stands between their entries.
 _LISTS = {"malignant": ",", "signature": ";", "gene_sets": ";", "pretrained": ";"}
 
@@ -89,8 +90,8 @@ def deconvolve(
     say, progress
         Take sentences (``say=print`` shows them), and what is done, the total and what these are.
     options
-        Further columns of the samplesheet (docs/parameters.md) and ``recipe``, ``settings``, ``truth_map``,
-        ``explain``, ``express``, ``samples``, ``contrasts``.
+        Further columns of the samplesheet and parameters (docs/parameters.md), among them ``samples`` and
+        ``contrasts``, which compare groups; ``recipe``, ``settings`` and ``truth_map`` as for ``unmix_run.py``.
 
     Returns
     -------
@@ -145,7 +146,12 @@ def deconvolve(
         files["bulk"] = stack.enter_context(as_file(bulk, "bulk in memory"))
         files["reference"] = stack.enter_context(as_file(reference, "reference in memory"))
         machine = one_run.Machine(
-            device=device, threads=None, say=say, progress=progress, command=_command(given), pages=False
+            device=device,
+            threads=None,
+            say=say,
+            progress=progress,
+            command=_command(bulk, reference, given),
+            pages=False,
         )
         row = Row(**{name: value for name, value in files.items() if name in of_row})
         settings = Options(**{name: value for name, value in files.items() if name in of_options})
@@ -155,12 +161,14 @@ def deconvolve(
 
 def _as_given(name: str, value: Any, stack: contextlib.ExitStack) -> Any:
     """Return an argument as a row of a samplesheet and the parameters have it: data as paths, lists as text."""
+    import pandas as pd
+
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if name in _DATA:
         return stack.enter_context(as_file(value, _DATA[name]))
     if name in _MAPS and not isinstance(value, (str, Path)):
-        path = stack.enter_context(_table(dict(value), _MAPS[name]))
+        path = stack.enter_context(_table(pd.DataFrame(dict(value).items(), columns=list(_MAPS[name]))))
         return str(path) if name == "mrna_per_cell" else path
     if name in _LISTS:
         return value if isinstance(value, str) else _LISTS[name].join(map(str, value))
@@ -168,21 +176,24 @@ def _as_given(name: str, value: Any, stack: contextlib.ExitStack) -> Any:
         return value if isinstance(value, str) else ",".join(value)
     if name == "settings":
         return (value,) if isinstance(value, str) else tuple(value)
-    return Path(value) if name in ("label_map", "truth_map", "gene_map", "ontology") else value
+    if name in ("samples", "contrasts") and not isinstance(value, (str, Path)):
+        return stack.enter_context(_table(value if "sample" in value or name == "contrasts" else value.reset_index()))
+    return Path(value) if name in _PATHS else value
 
 
 @contextlib.contextmanager
-def _table(values: dict[str, Any], columns: tuple[str, str]) -> Iterator[Path]:
-    """Yield the path of a table of two columns, a temporary file."""
-    import pandas as pd
-
+def _table(values: pd.DataFrame) -> Iterator[Path]:
+    """Yield the path of a table, a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table in memory.tsv"
-        pd.DataFrame(values.items(), columns=list(columns)).to_csv(path, sep="\t", index=False)
+        values.to_csv(path, sep="\t", index=False)
         yield path
 
 
-def _command(given: Mapping[str, Any]) -> list[str]:
-    """Return the call as the record shows it, without data in memory."""
+def _command(bulk: Data, reference: Data, given: Mapping[str, Any]) -> list[str]:
+    """Return the call as the record shows it: paths and settings, and the names of data in memory."""
+    data = {"bulk": bulk, "reference": reference}
+    first = [repr(str(value)) if isinstance(value, (str, Path)) else name for name, value in data.items()]
     plain = {name: value for name, value in given.items() if isinstance(value, (str, int, float, list, tuple, Path))}
-    return [f"unmix.deconvolve(bulk, reference, {', '.join(f'{name}={value!r}' for name, value in plain.items())})"]
+    named = [f"{name}={str(value) if isinstance(value, Path) else value!r}" for name, value in plain.items()]
+    return [f"unmix.deconvolve({', '.join([*first, *named])})"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anndata as ad
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 import unmix
@@ -92,6 +93,27 @@ def test_scores_are_no_parts_of_a_whole(data):
     with pytest.raises(UsageError, match="scores, not fractions"):
         scores.plot.bars()
     assert scores.plot.heatmap().get_title() == scores.title
+
+
+def test_groups_and_labels_in_memory(data):
+    reference, bulk = data
+    groups = pd.DataFrame({"condition": ["control", "case"] * 3}, index=bulk.obs_names)
+    results = unmix.deconvolve(
+        bulk,
+        reference,
+        "nnls",
+        cell_type_key="cell_type",
+        donor_key="donor",
+        label_map={"NK": "other", "γδ T": "other"},
+        mrna_per_cell=dict.fromkeys(["B cell", "CD4+ T", "CD8+ T", "Monocyte/Macrophage", "other"], 1.0),
+        controls="none",
+        samples=groups,
+    )
+    assert set(results.fractions) == {"B cell", "CD4+ T", "CD8+ T", "Monocyte/Macrophage", "other"}
+    np.testing.assert_allclose(results.fractions, results.mrna)  # equal mRNA per cell
+    effects = pd.read_csv(results._place / "effects.tsv", sep="\t")
+    again = results.compare(groups).effects
+    np.testing.assert_allclose(effects["log2_ratio"], again["log2_ratio"], atol=1e-5)
 
 
 def test_metrics_in_memory_are_those_of_the_run(data, results):
