@@ -68,12 +68,14 @@ class Composition:
         return list(self.values)
 
     def floor(self) -> np.ndarray:
-        """Return the least fraction of each type that is told from 0."""
+        """Return the least fraction of each type that is told from 0, which is above 0."""
         values = self.values.to_numpy()
-        if self.level is not None:
-            return FLOOR * np.median(self.upper.to_numpy(), axis=0)
         above = np.where(values > 0, values, np.inf).min(0)
-        return FLOOR_WITHOUT * np.where(np.isfinite(above), above, above[np.isfinite(above)].min(initial=1.0))
+        least = FLOOR_WITHOUT * np.where(np.isfinite(above), above, above.min())
+        if self.level is None:
+            return least
+        told = FLOOR * np.median(self.upper.to_numpy(), axis=0)
+        return np.where(told > 0, told, least)
 
     def positive(self) -> np.ndarray:
         """Return the fractions (samples x types) without zeros; rows sum to 1."""

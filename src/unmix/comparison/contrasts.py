@@ -129,6 +129,10 @@ def _contrast(row: dict[str, str], table: pd.DataFrame, name: str) -> Contrast:
             "an id; reference and target both, or neither for a continuous variable",
             "fill the cell",
         )
+    if contrast.target and contrast.reference == contrast.target:
+        raise DataError(
+            f"{what}: reference and target are both {contrast.target!r}", "two values", "correct one of them"
+        )
     if bool(contrast.excluded_column) != bool(contrast.excluded):
         both = "exclude_samples_col and exclude_samples_values"
         raise DataError(f"{what}: one of {both} is empty", "both or neither", "fill the cell")

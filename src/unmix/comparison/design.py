@@ -96,14 +96,17 @@ class Design:
         return self._variance[1]
 
     @cached_property
+    def _inverse(self) -> np.ndarray:
+        return np.linalg.pinv(self.matrix)
+
+    @cached_property
     def _variance(self) -> tuple[np.ndarray, float]:
         """Return the weights of the squared residuals in the variance of the effect, and its degrees of freedom.
 
         Groups may differ in scatter (HC2). Where one sample alone decides on a part of the effect, its scatter is
         not seen, and that of all is taken.
         """
-        inverse = np.linalg.pinv(self.matrix)
-        effect, left = inverse[1], np.eye(len(self.matrix)) - self.matrix @ inverse
+        effect, left = self._inverse[1], np.eye(len(self.matrix)) - self.matrix @ self._inverse
         seen = left.diagonal()
         alone = seen < ALONE
         if (np.abs(effect[alone]) > ALONE).any():
@@ -119,7 +122,7 @@ class Design:
         Ordinary least squares, with an error that allows groups of unequal scatter; both are ... x types.
         """
         rows = self.averaged @ values
-        coefficients = np.linalg.pinv(self.matrix) @ rows
+        coefficients = self._inverse @ rows
         residuals = rows - self.matrix @ coefficients
         return coefficients[..., 1, :], np.sqrt(np.einsum("n,...nk->...k", self._variance[0], residuals**2))
 

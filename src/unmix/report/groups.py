@@ -46,7 +46,7 @@ def _contrast(lead: Result, name: str, table: pd.DataFrame, order: int) -> dict[
     types += [one for one in told if one not in types]  # of another level than the page's
     table = table.set_index("cell_type").loc[types]
     first = table.iloc[0]
-    continuous = first["target"] == "per unit"
+    continuous = not first["reference"]
     sizes = [first["samples_reference"], first["samples_target"]]
     drawn = not continuous and order < DRAWN and lead.groups is not None
     shown = _samples(lead, name, types, first, order) if drawn else []

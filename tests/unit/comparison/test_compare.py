@@ -149,6 +149,17 @@ def test_zeros_have_a_ratio_and_their_share_is_told():
     assert row(found, "B")["replaced"] == 0
 
 
+@pytest.mark.parametrize("upper", [0.03, 0.0])
+def test_a_type_that_is_0_in_all_samples_of_a_contrast_has_finite_numbers(upper):
+    long, table = cohort()
+    table["condition"] = [*["a"] * 14, *["b"] * 13, *["c"] * 13]
+    absent = (long["cell_type"] == "NK") & (np.repeat(np.arange(40), 5) < 27)  # in a and b, not in c
+    long.loc[absent, ["fraction", "lower", "upper"]] = 0.0, 0.0, upper
+    found = unmix.compare(long, table, reference="a").effects
+    numbers = found.drop(columns=["p_value", "q_value"]).select_dtypes("number")
+    assert np.isfinite(numbers.to_numpy()).all()
+
+
 def test_a_type_that_is_0_everywhere_is_left_out_and_said():
     long, table = cohort()
     long.loc[long["cell_type"] == "NK", "fraction"] = 0.0

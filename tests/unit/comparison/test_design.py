@@ -120,6 +120,7 @@ def test_a_contrasts_file_of_nf_core_differentialabundance_is_taken_as_it_is(lon
         ("id,variable,reference,target\na,condition,control,cases\n", "perhaps 'case'"),
         ("id,variable,reference,target\na,condition,control,\n", "id, reference or target is empty"),
         ("id,variable,reference,target\na,conditions,control,case\n", "perhaps 'condition'"),
+        ("id,variable,reference,target\na,condition,case,case\n", "are both 'case'"),
         ("id,variable,reference,target,formula\na,condition,control,case,~x\n", "unknown column 'formula'"),
         ("id,variable,reference,target\na,condition,control,case\na,condition,case,control\n", "occurs twice"),
         ("id,variable,reference,target,target\na,condition,control,case,x\n", "occurs twice"),
