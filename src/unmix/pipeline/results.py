@@ -46,8 +46,8 @@ class Estimates:
         What was told of it, in sentences.
     """
 
-    def __init__(self, result: Result, folder: Path) -> None:
-        self._result, self._folder = result, folder
+    def __init__(self, result: Result, folder: Path, kept: object = None) -> None:
+        self._result, self._folder, self._kept = result, folder, kept  # a temporary folder lives as long as its readers
         self.name, self.title, self.quantity = result.name, result.title, result.quantity
         self.fractions, self.lower, self.upper = result.values, result.lower, result.upper
         self.flags, self.metrics = result.flags, result.metrics
@@ -98,18 +98,18 @@ class Results(Estimates):
 
     def __init__(self, folder: Path | str, kept: tempfile.TemporaryDirectory[str] | None = None) -> None:
         place = Path(folder)
-        self._read, self._kept, self._place = report.read_results(place), kept, place
+        self._read, self._place = report.read_results(place), place
         if not self._read.methods:
             first = self._read.skipped[0]
             raise DataError(f"{place} holds no fractions: {first.error['found']}", "fractions", first.error["do"])
 
         def of(result: Result) -> Estimates:
             own = place / result.name
-            return Estimates(result, own if own.is_dir() else place)
+            return Estimates(result, own if own.is_dir() else place, kept)
 
         self.methods = {result.name: of(result) for result in self._read.methods}
         lead = self.methods[self._read.headline.name]
-        super().__init__(lead._result, lead._folder)
+        super().__init__(lead._result, lead._folder, kept)
         self.skipped = {one.name: one.error["found"] for one in self._read.skipped if not one.part}
         found = [row["sentence"] for row in self._read.checks]
         self.messages = list(dict.fromkeys([*self._read.reference, *found, *self.messages]))
@@ -132,8 +132,8 @@ class Results(Estimates):
         -------
         AnnData
             ``obsm["fractions"]``, ``obsm["fractions_lower"]``, ``obsm["fractions_upper"]`` and, where it is known,
-            ``obsm["fractions_mrna"]`` (samples x cell types), ``obs["flag"]``, and in ``uns["unmix_results"]`` the
-            method and the quantity.
+            ``obsm["fractions_mrna"]`` (samples x cell types), ``obs["fractions_flag"]``, and in
+            ``uns["unmix_results"]`` the method and the quantity.
         """
         data = tables.read_h5ad(self._place / "check" / "bulk.h5ad") if bulk is None else bulk.copy()
         parts = {"": self.fractions, "_lower": self.lower, "_upper": self.upper, "_mrna": self.mrna}
@@ -141,7 +141,7 @@ class Results(Estimates):
             if table is not None:
                 data.obsm[f"fractions{name}"] = table.reindex(data.obs_names)
         if self.flags is not None:
-            data.obs["flag"] = self.flags.reindex(data.obs_names)
+            data.obs["fractions_flag"] = self.flags.reindex(data.obs_names)
         data.uns["unmix_results"] = {"method": self.name, "quantity": self.quantity}
         return data
 

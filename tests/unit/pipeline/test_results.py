@@ -51,7 +51,7 @@ def test_the_bulk_comes_back_with_fractions_and_flags(data, results, tmp_path):
     _, bulk = data
     for found in (results.to_anndata(), results.to_anndata(bulk)):
         assert found.obsm["fractions"].equals(results.fractions)
-        assert list(found.obs["flag"]) == list(results.flags)
+        assert list(found.obs["fractions_flag"]) == list(results.flags)
         assert found.shape == bulk.shape
     assert "fractions" not in bulk.obsm
     results.to_anndata(bulk).write_h5ad(tmp_path / "bulk.h5ad")
@@ -93,6 +93,11 @@ def test_scores_are_no_parts_of_a_whole(data):
     with pytest.raises(UsageError, match="scores, not fractions"):
         scores.plot.bars()
     assert scores.plot.heatmap().get_title() == scores.title
+
+
+def test_the_tables_of_a_method_outlive_the_results(data):
+    reference, bulk = data
+    assert unmix.deconvolve(bulk, reference, "nnls", controls="none").methods["nnls"].mrna is not None
 
 
 def test_groups_and_labels_in_memory(data):
