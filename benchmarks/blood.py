@@ -491,31 +491,47 @@ def _least(held: pd.Series) -> float:
 
 
 def several(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
-    """Print CCC and r of every set of references: the best and the worst alone (by truth), equal and by d."""
+    """Print CCC / r of every set of references: each alone, weighted alike, and by d. `panel` is that of its methods.
+
+    The last column is CCC by d less that of the best reference alone, by the truth in each bulk, in the worst bulk.
+    """
     names = list(dict.fromkeys(over for _, over in pairs))
-    print(f"{'':44s} best   worst  equal        by d        least of d - best")
+    print("| method | references | each alone | alike | by d | by d less the best, worst |\n|---|---|---|---|---|---|")
     sets = [group for size in range(2, len(names) + 1) for group in itertools.combinations(names, size)]
     for method, group in itertools.product(methods, sets):
+        members = DEFAULT_PANEL if method == "panel" else (method,)
         rows = []
         for bulk, seed in itertools.product(dict.fromkeys(bulk for bulk, _ in pairs), seeds):
-            found = [answer(bulk, over, (method,), seed, DEFAULT_TABLE) for over in group]
-            if any(f is None for f in found):
-                continue
-            alone = [figures(bulk, group[0], f)["ccc"] for f in found]
-            weights = ensemble.weigh([_disagreement(bulk, over, method, seed) for over in group])
-            row = {"best": max(alone), "worst": min(alone)}
-            for kind, shares in {"equal": np.full(len(group), 1 / len(group)), "d": weights}.items():
-                mean = sum(share * f.values for share, f in zip(shares, found, strict=True))
-                figure = figures(bulk, group[0], Fractions(mean, mean, mean, found[0].flags, "cell", 0.9))
-                row |= {kind: figure["ccc"], f"{kind} r": figure["r"]}
-            rows.append(row)
-        if rows:
-            table = pd.DataFrame(rows)
-            mean, least = table.mean(), (table["d"] - table["best"]).min()
-            said = "  ".join(f"{mean[kind]:.3f}/{mean[f'{kind} r']:.3f}" for kind in ("equal", "d"))
-            print(
-                f"{f'{method}, ' + ' + '.join(group):44s} {mean['best']:.3f}  {mean['worst']:.3f}  {said}  {least:+.3f}"
-            )
+            if all(estimates(bulk, over, name, seed) for over in group for name in members):
+                rows.append(_of_references(bulk, group, members, seed))
+        if not rows:
+            continue
+        table = pd.DataFrame(rows)
+        least = (table["d"] - table[list(group)].max(axis=1)).min()
+        mean = table.mean()
+        shown = [f"{mean[kind]:.3f} / {mean[f'{kind} r']:.3f}" for kind in (*group, "equal", "d")]
+        alone, (equal, by_d) = ", ".join(shown[:-2]), shown[-2:]
+        print(f"| {method} | {' + '.join(group)} | {alone} | {equal} | {by_d} | {least:+.3f} |")
+
+
+def _of_references(bulk: str, group: tuple[str, ...], members: tuple[str, ...], seed: int) -> dict[str, float]:
+    """Return CCC and r of each reference alone and of all, weighted alike and by d."""
+    shares: dict[str, np.ndarray] = {over: np.eye(len(group))[i] for i, over in enumerate(group)}
+    shares["equal"] = np.full(len(group), 1 / len(group))
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for name in members:
+        found = [answer(bulk, over, (name,), seed, DEFAULT_TABLE) for over in group]
+        by_d = ensemble.weigh([_disagreement(bulk, over, name, seed) for over in group])
+        for kind, weights in (shares | {"d": by_d}).items():
+            mean = sum(weight * f.values for weight, f in zip(weights, found, strict=True))
+            tables.setdefault(kind, []).append(mean)
+    row = {}
+    for kind, parts in tables.items():
+        middle = consensus(parts, DEFAULT_RULE)
+        flags = pd.Series("ok", middle.index)
+        figure = figures(bulk, group[0], Fractions(middle, middle, middle, flags, "cell", 0.9))
+        row |= {kind: figure["ccc"], f"{kind} r": figure["r"]}
+    return row
 
 
 def _disagreement(bulk: str, over: str, method: str, seed: int) -> float:
@@ -538,7 +554,8 @@ def main() -> None:
     )
     seeds = [int(seed) for seed in seeds]
     for name in methods:
-        registry.get(name.partition(":")[0])
+        if name != "panel":
+            registry.get(name.partition(":")[0])
     pairs = fitting(bulks, references)
     if given["part"] == "predict":
         predict((bulk, over, method, seed) for seed in seeds for method in methods for bulk, over in pairs)

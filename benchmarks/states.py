@@ -41,7 +41,9 @@ def main(methods: list[str]) -> None:
     """Print a line for each set, method, and kind of reference."""
     source = [DATA / "sc_pbmc_facs_zheng" / "counts.h5ad"]
     references = {
-        kind: unmix.prepare_reference(source, "cell_type", "none", label_map=NAMES | {"CD34+": ""}, cell_state_key=key)
+        kind: unmix.prepare_reference(
+            source, cell_type_key="cell_type", donor_key="none", label_map=NAMES | {"CD34+": ""}, cell_state_key=key
+        )
         for kind, key in (("types", None), ("states", "sorted_population"))
     }
     print("set\tmethod\tlabels\tCCC\tr per type\tRMSE\tbias CD4, points\tbias CD8, points")
