@@ -43,6 +43,14 @@ from unmix import cli
     help="What separates cell type and replicate in the names of profiles: _ if NK_1 and NK_2 are profiles of NK.",
 )
 @click.option(
+    "--cell-type-tree",
+    default="auto",
+    show_default=True,
+    metavar="SOURCE",
+    help="Groups of the cell types: ontology, inferred, none, or a table (cell type, then one column per level, from "
+    "fine to coarse). auto: the ontology where it knows all cell types, else inferred.",
+)
+@click.option(
     "--label-map",
     type=cli.FILE,
     help="TSV with the columns from, to, to rename cell types; an empty to drops the cells.",

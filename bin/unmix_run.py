@@ -23,6 +23,14 @@ from unmix.pipeline.row import Options, Row
 )
 @click.option("--donor-key", default=Row.donor_key, show_default=True, help="Column of donors, or none.")
 @click.option("--cell-state-key", help="Column of finer labels within the cell types, which methods estimate and sum.")
+@click.option(
+    "--cell-type-tree",
+    default=Row.cell_type_tree,
+    show_default=True,
+    metavar="SOURCE",
+    help="Groups of the cell types: ontology, inferred, none, or a table (cell type, then one column per level, from "
+    "fine to coarse). auto: the ontology where it knows all cell types, else inferred.",
+)
 @click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to, to rename cell types of REFERENCE.")
 @click.option(
     "--reference-kind",

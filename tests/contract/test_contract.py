@@ -17,6 +17,8 @@ from unmix.contract.model import Model
 from unmix.engine import explanation
 from unmix.engine.inputs import transductive
 from unmix.errors import DataError, NotApplicable
+from unmix.io import levels
+from unmix.reference import tree
 from unmix.simulate.toy import CELL_TYPES, as_profiles, toy
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ FLOOR = 0.7
 
 @pytest.fixture(scope="session")
 def data():
-    return toy()
+    """Return toy data whose reference names groups of its cell types: T cells, and lymphocytes."""
+    reference, bulk = toy()
+    tree.mark(reference, "ontology", [])
+    return reference, bulk
 
 
 def inputs(name: str) -> dict:
@@ -126,6 +131,24 @@ def test_output_is_samples_by_types(name, data, quick):
     assert np.allclose(values.sum(1), 1, atol=1e-6)
     assert (fractions.lower <= fractions.values).to_numpy().all()
     assert (fractions.values <= fractions.upper).to_numpy().all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_fractions_have_levels_whose_sums_agree_and_whose_intervals_are_of_the_sums(name, data, quick):
+    found = engine.predict(quick(name), data[1], device="cpu")
+    if found.quantity == "score" or METHODS[name].needs.malignant:
+        assert not found.sums
+        return
+    assert found.levels.names == ["level_1", "level_2"]
+    truth = data[1].obsm[f"{found.quantity}_fractions"][list(found.values)]
+    for groups, own in found.by_groups():
+        assert np.array_equal(own.values, levels.summed(found.values, groups))
+        assert ((own.lower <= own.values) & (own.values <= own.upper)).all(axis=None)
+        if name in LEARNING and not METHODS[name].needs.calibration:
+            known = levels.summed(truth, groups)
+            assert ((own.lower <= known) & (known <= own.upper)).to_numpy().mean() > 0.75
+    widths = [(part.upper - part.lower) for part in (found, found.sums[0])]
+    assert (widths[1]["T cell"] < widths[0][["CD4+ T", "CD8+ T", "γδ T"]].sum(axis=1)).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMON = {
     "intervals.scores": "missing: pseudobulk reported",
     "intervals.state_scores?": "missing: pseudobulk types",
+    "intervals.level_scores?": "missing: pseudobulk groups",
     "intervals.shared_estimate?": "shared types",
     "intervals.shared_mrna?": "shared shared_types",
     "reference.profiles": "reference_types reference_genes",
@@ -57,6 +58,7 @@ def check(model: Model, layout: Mapping[str, str]) -> None:
         "reported": len(model.reported),
         "genes": len(model.genes),
         "reference_genes": len(model.facts["reference_genes"]),
+        "groups": sum(len(set(groups.values())) for groups in model.levels.groups),
     }
     for name, array in model.arrays.items():
         if name in needed:

@@ -116,8 +116,8 @@ class Fit:
     `quantity` is for methods whose recipe decides what they estimate; empty is the method's own. `cell_types` names
     what the columns of the estimates are where these are not the types of the reference; types that the reference lacks
     get no intervals. `recipe` is for fits that settle a part of it, as pretrained networks settle their layers.
-    `scores` are scaled errors (:func:`unmix.uncertainty.conformal.scores`) on held-out calibration samples;
-    where a method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
+    `left_out` are estimates and known fractions (samples x types) of calibration samples that were held out; where a
+    method has them, its intervals follow these and not pseudobulk of held-out cells. `bulk_values` says that
     more than the list of genes was learned from `Task.bulk`, so that a sample's result depends on the samples in it.
     """
 
@@ -127,7 +127,7 @@ class Fit:
     quantity: str = ""
     cell_types: tuple[str, ...] = ()
     recipe: Any = None
-    scores: np.ndarray | None = None
+    left_out: tuple[np.ndarray, np.ndarray] | None = None
     bulk_values: bool = False
 
 

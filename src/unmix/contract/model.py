@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from unmix.errors import DataError
+from unmix.io.levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,7 @@ class _Facts(_Part):
     reference: _Reference
     mrna_per_cell: dict[Name, Annotated[float, Field(ge=0)]] = {}
     states: dict[Name, Name] = {}
+    levels: Levels = Levels()
 
 
 class Header(_Part):
@@ -113,6 +115,16 @@ class Model:
     def reported(self) -> list[str]:
         """Cell types of the output: those of the states, else `cell_types`."""
         return list(dict.fromkeys(self.states.get(name, name) for name in self.cell_types))
+
+    @property
+    def levels(self) -> Levels:
+        """Groups of the reported cell types; none for models of other types than those of their reference."""
+        return Levels.model_validate(self.facts.get("levels", {})).of(self.reported)
+
+    def every_level(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return estimates (samples x cell_types) as sums: of the reported types, then of the groups of each level."""
+        by_type = self.summed(values)
+        return [by_type, *self.levels.summed(by_type, self.reported)]
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Return the sums over the states of each reported cell type (samples x cell_types to samples x reported)."""
@@ -194,7 +206,7 @@ class Model:
 
 
 #: Arrays in which numbers that are not finite mean something: no interval was learned; a gene has no weight (EPIC).
-MAY_MISS = ("intervals.scores", "intervals.state_scores", "variance")
+MAY_MISS = ("intervals.scores", "intervals.state_scores", "intervals.level_scores", "variance")
 
 
 def _refuse_infinite(arrays: dict[str, np.ndarray], name: str, do: str) -> None:

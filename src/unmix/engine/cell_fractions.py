@@ -15,6 +15,7 @@ import numpy as np
 
 from unmix.engine import mrna_per_cell
 from unmix.errors import DataError
+from unmix.io import levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,8 +108,60 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
         lower_relative=lower,
         upper_relative=upper,
         mrna_per_cell=used.record(),
+        sums=tuple(_group_as(*part, plain, factors, values, others) for part in fractions.by_groups()),
     )
     return widened(found, others)
+
+
+def _group_as(
+    groups: Mapping[str, str],
+    own: Fractions,
+    plain: pd.DataFrame,
+    factors: pd.Series | pd.DataFrame,
+    values: pd.DataFrame,
+    others: Sequence[pd.DataFrame],
+) -> Fractions:
+    """Return the fractions of groups of types, converted as their types are.
+
+    Parameters
+    ----------
+    groups
+        Cell type to group.
+    own
+        Fractions of the groups before.
+    plain, factors
+        Fractions of the types before, and what weights each type.
+    values, others
+        Fractions of the types after, and by other sources of the mRNA per cell.
+    """
+    of_group = pooled(plain, factors, groups)
+    lower, upper = (moved(own.values, ends, of_group) for ends in (own.lower, own.upper))
+    found = replace(
+        own, quantity="cell", values=levels.summed(values, groups), lower_relative=lower, upper_relative=upper
+    )
+    return widened(found, [levels.summed(other, groups) for other in others])
+
+
+def pooled(values: pd.DataFrame, factors: pd.Series | pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """Return the factors of groups: the means of those of their types, by fraction (samples x groups).
+
+    Where a group is absent from a sample, its types count alike.
+
+    Parameters
+    ----------
+    values
+        Samples x types.
+    factors
+        By type; by sample too where the types are sums of states.
+    groups
+        Type to group.
+    """
+    import pandas as pd
+
+    weights = pd.DataFrame(np.broadcast_to(factors[list(values)], values.shape), values.index, list(values))
+    shares, weighed = levels.summed(values, groups), levels.summed(values * weights, groups)
+    alike = levels.summed(weights, groups) / levels.summed(values * 0 + 1, groups)
+    return (weighed / shares.where(shares > 0)).fillna(alike)
 
 
 def widened(fractions: Fractions, others: Sequence[pd.DataFrame]) -> Fractions:
@@ -141,15 +194,10 @@ def _factors(model: Model, fractions: Fractions, sizes: Mapping[str, float]) -> 
     types = list(fractions.values)
     if not model.states:
         return pd.Series({name: before[name] / sizes[name] for name in types})
-    ratio = {}
-    for name in model.cell_types:
-        ratio[name] = before[name] / (sizes[name] if name in sizes else sizes[model.states[name]])
-    table = fractions.tables["states"]
-    weighed = (table["fraction"] * table["cell_state"].map(ratio)).groupby(
-        [table.index, table["cell_type"]], sort=False
-    )
-    weighed = weighed.sum().unstack()[types].reindex(fractions.values.index)
-    return (weighed / fractions.values.where(fractions.values > 0)).fillna(1.0)
+    of = {name: model.states.get(name, name) for name in model.cell_types}
+    ratio = pd.Series({name: before[name] / sizes.get(name, sizes.get(of[name], np.nan)) for name in of})
+    table = fractions.tables["states"].set_index("cell_state", append=True)["fraction"]
+    return pooled(table.unstack()[model.cell_types].reindex(fractions.values.index), ratio, of)[types]
 
 
 def _states_as(table: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

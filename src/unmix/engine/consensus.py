@@ -16,9 +16,11 @@ import numpy as np
 
 from unmix.contract.method import silent
 from unmix.engine.cell_fractions import moved, widened
+from unmix.engine.consensus_intervals import combined, intervals, median, table
+from unmix.engine.ensemble import common
 from unmix.engine.mrna_per_cell import MRNAPerCell, tell
 from unmix.errors import DataError, NotApplicable
-from unmix.uncertainty import conformal, domain_shift
+from unmix.io import levels as coarser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 #: How the members are combined, in words. A geometric mean would lose a type that one member of four loses
 #: (docs/default_answer.md).
 RULE = "median"
-#: Difference of the known fractions of two members from which on their held-out pseudobulk is not the same.
-SAME = 1e-3
 
 
 def consensus(
@@ -81,12 +81,13 @@ def consensus(
     samples, types = first.values.index, first.values.columns
     for other in members[1:]:
         _refuse_unlike(first, other)
-    values = _table(combined([one.values.loc[samples, types].to_numpy() for one in members]), first.values)
+    values = table(combined([one.values.loc[samples, types].to_numpy() for one in members]), first.values)
     level = level or first.level
     between = [one.between_references.loc[samples, types] for one in members if one.between_references is not None]
-    spread = _median(between) if between else None
-    lower, upper = _intervals(members, values, spread, level, say)
+    spread = median(between) if between else None
+    lower, upper = intervals(members, values, spread, level, say)
     used = first.mrna_per_cell
+    levels = common([one.levels for one in members], say)
     by_type = bool(used) and set(types) <= set(used["values"])  # counts of the reference may be those of cell states
     if used:
         tell(MRNAPerCell.of(used), say)
@@ -99,7 +100,7 @@ def consensus(
         upper_relative=upper,
         flags=_flags([one.flags.loc[samples] for one in members]),
         level=level,
-        samples=_median([one.samples for one in members if one.samples is not None]),
+        samples=median([one.samples for one in members if one.samples is not None]),
         mrna=moved(values, values, pd.Series(used["values"])) if by_type else None,
         held_out=None,
         between_references=spread,
@@ -107,9 +108,60 @@ def consensus(
         tables={"members": _members(members)},
     )
     others = [pd.Series(used["values"]) / pd.Series(sizes) for sizes in used["candidates"].values()] if by_type else []
-    return widened(
-        found, [moved(values, values, factors) for factors in others if factors.reindex(types).notna().all()]
+    others = [moved(values, values, factors) for factors in others if factors.reindex(types).notna().all()]
+    sums = [
+        _of_groups(members, number, groups, found, level, others, lower.isna().all(axis=None))
+        for number, groups in enumerate(levels.groups)
+    ]
+    return replace(widened(found, others), levels=levels, sums=tuple(sums))
+
+
+def _of_groups(
+    members: Sequence[Fractions],
+    number: int,
+    groups: dict[str, str],
+    found: Fractions,
+    level: float,
+    others: Sequence[pd.DataFrame],
+    unknown: bool,
+) -> Fractions:
+    """Return the sums of the consensus over the groups of one level, with intervals from the errors of these sums.
+
+    Parameters
+    ----------
+    members
+        Of the consensus; their own `number`-th level says how far references differ.
+    groups
+        Cell type to group.
+    found
+        The consensus of the cell types.
+    level
+        Nominal coverage.
+    others
+        The consensus by other sources of the mRNA per cell.
+    unknown
+        Whether the consensus has no intervals.
+    """
+    values = coarser.summed(found.values, groups)
+    spread = found.between_references
+    if spread is not None:
+        told = [one.sums[number].between_references for one in members if one.sums]
+        # of members without tables of their levels, the most that it can be
+        spread = median(told)[list(values)] if told else coarser.summed(spread, groups)
+    missing = values * np.nan
+    lower, upper = (missing, missing) if unknown else intervals(members, values, spread, level, silent, groups)
+    own = replace(
+        found,
+        values=values,
+        lower=lower,
+        upper=upper,
+        lower_relative=lower,
+        upper_relative=upper,
+        mrna=None,
+        between_references=spread,
+        tables={},
     )
+    return widened(own, [coarser.summed(other, groups) for other in others])
 
 
 def record(members: Sequence[Fractions], runs: Sequence[dict[str, Any]], panel: Sequence[str]) -> dict[str, Any]:
@@ -142,12 +194,6 @@ def record(members: Sequence[Fractions], runs: Sequence[dict[str, Any]], panel: 
     }
 
 
-def combined(estimates: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the median of estimates (each samples x types), divided by its sum in every sample."""
-    found = np.clip(np.median(np.stack(estimates), axis=0), 0, None)
-    return found / np.maximum(found.sum(1, keepdims=True), 1e-12)
-
-
 def _refuse_unlike(first: Fractions, other: Fractions) -> None:
     expected = "fractions of the same samples and cell types, by the same mRNA per cell"
     for what, one, two, do in (
@@ -163,68 +209,6 @@ def _refuse_unlike(first: Fractions, other: Fractions) -> None:
     ):
         if one != two:
             raise DataError(f"{first.method} and {other.method} have different {what}", expected, do)
-
-
-def _intervals(
-    members: Sequence[Fractions],
-    values: pd.DataFrame,
-    spread: pd.DataFrame | None,
-    level: float,
-    say: Callable[[str], None],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the ends of the conformal intervals of the consensus; missing where they cannot be known.
-
-    Of several references: the mean of the ends by the consensus' errors with each, by weight, wider by how far the
-    references disagree (`spread`, the median over the members), as those of one method.
-    """
-    missing = values * np.nan
-    without = [one.method for one in members if one.held_out is None]
-    if without:
-        say(f"The consensus has no intervals, because {', '.join(without)} has no estimates of held-out pseudobulk.")
-        return missing, missing
-    calibrations = _calibrations([one.held_out for one in members], list(values))
-    if calibrations is None:
-        say(
-            "The consensus has no intervals, because the members do not share their held-out pseudobulk: train them on "
-            "the same references with the same seed."
-        )
-        return missing, missing
-    distance = _median([one.samples for one in members])["distance"].to_numpy()[:, None]
-    shift = domain_shift.ratio(distance), domain_shift.between_laboratory(distance)
-    middle = values.to_numpy()
-    ends = np.stack([conformal.interval(middle, middle, scores, level, *shift) for scores, _ in calibrations])
-    share = np.array([np.where(np.isnan(scores).all(0), 0, weight) for scores, weight in calibrations])
-    share = (share / share.sum(0))[:, None, None]
-    lower, upper = np.where(share > 0, share * ends, 0).sum(0)
-    more = 0 if spread is None else spread.to_numpy()
-    return _table((lower - more).clip(0, 1), values), _table((upper + more).clip(0, 1), values)
-
-
-def _calibrations(held_out: Sequence[pd.DataFrame], types: list[str]) -> list[tuple[np.ndarray, float]] | None:
-    """Return the scores of the consensus (missing for types that the reference lacks) and the weight of each reference.
-
-    None if the members do not share their pseudobulk.
-    """
-    tables = [part if "reference" in part else part.assign(reference=1, weight=1.0) for part in held_out]
-    references = [sorted(part["reference"].unique()) for part in tables]
-    if any(names != references[0] for names in references):
-        return None
-    found = []
-    for name in references[0]:
-        own = [part[part["reference"] == name] for part in tables]
-        estimates, truths = (
-            [part.pivot(index="sample", columns="cell_type", values=column) for part in own]
-            for column in ("fraction", "truth")
-        )
-        known, first = [kind for kind in types if kind in truths[0]], truths[0]
-        alike = [truth.index.equals(first.index) and truth.columns.equals(first.columns) for truth in truths]
-        if not all(alike) or any(np.abs(truth - first).max(axis=None) > SAME for truth in truths):
-            return None
-        middle = combined([estimate[known].to_numpy() for estimate in estimates])
-        scores = np.full((len(middle), len(types)), np.nan, np.float32)
-        scores[:, [kind in known for kind in types]] = conformal.scores(middle, middle, first[known].to_numpy())
-        found.append((scores, float(np.mean([part["weight"].iloc[0] for part in own]))))
-    return found
 
 
 def _flags(flags: Sequence[pd.Series]) -> pd.Series:
@@ -252,16 +236,3 @@ def _members(members: Sequence[Fractions]) -> pd.DataFrame:
     ends = {"least": stacked.min(0), "greatest": stacked.max(0)}
     cells = {"cell_type": list(first.columns) * len(first)}
     return pd.DataFrame({**cells, **ends, **columns}, index=first.index.repeat(first.shape[1]))
-
-
-def _median(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the median of tables of the same samples."""
-    first = tables[0]
-    stacked = np.stack([table.loc[first.index, first.columns].to_numpy(float) for table in tables])
-    return _table(np.median(stacked, axis=0), first)
-
-
-def _table(values: np.ndarray, like: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(values, like.index, like.columns)

@@ -20,6 +20,8 @@ from unmix.contract.method import silent
 from unmix.engine import cell_fractions
 from unmix.engine.prediction import predict as predict_one
 from unmix.errors import DataError
+from unmix.io import levels as coarser
+from unmix.io.levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +93,34 @@ def predict(
     found = [predict_one(model, bulk, level=level, device=device, say=say) for model in models]
     found = _to_cells(models, found, mrna_per_cell, say)
     weights = weigh([disagreement(model, f.mrna, bulk) for model, f in zip(models, found, strict=True)], say)
+    lead = int(weights.argmax())
+    mean = _mean(found, weights, lead)
+    levels = common([one.levels for one in found], say)
+    sums = [
+        _mean([one.sums[number] for one in found], weights, lead).around(coarser.summed(mean.values, groups))
+        for number, groups in enumerate(levels.groups)
+    ]
+    samples = found[0].values.index
+    names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
+    return replace(
+        mean,
+        mrna_per_cell=_mrna_per_cell([one.mrna_per_cell for one in found]),
+        held_out=_held_out(found, weights),
+        tables={"references": pd.DataFrame(np.tile(weights, (len(samples), 1)), samples, names)},
+        levels=levels,
+        sums=tuple(sums),
+    )
+
+
+def _mean(found: Sequence[Fractions], weights: np.ndarray, lead: int) -> Fractions:
+    """Return the weighted mean of fractions over all that any of them has, with what else the one in the lead says.
+
+    What some of them lack is the mean of the others. Intervals are wider by the weighted standard deviation.
+    """
+    import pandas as pd
+
+    types = list(dict.fromkeys(name for one in found for name in one.values))
+    known = np.array([[name in one.values for name in types] for one in found])
     share = weights[:, None] * known
     share = (share / share.sum(0))[:, None]
     given = {name: [getattr(f, name) for f in found] for name in PARTS}
@@ -111,16 +141,29 @@ def predict(
         name: pd.DataFrame(np.clip(part / np.maximum(whole[name], 1e-12), 0, 1), samples, types)
         for name, part in mean.items()
     }
-    names = [f"{i + 1} ({model.method})" for i, model in enumerate(models)]
-    told = {"references": pd.DataFrame(np.tile(weights, (len(samples), 1)), samples, names)}
-    return replace(
-        found[int(weights.argmax())],
-        **tables,
-        mrna_per_cell=_mrna_per_cell([one.mrna_per_cell for one in found]),
-        held_out=_held_out(found, weights),
-        between_references=pd.DataFrame(spread, samples, types),
-        tables=told,
-    )
+    return replace(found[lead], **tables, between_references=pd.DataFrame(spread, samples, types))
+
+
+def common(several: Sequence[Levels], say: Callable[[str], None]) -> Levels:
+    """Return the levels that references or methods share, over the types of all; none, with a message, if they differ.
+
+    The coarsest of their leading levels leads.
+    """
+    first = several[0]
+    if all(one == first for one in several):
+        return first
+    joined = [dict(groups) for groups in first.groups]
+    alike = all(one.names == first.names for one in several)
+    for own, groups in ((own, groups) for one in several for own, groups in zip(joined, one.groups, strict=False)):
+        alike &= all(own.setdefault(name, group) == group for name, group in groups.items())
+    if not alike or not first.groups:
+        say(
+            "The references group their cell types unlike each other, so that there are fractions of the types alone; "
+            "give all the same --cell-type-tree."
+        )
+        return Levels()
+    lead = max(several, key=lambda one: one.leads)
+    return lead.model_copy(update={"groups": joined})
 
 
 def _to_cells(

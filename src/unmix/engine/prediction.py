@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from unmix.contract.layout import damaged
 from unmix.contract.method import silent
 from unmix.engine import cell_fractions
 from unmix.engine.inputs import align
+from unmix.io import levels
 from unmix.io.fractions import Fractions, normalised
 from unmix.uncertainty import conformal, domain_shift
 from unmix.uncertainty import unexpressed as unknown_content
@@ -76,9 +78,11 @@ def predict(
     ]
     bounds = method.bounds(model, expression, present, chosen, estimate)
     _say_too_few(model, level, say)
-    lower, upper = conformal.interval(*map(model.summed, bounds), model.arrays["intervals.scores"], level, *farther)
-    by_type = model.summed(estimate)
-    lower, upper = np.minimum(lower, by_type), np.maximum(upper, by_type)
+    calibrations = _calibrations(model)
+    parts = [
+        _with_ends(by_level, conformal.interval(*ends, scores, level, *farther))
+        for by_level, *ends, scores in zip(*map(model.every_level, (estimate, *bounds)), calibrations, strict=True)
+    ]
     unexpressed, unit = unknown_content.shares(model, bulk), bulk.uns.get("unmix", {}).get("unit", "")
     markers = unknown_content.foreign(model, bulk)
     content = unknown_content.record(unexpressed, markers, unit)
@@ -93,23 +97,38 @@ def predict(
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
-    tables = [pd.DataFrame(part, samples, model.reported) for part in (by_type, lower, upper)]
     further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
     if model.states:
         ends = conformal.interval(*bounds, model.arrays["intervals.state_scores"], level, *farther)
         further["states"] = _states(model, samples, estimate, *ends)
     by_sample = {"distance": domain_shift.times_typical(model, distances), "unexpressed": unexpressed}
-    found = Fractions(
-        *tables,
-        pd.Series(flags, samples),
-        model.quantity,
-        level,
-        samples=pd.DataFrame(by_sample, samples),
-        unknown_content=content,
-        method=model.method,
-        tables=further,
-    )
+    facts = {"samples": pd.DataFrame(by_sample, samples), "unknown_content": content, "method": model.method}
+    names = [model.reported, *(levels.names_of(groups, model.reported) for groups in model.levels.groups)]
+    by_type, *sums = [
+        Fractions(
+            *(pd.DataFrame(table, samples, own) for table in part),
+            pd.Series(flags, samples),
+            model.quantity,
+            level,
+            **facts,
+        )
+        for own, part in zip(names, parts, strict=True)
+    ]
+    found = replace(by_type, tables=further, levels=model.levels, sums=tuple(sums))
     return cell_fractions.to_cells(model, found, mrna_per_cell, say)
+
+
+def _calibrations(model: Model) -> list[np.ndarray]:
+    """Return the calibration scores of the reported types, and of the groups of each level."""
+    by_type = model.arrays["intervals.scores"]
+    sizes = [len(set(groups.values())) for groups in model.levels.groups]
+    ends = np.cumsum(sizes)[:-1]
+    return [by_type, *(np.split(model.arrays["intervals.level_scores"], ends, axis=1) if sizes else [])]
+
+
+def _with_ends(values: np.ndarray, ends: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and the ends of their intervals, which hold them."""
+    return values, np.minimum(ends[0], values), np.maximum(ends[1], values)
 
 
 def _say_too_few(model: Model, level: float, say: Callable[[str], None]) -> None:

@@ -209,8 +209,9 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         pooled |= not single_donors.donors(held_out)
         fit = method.fit(fold)
         model = put_together(method, fold, fit, seed)
-        if fit.scores is not None:
-            errors.append(fit.scores)
+        if fit.left_out is not None:
+            estimate, truth = fit.left_out
+            errors.append(holdout.errors(model, estimate, estimate, truth))
         elif model.quantity != "score":
             errors.append(holdout.scores(method, model, held_out, number, rng, task.device))
     if pooled and by_donor and cells.kind == "cells":
@@ -220,22 +221,18 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         )
     if method.refit:
         model = put_together(method, task, method.fit(task), seed)
-    types = len(model.reported)
-    none = np.empty((0, types + len(model.cell_types) * bool(model.states)), np.float32)
-    scores = np.sort(np.concatenate([none, *errors]), axis=0)
+    widths = holdout.columns(model)
+    scores = np.sort(np.concatenate([np.empty((0, sum(widths.values())), np.float32), *errors]), axis=0)
     if unknown := holdout.without_replicates(cells):
         listed = "any type" if unknown >= set(model.reported) else show([k for k in model.reported if k in unknown], 10)
         say(f"There are no intervals of {listed}, because there is one profile only and its variation is not known.")
-    names = [*model.reported, *(model.cell_types if model.states else ())]
-    scores[:, [name in unknown for name in names]] = np.nan
-    model.arrays |= {"intervals.scores": scores[:, :types]}
-    if model.states:
-        model.arrays["intervals.state_scores"] = scores[:, types:]
+    scores[:, holdout.concerned(model, unknown)] = np.nan
+    model.arrays |= dict(zip(widths, np.split(scores, np.cumsum([*widths.values()])[:-1], axis=1), strict=True))
     model.arrays |= domain_shift.fit(cells, held_out, rng)
     model.arrays |= _shared_estimates(method, task, model, seed, quick=quick)
     held_out_of = "replicates" if cells.kind == "profiles" else "donors" if by_donor else "cells"
     model.facts["intervals"] = {
-        "held_out": "calibration samples" if fit.scores is not None else held_out_of,
+        "held_out": "calibration samples" if fit.left_out is not None else held_out_of,
         "folds": len(folds),
         "pseudobulk": int((~np.isnan(scores)).any(1).sum()),
         "pooled": pooled,
@@ -266,12 +263,13 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
     """Put what a fit learned into a model."""
     cell_types = list(fit.cell_types or task.train.cell_types)
     states = dict(zip(task.train.cell_types, task.train.type_of_state, strict=False))
+    quantity, levels = _quantity(method, task, fit), task.train.levels
     return Model(
         method=method.name,
         recipe=asdict(fit.recipe or task.recipe),
         genes=(fit.genes if fit.genes.dtype.kind == "U" else task.train.genes[fit.genes]).tolist(),
         cell_types=cell_types,
-        quantity=_quantity(method, task, fit),
+        quantity=quantity,
         arrays=dict(fit.arrays),
         facts={
             "unmix": __version__,
@@ -280,6 +278,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "bulk_at_training": fit.bulk_values,
             "mrna_per_cell": cell_fractions.assumed_mrna_per_cell(method, task, fit),
             "states": states if states.keys() <= set(cell_types) else {},
+            **({"levels": levels.model_dump()} if levels.groups and quantity in ("cell", "mrna") else {}),
         },
     )
 

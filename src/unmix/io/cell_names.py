@@ -7,10 +7,13 @@ import importlib.resources
 import re
 from typing import TYPE_CHECKING
 
+from unmix.io import blood
 from unmix.io.ontology import read_obo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from unmix.io.ontology import Ontology
 
 #: Words that say nothing in the name of a cell type.
 _EMPTY = {"cell", "positive", "pos", "the", "of"}
@@ -41,11 +44,17 @@ def _words(name: str) -> frozenset[str]:
 
 
 @functools.cache
-def _terms() -> tuple[dict[frozenset[str], str], dict[str, set[str]]]:
-    """Return words -> term, and term -> itself and all terms above it."""
+def _ontology() -> Ontology:
+    """Return the bundled excerpt of the Cell Ontology."""
     source = importlib.resources.files("unmix") / "data" / "cell_types.obo"
     with importlib.resources.as_file(source) as path:
-        ontology = read_obo(path)
+        return read_obo(path)
+
+
+@functools.cache
+def _terms() -> tuple[dict[frozenset[str], str], dict[str, set[str]]]:
+    """Return words -> term, and term -> itself and all terms above it."""
+    ontology = _ontology()
     named = {term: [ontology.names[term], *ontology.synonyms[term]] for term in ontology.names}
     terms = {_words(name): term for term, names in named.items() for name in names}
     above: dict[str, set[str]] = {}
@@ -58,3 +67,22 @@ def _terms() -> tuple[dict[frozenset[str], str], dict[str, set[str]]]:
     for term in ontology.names:
         climb(term)
     return terms, above
+
+
+def lineages(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of the term of every name that is recognised, and of all terms above it, narrowest first.
+
+    Recognised are the names of blood cells (:mod:`unmix.io.blood`) and those of the bundled excerpt.
+    """
+    names = list(names)
+    terms, above = _terms()
+    blood_terms, table, ontology = blood.recognise(names), blood.table(), _ontology()
+    found = {}
+    for name in names:
+        term = blood_terms.get(name)
+        while term and term not in above:  # a finer term than those of the excerpt
+            term = table.at[term, "parent"]
+        term = term or terms.get(_words(name))
+        if term:
+            found[name] = [ontology.names[one] for one in sorted(above[term], key=lambda one: (-len(above[one]), one))]
+    return found

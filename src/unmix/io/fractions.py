@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmix.errors import DataError
+from unmix.io import levels as coarser
 from unmix.io import tables
+from unmix.io.levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 #: What a table holds, and how its first column says so.
 QUANTITIES = {"cell": "cell fraction", "mrna": "mRNA fraction", "purity": "purity", "score": "score"}
+
+#: Columns of ``levels.tsv`` after the sample, and that of several references.
+LEVEL_COLUMNS = [
+    *("level", "cell_type", "members", "fraction", "lower", "upper", "flag"),
+    *("lower_relative", "upper_relative"),
+]
+BETWEEN = ["between_references"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ class Fractions:
         Name of the method.
     tables
         Further tables of the method (see :meth:`unmix.contract.method.Method.tables`), by name.
+    levels, sums
+        Groups of the cell types, and the fractions of the groups of each level with intervals of their own
+        (docs/resolution.md); empty where the reference names none.
     """
 
     values: pd.DataFrame
@@ -76,6 +88,26 @@ class Fractions:
     unknown_content: dict[str, Any] = field(default_factory=dict)
     method: str = ""
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    levels: Levels = field(default_factory=Levels)
+    sums: tuple[Fractions, ...] = ()
+
+    @property
+    def leading(self) -> Fractions:
+        """The fractions of the finest level that the reference can tell: these themselves, or those of a level."""
+        return self.sums[self.levels.leads - 1] if self.levels.leads else self
+
+    def by_groups(self) -> list[tuple[dict[str, str], Fractions]]:
+        """Return the groups of every level (cell type to group) with their fractions."""
+        return list(zip(self.levels.groups, self.sums, strict=True))
+
+    def around(self, values: pd.DataFrame) -> Fractions:
+        """Return other values of the same samples and groups, with these intervals, widened to hold them."""
+        held = {"values": values[list(self.values)]}
+        for name, end in (("lower", np.minimum), ("upper", np.maximum)):
+            for key in (name, f"{name}_relative"):
+                table = getattr(self, key)
+                held[key] = None if table is None else end(table, held["values"])
+        return replace(self, **held)
 
     def long(self) -> pd.DataFrame:
         """Return one row per sample and cell type, as in ``fractions_long.tsv``."""
@@ -104,8 +136,20 @@ class Fractions:
         )
 
 
+def levels_table(fractions: Fractions) -> pd.DataFrame:
+    """Return one row per level, sample and group of cell types, as in ``levels.tsv``."""
+    import pandas as pd
+
+    parts = []
+    for name, groups, own in zip(fractions.levels.names, fractions.levels.groups, fractions.sums, strict=True):
+        part = own.long()
+        held = part["cell_type"].map(coarser.listed(groups))
+        parts.append(part.drop(columns=["quantity"]).assign(level=name, members=held))
+    return pd.concat(parts).set_index("sample")[LEVEL_COLUMNS + BETWEEN * ("between_references" in parts[0])]
+
+
 def write_fractions(fractions: Fractions, place: Callable[[str], Path]) -> None:
-    """Write ``fractions.tsv``, ``fractions_long.tsv``, and ``fractions_mrna.tsv`` where fractions of mRNA are known.
+    """Write ``fractions.tsv``, ``fractions_long.tsv``, and where they are known ``fractions_mrna.tsv``, ``levels.tsv``.
 
     Parameters
     ----------
@@ -121,6 +165,8 @@ def write_fractions(fractions: Fractions, place: Callable[[str], Path]) -> None:
     tables.write_table(fractions.long().set_index("sample"), place("fractions_long.tsv"), index_label="sample")
     if fractions.held_out is not None:
         tables.write_table(fractions.held_out.set_index("sample"), place("held_out.tsv"), index_label="sample")
+    if fractions.sums:
+        tables.write_table(levels_table(fractions), place("levels.tsv"), index_label="sample")
     for name, table in fractions.tables.items():
         tables.write_table(table, place(f"{name}.tsv"), index_label="sample")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from unmix.errors import DataError
 from unmix.io import records
 from unmix.io.fractions import Fractions
+from unmix.io.levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Columns of ``fractions_long.tsv`` that hold numbers.
 NUMBERS = ("fraction", "lower", "upper", "lower_relative", "upper_relative", "distance", "unexpressed")
+#: Tables of fractions that ``levels.tsv`` holds for every level, and its columns of numbers.
+ENDS = ("values", "lower", "upper", "lower_relative", "upper_relative")
+ENDS_OF_LEVELS = ("fraction", *ENDS[1:])
+BETWEEN = "between_references"
 
 #: By which the fractions of a sample, each rounded, may miss a sum of 1.
 ROUNDED = 1e-3
@@ -100,22 +106,23 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
     DataError
         If it is another table, the record is missing, or one of the three was changed.
     """
-    record, held_out = path.with_name("run.json"), path.with_name("held_out.tsv")
+    record, held_out, coarser = (path.with_name(name) for name in ("run.json", "held_out.tsv", "levels.tsv"))
     if not record.exists():
         raise _unusable(path, "no run.json beside it")
     run = records.read(record, "method", "model", "level")
     if not isinstance(run["method"], dict) or not run["method"].get("name"):
         raise _unusable(path, "run.json names no method")
     long = read_intervals(path, ("flag", "quantity"), NUMBERS)
-    order = {"index": long["sample"].unique(), "columns": long["cell_type"].unique()}
+    types = long["cell_type"].unique()
     by_sample = long.drop_duplicates("sample").set_index("sample")
     if len(long[["sample", "flag", "quantity"]].drop_duplicates()) != len(by_sample) or long["quantity"].nunique() != 1:
         raise _unusable(path, "it is empty, or a sample has several flags or quantities")
     quantity = long["quantity"].iloc[0]
-    _check(path, long, order["columns"], ("fraction",), whole=quantity in ("cell", "mrna"))
-    held = _held_out(held_out, set(order["columns"])) if held_out.exists() else None
+    _check(path, long, types, ("fraction",), whole=quantity in ("cell", "mrna"))
+    held = _held_out(held_out, set(types)) if held_out.exists() else None
 
-    def wide(name: str) -> pd.DataFrame:
+    def wide(name: str, long: pd.DataFrame = long) -> pd.DataFrame:
+        order = {"index": long["sample"].unique(), "columns": long["cell_type"].unique()}
         return long.pivot(index="sample", columns="cell_type", values=name).reindex(**order).rename_axis(columns=None)
 
     found = Fractions(
@@ -131,7 +138,48 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
         samples=by_sample[["distance", "unexpressed"]].astype(float),
         method=run["method"]["name"],
     )
-    return found, run
+    levels, by_level = read_levels(coarser, run.get("levels", {}))
+    sums = tuple(
+        replace(
+            found,
+            **{end: wide("fraction" if end == "values" else end, by_level[name]) for end in ENDS},
+            held_out=None,
+            between_references=wide(BETWEEN, by_level[name]) if BETWEEN in by_level[name] else None,
+        )
+        for name in (levels.names if by_level else ())
+    )
+    return replace(found, levels=levels, sums=sums), run
+
+
+def read_levels(path: Path, record: Any) -> tuple[Levels, dict[str, pd.DataFrame]]:
+    """Read the levels of a run record, and ``levels.tsv``: the rows of each level by its name, empty without the file.
+
+    Raises
+    ------
+    DataError
+        As for :func:`read_long`; or the table and the record do not agree.
+    """
+    try:
+        levels = Levels.model_validate(record)
+    except ValueError as error:
+        raise _unusable(path, "run.json beside it holds no levels of cell types") from error
+    if not path.exists():
+        return levels, {}
+    table = read_long(path, ("sample", "level", "cell_type", "members", "flag"), ENDS_OF_LEVELS)
+    held = {name: table[table["level"] == name] for name in levels.names}
+    samples = table["sample"].nunique()
+    whole = [
+        len(rows) == samples * len(set(groups.values())) and set(rows["cell_type"]) == set(groups.values())
+        for rows, groups in zip(held.values(), levels.groups, strict=True)
+    ]
+    twice = table.duplicated(["sample", "level", "cell_type"]).any()
+    if twice or not all(whole) or set(table["level"]) != set(levels.names):
+        raise DataError(
+            f"{path.name} and run.json beside it do not agree on the levels of the cell types",
+            "levels.tsv and run.json of one prediction",
+            "estimate the samples again",
+        )
+    return levels, held
 
 
 def _held_out(path: Path, types: set[str]) -> pd.DataFrame:

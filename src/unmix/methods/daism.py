@@ -24,7 +24,6 @@ from unmix.io.fractions import normalised
 from unmix.methods import register
 from unmix.settings import Rule, Share, asdict
 from unmix.simulate.recipe import Simulation
-from unmix.uncertainty import conformal
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +99,7 @@ class Daism(DeepMethod):
         )
         estimate = normalised(blending.left_out(net, transform(blending.samples(task, fit.genes)), task.device))
         truth = normalised(task.calibration.fractions)
-        return replace(fit, scores=conformal.scores(estimate, estimate, truth))
+        return replace(fit, left_out=(estimate, truth))
 
     def prepare(self, task: Task, genes: np.ndarray, simulator: Simulator) -> Transform:
         """Fit the preprocessing on blends."""

@@ -11,7 +11,6 @@ from unmix.contract.method import Fit, Method, Needs
 from unmix.io.fractions import normalised
 from unmix.io.units import per_million
 from unmix.methods import register
-from unmix.uncertainty import conformal
 
 if TYPE_CHECKING:
     from unmix.contract.method import Task
@@ -46,8 +45,7 @@ class RidgeOnCalibration(Method):
         dual = np.linalg.solve(_penalised(kernel, PENALTIES[best]), known - centre)
         arrays = {"mean": mean, "centre": centre, "weights": (values - mean).T @ dual}
         estimate = normalised(left_out[best])
-        scores = conformal.scores(estimate, estimate, known)
-        return Fit(genes, arrays, {"penalty": float(PENALTIES[best])}, scores=scores)
+        return Fit(genes, arrays, {"penalty": float(PENALTIES[best])}, left_out=(estimate, known))
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Apply the regression; genes that are missing count as average."""

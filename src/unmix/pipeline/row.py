@@ -24,6 +24,8 @@ class Row:
         ``cell_type``.
     cell_state_key, donor_key, label_map
         Columns of cell states and donors, and other names of the cell types.
+    cell_type_tree
+        Source or table of groups of the cell types.
     truth
         Known fractions.
     calibration_bulk, calibration_unit, calibration_fractions
@@ -48,6 +50,7 @@ class Row:
     cell_state_key: str | None = None
     donor_key: str = "none"
     label_map: Path | None = None
+    cell_type_tree: str = "auto"
     truth: Path | None = None
     calibration_bulk: Path | None = None
     calibration_unit: str = "auto"

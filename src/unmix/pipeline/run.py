@@ -157,6 +157,7 @@ class _Work:
                     cell_state_key=row.cell_state_key,
                     donor_key=row.donor_key,
                     label_map=row.label_map,
+                    cell_type_tree=row.cell_type_tree,
                     report=page,
                 )
         folder = self.bulk.parent

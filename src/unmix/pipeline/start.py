@@ -30,6 +30,7 @@ def unchanged(row: Row) -> bool:
     others = {
         "--label-map": row.label_map,
         "--cell-state-key": row.cell_state_key,
+        "--cell-type-tree": row.cell_type_tree != "auto",
         "--donor-key": row.donor_key != "none",
         "--reference-kind": row.reference_kind != "cells",
     }

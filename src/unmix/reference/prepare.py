@@ -13,7 +13,7 @@ from scipy import sparse
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_tables, tables
 from unmix.io.units import LARGEST
-from unmix.reference import count_recovery, qc, technical
+from unmix.reference import count_recovery, qc, technical, tree
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
@@ -97,6 +97,7 @@ def prepare_reference(
     donor_key: str | None = None,
     batch_key: str | None = None,
     cell_state_key: str | None = None,
+    cell_type_tree: Path | str = "auto",
     label_map: Mapping[str, str] | None = None,
     preset: str = "standard",
     max_cells_per_type: int | None = None,
@@ -124,6 +125,9 @@ def prepare_reference(
     cell_state_key
         Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md);
         ``profile``: the names of the profiles.
+    cell_type_tree
+        Where groups of the cell types come from (docs/resolution.md): ``ontology``, ``inferred``, ``none``, or a table
+        of cell types and their groups; ``auto`` is the ontology where it knows all types, else inferred.
     label_map
         Old label -> new label; ``""`` drops the cells.
     preset
@@ -208,6 +212,7 @@ def prepare_reference(
     worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
     found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst.kind}
     reference.uns["unmix"] = {**found, "messages": messages}
+    tree.mark(reference, cell_type_tree, messages)
     return reference
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmix.io.levels import Levels
+from unmix.reference import tree
 from unmix.reference.technical import NOT_OF_THE_CELL
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Reference:
         Where `cell_types` are cell states: the cell type that each belongs to.
     kind
         ``profiles``: every row is a profile of a type, per million, and not a cell: the mRNA of a cell is not known.
+    levels
+        Groups of the cell types (of states: of the types that they belong to).
     """
 
     counts: csr_matrix
@@ -61,6 +65,7 @@ class Reference:
     subtype_of: np.ndarray | None = None
     type_of_state: tuple[str, ...] = ()
     kind: Kind = "cells"
+    levels: Levels = field(default_factory=Levels)
 
     @classmethod
     def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False, states: bool = False) -> Reference:
@@ -93,7 +98,8 @@ class Reference:
         else:
             totals = (counts @ (~alien).astype(np.float64)).ravel()
         named = (list(cell_types), list(donors), type_of, donor_of)
-        cells = cls(counts, genes, *named, totals, type_of_state=parents, kind=kind)
+        levels = tree.levels_of(reference)
+        cells = cls(counts, genes, *named, totals, type_of_state=parents, kind=kind, levels=levels)
         return cells.select(genes=np.flatnonzero(group == "")) if (group != "").any() else cells
 
     def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
@@ -120,6 +126,7 @@ class Reference:
             type_of=normal[self.type_of].astype(int),
             subtypes=tuple(self.cell_types),
             subtype_of=self.type_of,
+            levels=Levels(),
         )
 
     def unmerged(self) -> Reference:

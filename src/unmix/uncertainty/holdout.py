@@ -12,6 +12,8 @@ from unmix.simulate.recipe import Simulation
 from unmix.uncertainty import conformal, domain_shift, single_donors
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from unmix.contract.method import Method
     from unmix.contract.model import Model
     from unmix.reference import Reference
@@ -34,10 +36,9 @@ RECIPE = Simulation(sparse=0.5, cells=500, platform=domain_shift.CALIBRATED, sub
 def scores(
     method: Method, model: Model, held_out: Reference, pseudobulk: int, rng: np.random.Generator, device: str
 ) -> np.ndarray:
-    """Return the calibration scores of a model on pseudobulk of held-out donors, each of one.
+    """Return the calibration scores of a model on pseudobulk of held-out donors, each of one (see :func:`errors`).
 
-    Samples x reported types, and further columns for the cell states where the model has such. Genes and types of a
-    published signature that the cells lack are missing genes and scores (NaN).
+    Genes and types of a published signature that the cells lack are missing genes and scores (NaN).
     """
     import pandas as pd
 
@@ -46,9 +47,41 @@ def scores(
     seen, present = _seen(model, held_out, drawn.expression)
     truth = np.where(types >= 0, drawn.truth(model.quantity)[:, types], np.nan)
     estimate = normalised(method.estimate(model, seen, present, device))
-    bounds = (*method.bounds(model, seen, present, device, estimate), truth)
-    found = conformal.scores(*map(model.summed, bounds))
-    return np.hstack([found, conformal.scores(*bounds)]) if model.states else found
+    return errors(model, *method.bounds(model, seen, present, device, estimate), truth)
+
+
+def errors(model: Model, lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the calibration scores of a model (samples x columns) in the columns of :func:`columns`.
+
+    Parameters
+    ----------
+    lower, upper, truth
+        Samples x `cell_types`, as for :func:`unmix.uncertainty.conformal.scores`. Sums are of bounds and of truth: the
+        interval of a type of several states, or of a group of types, holds the errors of the sum.
+    """
+    sums = zip(*map(model.every_level, (lower, upper, truth)), strict=True)
+    by_type, *by_level = [conformal.scores(*part) for part in sums]
+    return np.hstack([by_type, *([conformal.scores(lower, upper, truth)] if model.states else []), *by_level])
+
+
+def columns(model: Model) -> dict[str, int]:
+    """Return the names of the arrays of calibration scores and how many columns each has."""
+    groups = sum(len(set(own.values())) for own in model.levels.groups)
+    states = len(model.cell_types) if model.states else 0
+    found = {"scores": len(model.reported), "state_scores": states, "level_scores": groups}
+    return {f"intervals.{name}": number for name, number in found.items() if number or name == "scores"}
+
+
+def concerned(model: Model, names: Collection[str]) -> np.ndarray:
+    """Return which calibration scores of a model (columns of :func:`errors`) are of these types or states.
+
+    A group is concerned by each of its types.
+    """
+    found = [name in names for name in (*model.reported, *(model.cell_types if model.states else ()))]
+    for groups in model.levels.groups:
+        touched = {groups[name] for name in model.reported if name in names}
+        found += [group in touched for group in dict.fromkeys(groups[name] for name in model.reported)]
+    return np.array(found)
 
 
 def shared(

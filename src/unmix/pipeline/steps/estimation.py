@@ -46,7 +46,7 @@ def predict(
     models = [trained, *map(Model.load, also)]
     samples = _samples(run, models, bulk, unit, orthologs, gene_map)
     fractions = answer.predict(models, samples, level=level, device=run.device, mrna_per_cell=source, say=run.say)
-    run.facts["mrna_per_cell"] = fractions.mrna_per_cell
+    run.facts |= {"mrna_per_cell": fractions.mrna_per_cell, "levels": fractions.levels.model_dump()}
     run.facts["unexpressed"] = fractions.unknown_content
     run.facts["transductive"] = bool(also) or inputs.transductive(trained)
     write_fractions(fractions, lambda name: run.output(out_dir / name))
@@ -65,6 +65,7 @@ def consensus(run: Run, fractions_long: Sequence[Path], out_dir: Path, *, level:
     run.facts |= record(members, records, methods.PANEL)
     fractions = consensus(members, level=level, say=run.say)
     run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell}
+    run.facts["levels"] = fractions.levels.model_dump()
     write_fractions(fractions, lambda name: run.output(out_dir / name))
 
 

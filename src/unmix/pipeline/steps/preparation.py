@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from unmix.pipeline.record import Run
 
@@ -19,6 +19,7 @@ def reference(
     label_map: Path | None = None,
     report: Path | None = None,
     cells: Path | None = None,
+    cell_type_tree: str = "auto",
     gene_map: Path | None = None,
     **settings: Any,
 ) -> None:
@@ -31,7 +32,13 @@ def reference(
     run.input("label map", label_map)
     run.input("cells", cells)
     run.input("gene map", gene_map)
-    settings |= {"label_map": read_label_map(label_map) if label_map else None, "cells": cells, "gene_map": gene_map}
+    run.input("cell type tree", Path(cell_type_tree))
+    settings |= {
+        "cell_type_tree": cell_type_tree,
+        "label_map": read_label_map(label_map) if label_map else None,
+        "cells": cells,
+        "gene_map": gene_map,
+    }
     prepared = prepare_reference(inputs, seed=run.seed, progress=run.progress, **settings)
     for sentence in prepared.uns["unmix"]["messages"]:
         run.say(sentence)
