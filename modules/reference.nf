@@ -5,7 +5,7 @@ process REFERENCE {
     label 'process_high'
 
     input:
-    tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*')
+    tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*'), path(cell_type_tree, stageAs: 'tree/*')
 
     output:
     tuple val(meta), path("${meta.reference}.h5ad"), optional: true, emit: reference
@@ -18,11 +18,12 @@ process REFERENCE {
     def kind = meta.kind == 'profiles' ? '--kind profiles' : ''
     def map = label_map ? "--label-map ${quote(label_map)}" : ''
     def states = meta.cell_state_key ? "--cell-state-key ${quote(meta.cell_state_key)}" : ''
+    def tree = "--cell-type-tree ${quote(cell_type_tree ?: meta.tree_source)}"
     def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)} ${states}"
     def report = meta.kind == 'profiles' ? '' : "--report ${quote(meta.reference)}.report.html"
     // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
     """
-    unmix_reference.py ${keys} ${kind} ${map} --threads ${task.cpus} ${task.ext.args ?: ''} ${report} \\
+    unmix_reference.py ${keys} ${kind} ${map} ${tree} --threads ${task.cpus} ${task.ext.args ?: ''} ${report} \\
         --skipped reference.skipped.json --out ${quote(meta.reference)}.h5ad -- ${quote(reference)} \\
         || { code=\$?; [ -e reference.skipped.json ] || exit \$code; }
     """

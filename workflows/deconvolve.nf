@@ -14,7 +14,7 @@ include { REPORT } from '../modules/report.nf'
 
 // The columns of the samplesheet that name one file
 def columns_of_files() {
-    return ['bulk', 'reference', 'truth', 'label_map', 'calibration_bulk', 'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell']
+    return ['bulk', 'reference', 'truth', 'label_map', 'cell_type_tree', 'calibration_bulk', 'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell']
 }
 
 // The file of a path, or nothing
@@ -87,9 +87,9 @@ workflow DECONVOLVE {
     ch_sheet = SAMPLESHEET.out.rows
         .splitJson()
         .map { row ->
-            // mrna_per_cell is a path, which is absolute by now, or the name of a source
-            def table = row.mrna_per_cell.contains('/') ? row.mrna_per_cell : ''
-            row + [mrna_source: table ? '' : row.mrna_per_cell] + columns_of_files().collectEntries { column -> [column, file_of(column == 'mrna_per_cell' ? table : row[column])] }
+            // these are paths, which are absolute by now, or names of a source
+            def sources = ['mrna_per_cell', 'cell_type_tree'].collectEntries { column -> [column, row[column].contains('/') ? '' : row[column]] }
+            row + [mrna_source: sources.mrna_per_cell, tree_source: sources.cell_type_tree] + columns_of_files().collectEntries { column -> [column, file_of(sources[column] ? '' : row[column])] }
         }
         .map { row -> tuple(row, columns_of_files().find { column -> row[column] && !row[column].exists() }) }
     ch_rows = ch_sheet.filter { _row, missing -> !missing }.map { row, _missing -> row }
@@ -101,7 +101,7 @@ workflow DECONVOLVE {
     // Rows that share a reference and all that is said of it have one reference_name: it is prepared once
     REFERENCE(
         ch_rows
-            .map { row -> tuple([reference: row.reference_name, kind: row.reference_kind, cell_type_key: row.cell_type_key, cell_state_key: row.cell_state_key, donor_key: row.donor_key], row.reference, row.label_map) }
+            .map { row -> tuple([reference: row.reference_name, kind: row.reference_kind, cell_type_key: row.cell_type_key, cell_state_key: row.cell_state_key, donor_key: row.donor_key, tree_source: row.tree_source], row.reference, row.label_map, row.cell_type_tree) }
             .unique()
     )
     ch_references = REFERENCE.out.reference.map { meta, reference -> tuple(meta.reference, reference) }

@@ -138,7 +138,7 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
         samples=by_sample[["distance", "unexpressed"]].astype(float),
         method=run["method"]["name"],
     )
-    levels, by_level = read_levels(coarser, run.get("levels", {}))
+    levels, by_level = read_levels(coarser, run.get("levels", {}), by_sample.index, types)
     sums = tuple(
         replace(
             found,
@@ -151,13 +151,24 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
     return replace(found, levels=levels, sums=sums), run
 
 
-def read_levels(path: Path, record: Any) -> tuple[Levels, dict[str, pd.DataFrame]]:
+def read_levels(
+    path: Path, record: Any, samples: Collection[str], types: Collection[str]
+) -> tuple[Levels, dict[str, pd.DataFrame]]:
     """Read the levels of a run record, and ``levels.tsv``: the rows of each level by its name, empty without the file.
+
+    Parameters
+    ----------
+    path
+        Of the table.
+    record
+        What the run record says of levels.
+    samples, types
+        Of the fractions that belong to them.
 
     Raises
     ------
     DataError
-        As for :func:`read_long`; or the table and the record do not agree.
+        As for :func:`read_long`; or table, record and fractions do not agree.
     """
     try:
         levels = Levels.model_validate(record)
@@ -167,13 +178,15 @@ def read_levels(path: Path, record: Any) -> tuple[Levels, dict[str, pd.DataFrame
         return levels, {}
     table = read_long(path, ("sample", "level", "cell_type", "members", "flag"), ENDS_OF_LEVELS)
     held = {name: table[table["level"] == name] for name in levels.names}
-    samples = table["sample"].nunique()
     whole = [
-        len(rows) == samples * len(set(groups.values())) and set(rows["cell_type"]) == set(groups.values())
+        len(rows) == len(samples) * len(set(groups.values()))
+        and set(rows["cell_type"]) == set(groups.values())
+        and groups.keys() == set(types)
         for rows, groups in zip(held.values(), levels.groups, strict=True)
     ]
     twice = table.duplicated(["sample", "level", "cell_type"]).any()
-    if twice or not all(whole) or set(table["level"]) != set(levels.names):
+    same = set(table["sample"]) == set(samples) and set(table["level"]) == set(levels.names)
+    if twice or not all(whole) or not same:
         raise DataError(
             f"{path.name} and run.json beside it do not agree on the levels of the cell types",
             "levels.tsv and run.json of one prediction",

@@ -65,6 +65,12 @@ class Estimates:
         path = self._folder / "states.tsv"
         return read_long(path, ("sample", "cell_state", "cell_type")) if path.exists() else None
 
+    @cached_property
+    def levels(self) -> pd.DataFrame | None:
+        """A row per level, sample and group of cell types, with its interval; None without levels of cell types."""
+        path = self._folder / "levels.tsv"
+        return read_long(path, ("sample", "level", "cell_type", "members", "flag")) if path.exists() else None
+
     def __repr__(self) -> str:
         samples, types = self.fractions.shape
         return f"{self.title}: {count(samples, 'sample')} x {count(types, 'cell type')} ({QUANTITIES[self.quantity]})"

@@ -17,6 +17,7 @@ SECTIONS = (
     ("summary", "Summary", sections.summary),
     ("checks", "Input check", sections.checks),
     ("fractions", "Estimates per sample", estimates.fractions),
+    ("finer", "Estimates of all cell types", estimates.finer),
     ("samples_to_check", "Samples to check", estimates.samples_to_check),
     ("cell_types", "Cell types", estimates.cell_types),
     ("groups", "Groups", groups.groups),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.evaluation import metrics
+from unmix.io.levels import listed as listed_members
 from unmix.report import figures, marks
-from unmix.report.words import axis, between, ceiling, count, estimate, number, percent, quantity
+from unmix.report.words import axis, between, ceiling, count, estimate, listed, number, percent, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,34 @@ def by_abundance(result: Result) -> list[str]:
 
 
 def fractions(results: Results) -> dict[str, Any]:
-    """Show the estimates of the headline method as stacked bars, and as a table with intervals."""
+    """Show the estimates of the headline method at the leading level of cell types: stacked bars, and a table."""
     lead = results.headline
+    said = _leading(lead)
+    return _estimates(lead.leading) | {"said": said, "files": "levels.tsv" if said else "fractions_long.tsv"}
+
+
+def finer(results: Results) -> dict[str, Any] | None:
+    """Show the cell types themselves where groups of them lead."""
+    lead = results.headline
+    if lead.leading is lead:
+        return None
+    said = f"{lead.levels.sentence()} Their sums are right where the parts are not, so read these estimates with care."
+    return _estimates(lead) | {"said": said, "files": "fractions_long.tsv"}
+
+
+def _leading(lead: Result) -> str:
+    """Say which groups of cell types lead the page; empty where the types themselves do."""
+    if lead.leading is lead:
+        return ""
+    groups = lead.levels.groups[lead.levels.leads - 1]
+    held = [f"{group} ({of})" for group, of in listed_members(groups).items() if list(groups.values()).count(group) > 1]
+    return (
+        f"Sums of cell types that cannot be told apart here: {listed(held)}. The cell types follow in the next section."
+    )
+
+
+def _estimates(lead: Result) -> dict[str, Any]:
+    """Return the data of a figure and a table of estimates."""
     types = by_abundance(lead)
     values = lead.values[types]
     score = lead.quantity == "score"
@@ -110,8 +137,8 @@ def _detection(intervals: dict[str, Any]) -> str:
 
 
 def cell_types(results: Results) -> dict[str, Any] | None:
-    """Show the distribution of the estimates of each cell type over the samples."""
-    lead = results.headline
+    """Show the distribution over the samples of the estimates of each cell type, or group of the leading level."""
+    lead = results.headline.leading
     if len(lead.values) < 2:
         return None
     types = by_abundance(lead)

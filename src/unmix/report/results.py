@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from unmix.errors import DataError, NotApplicable
 from unmix.io import records
 from unmix.io.fractions import read_fractions
-from unmix.io.long_tables import read_intervals, read_long
+from unmix.io.levels import Levels
+from unmix.io.long_tables import read_intervals, read_levels, read_long
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +125,8 @@ class Result(Asked):
         Tables of the comparison of groups, or None.
     evaluation, comparison
         What evaluate and compare recorded; empty where absent.
+    levels, sums
+        Groups of the cell types, and the same result over the groups of each level; empty where there are none.
     """
 
     values: pd.DataFrame
@@ -138,6 +141,13 @@ class Result(Asked):
     survival: pd.DataFrame | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
+    levels: Levels = field(default_factory=Levels)
+    sums: tuple[Result, ...] = ()
+
+    @property
+    def leading(self) -> Result:
+        """The result over the finest groups of cell types that the reference can tell; or over the cell types."""
+        return self.sums[self.levels.leads - 1] if self.sums and self.levels.leads else self
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -255,7 +265,17 @@ def _read_result(folder: Path) -> Result:
     evaluation = records.read(folder / "metrics.run.json").get("evaluation", {})
     comparison = records.read(folder / "comparison.run.json").get("comparison", {})
     recorded = {"evaluation": evaluation, "comparison": comparison}
-    return Result(name=folder.name, run=run, values=values, quantity=quantity, **recorded, **tables)
+    result = Result(name=folder.name, run=run, values=values, quantity=quantity, **recorded, **tables)
+    levels, by_level = read_levels(folder / "levels.tsv", run.get("levels", {}), values.index, values.columns)
+    return replace(result, levels=levels, sums=tuple(_of_groups(result, by_level[name]) for name in by_level))
+
+
+def _of_groups(result: Result, rows: pd.DataFrame) -> Result:
+    """Return the result of a method over groups of cell types, from the rows of one level."""
+    wide = rows.pivot(index="sample", columns="cell_type", values=["fraction", "lower", "upper"])
+    order = {"index": result.values.index, "columns": list(dict.fromkeys(rows["cell_type"]))}
+    values, lower, upper = (wide[name].reindex(**order).astype(float) for name in ("fraction", "lower", "upper"))
+    return replace(result, values=values, lower=lower, upper=upper, sums=())
 
 
 def _refuse(folder: Path, pairs: list[tuple[str, str]]) -> None:

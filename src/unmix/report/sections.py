@@ -51,9 +51,11 @@ def summary(results: Results) -> dict[str, Any]:
         + (f" Results of {' and '.join(beside)} are shown for comparison." if beside else ""),
     ]
     if lead.quantity in ("cell", "mrna"):
-        mean = lead.values.mean()[by_abundance(lead)[:3]]
+        mean = lead.leading.values.mean()[by_abundance(lead.leading)[:3]]
         largest = listed([f"{name} ({percent(value)}%)" for name, value in mean.items()])
         said[1] += f" The most abundant cell types{' on average' if samples > 1 else ''} are {largest}."
+    if lead.quantity in ("cell", "mrna") and lead.levels.alike:
+        said.insert(1, lead.levels.sentence())
     if members:
         said.append(_of_members(lead, members))
     if lead.run.get("unexpressed", {}).get("warned"):
