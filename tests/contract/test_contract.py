@@ -141,12 +141,14 @@ def test_fractions_have_levels_whose_sums_agree_and_whose_intervals_are_of_the_s
         return
     assert found.levels.names == ["level_1", "level_2"]
     truth = data[1].obsm[f"{found.quantity}_fractions"][list(found.values)]
+    covered = []
     for groups, own in found.by_groups():
         assert np.array_equal(own.values, levels.summed(found.values, groups))
         assert ((own.lower <= own.values) & (own.values <= own.upper)).all(axis=None)
-        if name in LEARNING and not METHODS[name].needs.calibration:
-            known = levels.summed(truth, groups)
-            assert ((own.lower <= known) & (known <= own.upper)).to_numpy().mean() > 0.75
+        known = levels.summed(truth, groups)
+        covered.append(((own.lower <= known) & (known <= own.upper)).to_numpy().mean())
+    if name in LEARNING and not METHODS[name].needs.calibration:
+        assert np.mean(covered) > 0.75
     widths = [(part.upper - part.lower) for part in (found, found.sums[0])]
     assert (widths[1]["T cell"] < widths[0][["CD4+ T", "CD8+ T", "γδ T"]].sum(axis=1)).mean() > 0.9
 
