@@ -31,11 +31,22 @@ def test_fractions_of_every_sample_sum_to_one(finished):
             assert sum(map(float, fractions)) == pytest.approx(1, abs=1e-6)
 
 
+def test_levels_of_cell_types_sum_to_the_fractions(finished):
+    row = finished[0] / "results" / "first" / "nnls"
+    header, rows = table(row / "levels.tsv")
+    assert header[:5] == ["sample", "level", "cell_type", "members", "fraction"]
+    sums = {sample: sum(map(float, fractions)) for sample, *fractions in table(row / "fractions.tsv")[1]}
+    for level in {line[1] for line in rows}:
+        for sample, whole in sums.items():
+            held = [float(line[4]) for line in rows if line[:2] == [sample, level]]
+            assert sum(held) == pytest.approx(whole, abs=1e-5)
+
+
 def test_results_are_laid_out_as_the_contract_says(finished):
     results = finished[0] / "results"
-    tables = {"fractions.tsv", "fractions_mrna.tsv", "fractions_long.tsv", "held_out.tsv", "run.json"}
+    tables = {*("fractions.tsv", "fractions_mrna.tsv", "fractions_long.tsv", "levels.tsv", "held_out.tsv", "run.json")}
     top = tables - {"held_out.tsv"}
-    control = {"fractions.tsv", "fractions_long.tsv", "run.json"}
+    control = {"fractions.tsv", "fractions_long.tsv", "levels.tsv", "run.json"}
     evaluated = {"metrics.tsv", "metrics.run.json", "pairs.tsv"}
     explained = {"attributions.tsv", "attributions.svg", "attributions.run.json"}
     for row, given, headline in (("first", tables | evaluated, top | {"metrics.tsv"}), ("second", tables, top)):
