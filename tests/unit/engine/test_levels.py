@@ -85,7 +85,10 @@ def test_a_saved_model_keeps_its_levels(data, models, tmp_path):
 def test_a_model_with_other_levels_than_it_calibrated_is_damaged(models, tmp_path):
     from dataclasses import replace
 
-    facts = models["nnls"].facts
+    facts, arrays = models["nnls"].facts, models["nnls"].arrays
+    without = {name: array for name, array in arrays.items() if name != "intervals.level_scores"}
+    with pytest.raises(DataError, match="no array intervals"):
+        answer.predict(replace(models["nnls"], arrays=without), toy(samples=3)[1])
     fewer = {**facts["levels"], "names": ["level_1"], "groups": facts["levels"]["groups"][:1]}
     replace(models["nnls"], facts={**facts, "levels": fewer}).save(tmp_path / "m.safetensors")
     with pytest.raises(DataError, match="level_scores"):
