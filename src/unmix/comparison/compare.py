@@ -35,8 +35,9 @@ RELATIVE = (
 #: What its reader should know of the intervals and of the q values.
 CONSERVATIVE = (
     "The intervals of the effects hold the scatter of the samples, and the intervals of the fractions as an error that "
-    "all samples of a cell type share. The table does not tell which part is shared, so these intervals are rather too "
-    "wide. p and q values are of the scatter: an error that all samples share makes no difference where there is none."
+    "all samples of a cell type share. The table does not tell which part is shared, so all of it counts, which makes "
+    "these intervals rather too wide. An error beyond the intervals of the fractions is not covered. p and q values "
+    "come from the scatter: an error that all samples share makes no difference where there is none."
 )
 #: q value below which a sentence names a cell type.
 SHOWN = 0.05
