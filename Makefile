@@ -24,8 +24,9 @@ prerequisites:
 
 demo: prerequisites setup .cache/demo/ready ## fractions of 20 real PBMC samples -> results/demo/
 	@$(NEXTFLOW) run . -profile demo $(call resume,demo) $(ARGS)
-	@.venv/bin/python scripts/scores.py results/demo
-	@echo "demo: open results/demo/report.html; fractions: results/demo/fractions.tsv, beside the truth: results/demo/metrics.tsv"
+	@echo "demo: by 700 single cells" && .venv/bin/python scripts/scores.py results/demo
+	@echo "demo: by profiles of 24 states of blood cells" && .venv/bin/python scripts/scores.py results/demo-profiles
+	@echo "demo: open results/demo/report.html; fractions: results/demo/fractions.tsv, beside the truth: results/demo/metrics.tsv; by profiles: results/demo-profiles/"
 
 .cache/demo/ready: scripts/demo_data.py requirements/demo.lock | .venv/.setup
 	@.venv/bin/python scripts/demo_data.py && touch $@
