@@ -2,7 +2,7 @@
 """The default answer on blood: methods x bulks with counted cells x references, and what is made of the estimates.
 
     .venv/bin/python benchmarks/blood.py predict [--methods NAME,...] [--bulks NAME,...] [--references NAME,...]
-    .venv/bin/python benchmarks/blood.py table | decide | compare | intervals | references
+    .venv/bin/python benchmarks/blood.py table | decide | compare | intervals | references | priors
 
 `predict` writes a model and a table of its estimates per job to .cache/blood; what stands there is not run again. The
 others only read these: conversions to cells, consensus and intervals are tried without another fit. Needs the data
@@ -24,10 +24,11 @@ from accuracy import DATA, DEMO, MRNA, ROOT, scored
 
 from unmix import engine
 from unmix import methods as registry
-from unmix.contract.method import Method
+from unmix.contract.method import Method, silent
 from unmix.contract.model import Model
 from unmix.engine import cell_fractions, ensemble
 from unmix.engine.consensus import RULE
+from unmix.engine.prior import applied, read_prior
 from unmix.errors import NotApplicable
 from unmix.evaluation import metrics
 from unmix.io import check, tables
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import anndata as ad
+
+    from unmix.engine.prior import Prior
 
 STORE = ROOT / ".cache" / "blood"
 METHODS = ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice")
@@ -312,13 +315,24 @@ def consensus(members: list[pd.DataFrame], rule: str) -> pd.DataFrame:
 
 
 def answer(
-    bulk: str, over: str, members: tuple[str, ...], seed: int, source: str, rule: str = "mean"
+    bulk: str,
+    over: str,
+    members: tuple[str, ...],
+    seed: int,
+    source: str,
+    rule: str = "mean",
+    declared: Prior | None = None,
 ) -> Fractions | None:
-    """Return fractions of cells of one method, or of several by a rule; None where a member was not run."""
+    """Return fractions of cells of one method, or of several by a rule; None where a member was not run.
+
+    A declared prior moves every member.
+    """
     parts = [estimates(bulk, over, member, seed) for member in members]
     if any(part is None for part in parts):
         return None
     found = [cells_of(bulk, part, source) for part in parts]
+    if declared is not None:
+        found = [applied(one, declared, silent) for one in found]
     if len(found) == 1:
         return found[0]
     middle = consensus([f.values for f in found], rule)
@@ -540,10 +554,31 @@ def _disagreement(bulk: str, over: str, method: str, seed: int) -> float:
     return ensemble.difference(first.to_numpy(), second[list(first)].to_numpy())
 
 
+def priors(pairs: list[tuple[str, str]], methods: list[str], seeds: list[int]) -> None:
+    """Print the panel and single methods without a prior, with that of PBMC, and with that of all other bulks."""
+    means = pd.DataFrame({bulk: samples(bulk, over)[1].mean() for bulk, over in pairs})
+    others = {}
+    for bulk in means:
+        logs = np.log(means.drop(columns=bulk))
+        table = pd.DataFrame({"fraction": np.exp(logs.mean(axis=1)), "sd": logs.std(axis=1)})
+        others[bulk] = read_prior(table)
+    kinds = {
+        "no prior": dict.fromkeys(means),
+        "pbmc": dict.fromkeys(means, read_prior("pbmc")),
+        "of the other bulks": others,
+    }
+    answers = {"panel": (DEFAULT_PANEL, DEFAULT_RULE)} | {method: ((method,), "mean") for method in methods}
+    print(f"{'':44s} RMSE  CCC   T     r     90 %  CCC/r by bulk")
+    for (title, (members, rule)), (kind, by) in itertools.product(answers.items(), kinds.items()):
+        got = by_bulk(pairs, seeds, lambda b, o, s, m=members, r=rule, p=by: answer(b, o, m, s, DEFAULT_TABLE, r, p[b]))
+        if got is not None:
+            print(shown(f"{title}, {kind}", got) + "  RMSE " + " ".join(f"{value:.3f}" for value in got["rmse"]))
+
+
 def main() -> None:
     """Parse the command line and run a part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("predict", "table", "decide", "compare", "intervals", "references"))
+    parser.add_argument("part", choices=("predict", "table", "decide", "compare", "intervals", "references", "priors"))
     names = {"--methods": METHODS, "--bulks": tuple(BULKS), "--references": tuple(REFERENCES)}
     for option, default in names.items():
         parser.add_argument(option, default=",".join(default), help="names between commas")
@@ -560,9 +595,14 @@ def main() -> None:
     if given["part"] == "predict":
         predict((bulk, over, method, seed) for seed in seeds for method in methods for bulk, over in pairs)
     else:
-        {"table": table, "decide": decide, "compare": compare, "intervals": intervals, "references": several}[
-            given["part"]
-        ](pairs, methods, seeds)
+        {
+            "table": table,
+            "decide": decide,
+            "compare": compare,
+            "intervals": intervals,
+            "references": several,
+            "priors": priors,
+        }[given["part"]](pairs, methods, seeds)
 
 
 if __name__ == "__main__":

@@ -28,15 +28,16 @@ from unmix import cli
     "reference (counts of the reference's cells), none (no conversion), or a table of cell type and mRNA. auto: "
     "published if all cell types are human blood or immune cells, else reference.",
 )
+@cli.prior
 @cli.genes
 @click.option("--out-dir", type=cli.OUTPUT_DIRECTORY, default=".", show_default=True, help="Folder for the tables.")
 @cli.skipped
 @cli.common
-def main(model, bulk, also, unit, level, mrna_per_cell, orthologs, gene_map, out_dir, **options):
+def main(model, bulk, also, unit, level, mrna_per_cell, prior, orthologs, gene_map, out_dir, **options):
     with cli.run("predict", out_dir / "run.json", **options) as run:
         from unmix.pipeline import steps
 
-        given = {"unit": unit, "orthologs": orthologs, "gene_map": gene_map}
+        given = {"unit": unit, "prior": prior, "orthologs": orthologs, "gene_map": gene_map}
         steps.predict(run, model, bulk, out_dir, also=also, level=level, mrna_per_cell=mrna_per_cell, **given)
 
 

@@ -74,6 +74,7 @@ from unmix.pipeline.row import Options, Row
     metavar="SOURCE",
     help="auto, published, epic, quantiseq, reference, none, or a table of cell type and mRNA per cell.",
 )
+@cli.prior
 @cli.level
 @click.option(
     "--recipe",

@@ -19,6 +19,7 @@ from unmix import cli
 @click.option(
     "--malignant", multiple=True, metavar="TYPE", help="Malignant cell type of the reference; repeatable, or T1,T2."
 )
+@cli.prior
 @click.option(
     "--signature",
     type=cli.FILE,

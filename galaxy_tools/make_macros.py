@@ -140,7 +140,11 @@ def when(method: type[Method]) -> list[str]:
     """Return what the form asks once this method is chosen: what it needs, its recipe, its numbers."""
     needs = method.needs
     lines = [f'<expand macro="{"bulk_needed" if needs.bulk else "bulk_optional"}"/>']
-    lines += [f'<expand macro="{need}"/>' for need in ("calibration", "malignant", "gene_sets") if getattr(needs, need)]
+    lines += [
+        f'<expand macro="{need}"/>'
+        for need in ("calibration", "malignant", "gene_sets", "prior")
+        if getattr(needs, need)
+    ]
     lines += ['<param argument="--recipe" type="select" label="Settings">']
     lines += [f"    {option(n, RECIPES.get(n, n), selected=n == 'default')}" for n in method.recipes]
     lines += ["</param>", *settings(method)]
@@ -150,7 +154,7 @@ def when(method: type[Method]) -> list[str]:
 def simple(method: type[Method]) -> bool:
     """Say whether a method needs nothing but a reference of cells and the bulk."""
     needs = method.needs
-    return not (needs.calibration or needs.malignant or needs.gene_sets or needs.profiles)
+    return not (needs.calibration or needs.malignant or needs.gene_sets or needs.profiles or needs.prior)
 
 
 def menu(attributes: str, entries: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ process PREDICT {
     label 'process_medium'
 
     input:
-    tuple val(meta), path(model), path(bulk), val(mrna_source), path(mrna_per_cell, stageAs: 'mrna/*')
+    tuple val(meta), path(model), path(bulk), val(mrna_source), path(mrna_per_cell, stageAs: 'mrna/*'), val(prior_source), path(prior, stageAs: 'declared/*')
 
     output:
     tuple val(meta), path("${meta.method}.fractions.tsv"), path("${meta.method}.fractions_long.tsv"), optional: true, emit: fractions
@@ -19,7 +19,7 @@ process PREDICT {
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
     mkdir tables
-    unmix_predict.py --mrna-per-cell ${quote(mrna_per_cell ?: mrna_source)} \\
+    unmix_predict.py --mrna-per-cell ${quote(mrna_per_cell ?: mrna_source)} --prior ${quote(prior ?: prior_source)} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
         --skipped ${out}.skipped.json --out-dir tables \\
         -- ${quote(model)} ${quote(bulk)} \\

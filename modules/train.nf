@@ -6,7 +6,7 @@ process TRAIN {
     label 'process_gpu'
 
     input:
-    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*')
+    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*'), path(prior, stageAs: 'declared/*')
 
     output:
     tuple val(meta), path("${name}.safetensors"), optional: true, emit: model
@@ -26,6 +26,7 @@ process TRAIN {
         meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
         [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
         ontology ? "--ontology ${quote(ontology)}" : '',
+        prior || meta.prior ? "--prior ${quote(prior ?: meta.prior)}" : '',
         genes ? "--genes ${quote(genes)}" : '',
         meta.deep && meta.checkpoints ? "--checkpoint ${quote(checkpoint)}" : '',
     ].findAll().join(' ')

@@ -30,6 +30,7 @@ NEEDS = {
     "calibration": "bulk samples with known fractions",
     "malignant": "which cell types are malignant",
     "gene_sets": "published gene sets",
+    "prior": "a declared prior (`--prior`)",
     "profiles": "samples of pure types (`--kind profiles`)",
 }
 TAKES = {

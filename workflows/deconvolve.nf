@@ -14,7 +14,7 @@ include { REPORT } from '../modules/report.nf'
 
 // The columns of the samplesheet that name one file
 def columns_of_files() {
-    return ['bulk', 'reference', 'truth', 'label_map', 'cell_type_tree', 'calibration_bulk', 'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell']
+    return ['bulk', 'reference', 'truth', 'label_map', 'cell_type_tree', 'calibration_bulk', 'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell', 'prior']
 }
 
 // The file of a path, or nothing
@@ -88,8 +88,8 @@ workflow DECONVOLVE {
         .splitJson()
         .map { row ->
             // these are paths, which are absolute by now, or names of a source
-            def sources = ['mrna_per_cell', 'cell_type_tree'].collectEntries { column -> [column, row[column].contains('/') ? '' : row[column]] }
-            row + [mrna_source: sources.mrna_per_cell, tree_source: sources.cell_type_tree] + columns_of_files().collectEntries { column -> [column, file_of(sources[column] ? '' : row[column])] }
+            def sources = ['mrna_per_cell', 'cell_type_tree', 'prior'].collectEntries { column -> [column, row[column].contains('/') ? '' : row[column]] }
+            row + [mrna_source: sources.mrna_per_cell, tree_source: sources.cell_type_tree, prior_source: sources.prior] + columns_of_files().collectEntries { column -> [column, file_of(sources[column] ? '' : row[column])] }
         }
         .map { row -> tuple(row, columns_of_files().find { column -> row[column] && !row[column].exists() }) }
     ch_rows = ch_sheet.filter { _row, missing -> !missing }.map { row, _missing -> row }
@@ -128,7 +128,8 @@ workflow DECONVOLVE {
                 method: method.method,
                 deep: method.deep,
                 takes: method.takes.replace('_', '-'),
-                id: needs_bulk || needs_calibration ? id : '',
+                id: needs_bulk || needs_calibration || method.needs_prior ? id : '',
+                prior: method.needs_prior ? row.prior_source : '',
                 malignant: method.needs_malignant ? row.malignant : '',
                 genes: genes ? genes.text.md5().take(8) : '',
                 calibration_unit: needs_calibration ? row.calibration_unit : '',
@@ -137,7 +138,7 @@ workflow DECONVOLVE {
                 checkpoints: workflow.workDir.scheme == 'file' ? "${workflow.workDir}/checkpoints".toString() : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes, method.needs_prior ? row.prior : []], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
         }
     TRAIN(
         ch_jobs
@@ -154,7 +155,7 @@ workflow DECONVOLVE {
         ch_trained
             .map { meta, model, bulk -> tuple(meta.id, meta, model, bulk) }
             .combine(ch_rows.map { row -> tuple(row.id, row) }, by: 0)
-            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_source, row.mrna_per_cell) }
+            .map { _id, meta, model, bulk, row -> tuple(meta, model, bulk, row.mrna_source, row.mrna_per_cell, row.prior_source, row.prior) }
     )
     CONSENSUS(
         PREDICT.out.tables

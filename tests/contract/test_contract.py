@@ -53,6 +53,8 @@ def inputs(name: str) -> dict:
         given["malignant"] = MALIGNANT
     if needs.gene_sets:
         given["gene_sets"] = [gene_sets()]
+    if needs.prior:
+        given["prior"] = dict(zip(CELL_TYPES, (0.1, 0.3, 0.2, 0.2, 0.1, 0.1), strict=True))
     return given
 
 

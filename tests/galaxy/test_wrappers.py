@@ -141,6 +141,7 @@ def test_every_method_asks_for_what_it_needs_and_offers_its_recipes_and_numbers(
         for option in ("--calibration-bulk", "--calibration-unit", "--calibration-fractions"):
             assert (option in asked) == method.needs.calibration
         assert ("--malignant" in asked) == method.needs.malignant
+        assert ("--prior" in asked) == method.needs.prior
         assert ("--gene-sets" in asked) == method.needs.gene_sets
         assert {entry.get("value") for entry in asked["--recipe"].iter("option")} == set(method.recipes)
         numbers = [param for param in cases[name].iter("param") if param.get("type") in ("integer", "float")]

@@ -12,7 +12,7 @@ from unmix.simulate.toy import CELL_TYPES, toy
 from .conftest import ROOT, nextflow, trace
 
 OPTIONS = ("--signature", "--gene-sets", "--pretrained")
-NEEDS = ("cells", "bulk", "calibration", "malignant", "profiles")
+NEEDS = ("bulk", "calibration", "malignant", "profiles")
 SIGNATURE, PRETRAINED = "nnls=my signature.tsv;shared.tsv", "hascad=a/net.npz;hascad=b/net.npz"
 
 
@@ -36,6 +36,8 @@ def run(asked, tmp_path_factory):
     signature.to_csv(folder / "my signature.tsv", sep="\t")
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
     (folder / "sizes.tsv").write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
+    fractions = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
+    (folder / "usual.tsv").write_text("\n".join(["cell_type\tfraction", *fractions]) + "\n")
     gene = bulk.var_names[0]
     (folder / "names.tsv").write_text(f"name\tgene\n{gene}\t{gene}\n")
     for name in ("types.obo", "shared.tsv", "sets.gmt", "a/net.npz", "b/net.npz"):
@@ -54,8 +56,8 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell,orthologs,gene_map\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv,true,names.tsv\n'
+        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell,orthologs,gene_map,prior\n"
+        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv,true,names.tsv,usual.tsv\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls", "xcell"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -120,6 +122,14 @@ def test_the_mrna_per_cell_of_a_row_makes_its_fractions_those_of_cells(run):
     row = run[0] / "results" / "first" / "nnls"
     assert (row / "fractions.tsv").read_text().startswith("sample (cell fraction)")
     assert json.loads((row / "run.json").read_text())["inputs"]["mrna_per_cell"]["path"] == "sizes.tsv"
+
+
+def test_the_prior_of_a_row_moves_its_fractions_and_stands_beside_them_as_a_control(run):
+    record = json.loads((run[0] / "results" / "first" / "nnls" / "run.json").read_text())
+    assert record["inputs"]["prior"]["path"] == "usual.tsv"
+    assert record["prior"]["before"] != record["prior"]["after"]
+    assert "there: declared/usual.tsv" in run[1]["prior"]
+    assert all("--prior" not in words for name, words in run[1].items() if name != "prior")
 
 
 def test_methods_that_are_skipped_fail_nothing_and_the_others_are_reported(run):

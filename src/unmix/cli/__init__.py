@@ -3,7 +3,7 @@
 Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
 """
 
-from unmix.cli.options import DIRECTORY, FILE, OUTPUT, OUTPUT_DIRECTORY, common, genes, level, skipped
+from unmix.cli.options import DIRECTORY, FILE, OUTPUT, OUTPUT_DIRECTORY, common, genes, level, prior, skipped
 from unmix.cli.step import record_beside, run
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "common",
     "genes",
     "level",
+    "prior",
     "record_beside",
     "run",
     "skipped",

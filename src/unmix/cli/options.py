@@ -51,6 +51,17 @@ level = click.option(
 )
 
 
+#: The option of the steps that know what a cohort contains in the mean.
+prior = click.option(
+    "--prior",
+    default="none",
+    show_default=True,
+    metavar="SOURCE",
+    help="Mean fractions of cells that the samples of BULK are known to have: pbmc (healthy adults), or a table with "
+    "the columns cell_type, fraction and sd. The estimated means move towards them.",
+)
+
+
 def genes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the steps that match gene names with those of a reference."""
     options = [

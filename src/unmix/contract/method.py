@@ -38,6 +38,8 @@ class Needs:
     """Which cell types are malignant; the method then sees two types, ``malignant`` and ``normal``."""
     gene_sets: bool = False
     """Published gene sets, without which the method has nothing to score."""
+    prior: bool = False
+    """A declared prior on the mean composition of the samples."""
     donors: int = 0
     """Donors, or replicates of the profiles."""
 
@@ -74,6 +76,8 @@ class Task:
         Bulk samples with known fractions; None if not given.
     malignant
         Names of the malignant cell types, where the user said which.
+    prior
+        Fractions of the types of `train` that a declared prior gives; None if none was declared.
     published, ontology
         Published files of the sort that the method takes, and an ontology of the cell types (OBO).
     recipe
@@ -96,6 +100,7 @@ class Task:
     bulk: np.ndarray | None = None
     calibration: Calibration | None = None
     malignant: tuple[str, ...] = ()
+    prior: np.ndarray | None = None
     published: tuple[Path, ...] = ()
     ontology: Path | None = None
     checkpoint: Path | None = None

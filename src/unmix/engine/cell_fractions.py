@@ -99,7 +99,7 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
     others = [moved(plain, plain, _factors(model, fractions, sizes)) for sizes in used.candidates.values()]
     further = dict(fractions.tables)
     if "states" in further:
-        further["states"] = _states_as(further["states"], plain, values)
+        further["states"] = states_as(further["states"], plain, values)
     found = replace(
         fractions,
         quantity="cell",
@@ -200,7 +200,7 @@ def _factors(model: Model, fractions: Fractions, sizes: Mapping[str, float]) -> 
     return pooled(table.unstack()[model.cell_types].reindex(fractions.values.index), ratio, of)[types]
 
 
-def _states_as(table: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def states_as(table: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return the table of cell states with the fractions of every type as they are after a conversion."""
     ratio = (after / before.where(before > 0)).fillna(0.0).stack()
     factor = ratio.loc[list(zip(table.index, table["cell_type"], strict=True))].to_numpy()

@@ -19,6 +19,7 @@ from unmix.engine.cell_fractions import moved, widened
 from unmix.engine.consensus_intervals import combined, intervals, median, table
 from unmix.engine.ensemble import common
 from unmix.engine.mrna_per_cell import MRNAPerCell, tell
+from unmix.engine.prior import sentence
 from unmix.errors import DataError, NotApplicable
 from unmix.io import levels as coarser
 
@@ -91,6 +92,9 @@ def consensus(
     by_type = bool(used) and set(types) <= set(used["values"])  # counts of the reference may be those of cell states
     if used:
         tell(MRNAPerCell.of(used), say)
+    prior = _prior([one.prior for one in members])
+    if prior:
+        say(f"{sentence(prior)} These are means over the members.")
     found = replace(
         first,
         values=values,
@@ -104,6 +108,7 @@ def consensus(
         mrna=moved(values, values, pd.Series(used["values"])) if by_type else None,
         held_out=None,
         between_references=spread,
+        prior=prior,
         method="consensus",
         tables={"members": _members(members)},
     )
@@ -194,12 +199,29 @@ def record(members: Sequence[Fractions], runs: Sequence[dict[str, Any]], panel: 
     }
 
 
+def _prior(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the record of a prior that all members share, with the mean of how far it moved them."""
+    if not records[0]:
+        return {}
+    moved_by = {
+        when: {name: float(np.mean([one[when][name] for one in records])) for name in records[0][when]}
+        for when in ("before", "after")
+    }
+    return {**records[0], **moved_by}
+
+
 def _refuse_unlike(first: Fractions, other: Fractions) -> None:
     expected = "fractions of the same samples and cell types, by the same mRNA per cell"
     for what, one, two, do in (
         ("cell types", set(first.values.columns), set(other.values.columns), "train the methods on one reference"),
         ("samples", set(first.values.index), set(other.values.index), "estimate the same bulk with every method"),
         ("quantities", first.quantity, other.quantity, "give all the same --mrna-per-cell"),
+        (
+            "priors",
+            {name: first.prior.get(name) for name in ("source", "fractions")},
+            {name: other.prior.get(name) for name in ("source", "fractions")},
+            "give all the same --prior",
+        ),
         (
             "mRNA per cell",
             first.mrna_per_cell.get("values"),

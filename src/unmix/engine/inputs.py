@@ -66,6 +66,7 @@ def check_needs(
     bulk: ad.AnnData | None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None,
     malignant: tuple[str, ...],
+    prior: bool,
     files: Mapping[str, tuple[Path, ...]],
 ) -> None:
     """Check that a method has all it needs.
@@ -78,6 +79,8 @@ def check_needs(
         The reference, of single cells or of profiles.
     bulk, calibration, malignant
         As for :func:`unmix.engine.train`.
+    prior
+        Whether a prior was declared.
     files
         Published files by their sort: ``signature``, ``gene_sets``, ``pretrained``.
 
@@ -142,6 +145,12 @@ def check_needs(
             f"{method.name} scores published gene sets, and none was given",
             "their file (unmix_download.py signatures; docs/signatures.md names the source of each)",
             f"give the file: {command} --gene-sets FILE{_columns('gene_sets')}",
+        ),
+        (
+            needs.prior and not prior,
+            f"{method.name} is the composition of a declared prior, and none was declared",
+            "pbmc, or a table of cell types and fractions",
+            f"declare one: {command} --prior pbmc{_columns('prior')}",
         ),
         (
             needs.malignant and not malignant,

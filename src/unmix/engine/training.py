@@ -14,6 +14,7 @@ from unmix.contract.model import Model
 from unmix.deep.recipe import Train
 from unmix.engine import cell_fractions
 from unmix.engine.inputs import calibration_samples, check_needs, device_of, only
+from unmix.engine.prior import read_prior
 from unmix.errors import UsageError
 from unmix.io.text import show
 from unmix.reference import Reference
@@ -74,6 +75,7 @@ def train(
     bulk: ad.AnnData | None = None,
     calibration: tuple[ad.AnnData, pd.DataFrame] | None = None,
     malignant: Iterable[str] = (),
+    prior: str | Path | pd.DataFrame | pd.Series | Mapping[str, float] | None = None,
     signature: Iterable[Path] = (),
     gene_sets: Iterable[Path] = (),
     pretrained: Iterable[Path] = (),
@@ -102,6 +104,8 @@ def train(
         Bulk samples (samples x genes, linear) and their known fractions (samples x types).
     malignant
         Names of the malignant cell types of the reference.
+    prior
+        A declared prior on the mean composition (docs/prior.md), for the control of this name.
     signature, gene_sets, pretrained, ontology
         Published files that some methods can start from (docs/signatures.md), and an ontology of the cell types.
     genes
@@ -132,13 +136,15 @@ def train(
     """
     method, settings = methods.get(name), tuple(settings)
     chosen = resolve(method, recipe, settings, quick=quick)
-    malignant = tuple(malignant)
+    malignant, declared = tuple(malignant), read_prior(prior)
     files = {"signature": tuple(signature), "gene_sets": tuple(gene_sets), "pretrained": tuple(pretrained)}
     whole, states = any(files.values()), _learns_states(method, files)
     cells = Reference.from_anndata(reference, whole=whole, states=states)
     if genes is not None:
         cells = only(cells, genes, say)
-    check_needs(method, cells, bulk=bulk, calibration=calibration, malignant=malignant, files=files)
+    check_needs(
+        method, cells, bulk=bulk, calibration=calibration, malignant=malignant, prior=declared is not None, files=files
+    )
     chosen = method.suited(chosen, cells, say)
     if method.needs.malignant:
         cells = cells.merged(malignant)
@@ -153,6 +159,7 @@ def train(
         bulk=aligned(bulk, cells.genes),
         calibration=None if calibration is None else calibration_samples(*calibration, cells, say),
         malignant=malignant,
+        prior=declared.composition(cells.cell_types) if declared and method.needs.prior else None,
         published=files.get(method.takes, ()),
         ontology=ontology,
         checkpoint=checkpoint,

@@ -56,6 +56,12 @@ def name(term: str) -> str:
     return table().at[term, "name"]
 
 
+def broader(term: str) -> list[str]:
+    """Return the terms above an identifier of the table, the nearest first."""
+    above = table().at[term, "parent"]
+    return [above, *broader(above)] if above else []
+
+
 @cache
 def relative_mrna() -> pd.DataFrame:
     """Return the mRNA of a cell relative to a CD4 T cell: identifiers x :data:`PUBLISHED`.

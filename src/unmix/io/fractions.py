@@ -51,6 +51,9 @@ class Fractions:
     mrna_per_cell
         What the fractions were converted with (:class:`unmix.engine.mrna_per_cell.MRNAPerCell`); empty where they
         were not.
+    prior
+        The declared prior (``source``, ``fractions``) and the means of the types ``before`` and ``after``
+        (:mod:`unmix.engine.prior`); empty where none was declared.
     held_out
         Estimates on the held-out pseudobulk that all methods share, in the same quantity and by the same mRNA per
         cell: columns ``sample``, ``cell_type``, ``fraction`` and ``truth``; of several references also ``reference``
@@ -82,6 +85,7 @@ class Fractions:
     upper_relative: pd.DataFrame | None = None
     mrna: pd.DataFrame | None = None
     mrna_per_cell: dict[str, Any] = field(default_factory=dict)
+    prior: dict[str, Any] = field(default_factory=dict)
     held_out: pd.DataFrame | None = None
     between_references: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None

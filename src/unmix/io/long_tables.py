@@ -133,6 +133,7 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
         wide("lower_relative"),
         wide("upper_relative"),
         mrna_per_cell=run.get("mrna_per_cell", {}),
+        prior=run.get("prior", {}),
         held_out=held,
         between_references=wide("between_references") if "between_references" in long else None,
         samples=by_sample[["distance", "unexpressed"]].astype(float),

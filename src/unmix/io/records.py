@@ -80,6 +80,13 @@ class _Error(_Part):
     do: str
 
 
+class _Prior(_Part):
+    source: str
+    fractions: dict[str, float]
+    before: dict[str, float]
+    after: dict[str, float]
+
+
 class _Record(_Part):
     step: str = ""
     command: list[str] = []
@@ -91,6 +98,7 @@ class _Record(_Part):
     inputs: dict[str, _Input] = {}
     recipe: dict[str, Any] = {}
     level: Annotated[float, Field(ge=0.5, le=0.99)] | None = None
+    prior: _Prior | Annotated[dict[str, Any], Field(max_length=0)] = {}
     mrna_per_cell: _Sizes | Annotated[dict[str, Any], Field(max_length=0)] = {}
     members: dict[str, str] = {}
     rule: str = ""

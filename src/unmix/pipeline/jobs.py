@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Columns of published files: PATH or METHOD=PATH, several between semicolons.
 SORTS = ("signature", "gene_sets", "pretrained")
+#: The control that runs on every row with a declared prior.
+CONTROL_OF_PRIOR = "prior"
 
 
 def jobs(
@@ -47,7 +49,9 @@ def jobs(
         for sort in SORTS:
             where = f"samplesheet row {row['id']}, column {sort}" if row["id"] else f"--{sort.replace('_', '-')}"
             _check_takers(where, sort, row[sort], known)
-        for name in methods:
+        # what a declared prior knows without the bulk stands beside the estimates
+        declared = [CONTROL_OF_PRIOR] if row["prior"] != "none" and CONTROL_OF_PRIOR not in methods else []
+        for name in [*methods, *declared]:
             method = known[name]
             offered = row[method.takes] if method.takes in SORTS else ()
             own, shared = ([path for whose, path in offered if whose == wanted] for wanted in (name, ""))
@@ -63,6 +67,7 @@ def jobs(
                     "needs_bulk": method.needs.bulk,
                     "needs_calibration": method.needs.calibration,
                     "needs_malignant": method.needs.malignant,
+                    "needs_prior": method.needs.prior,
                     "published": files,
                     "takes": method.takes,
                 }

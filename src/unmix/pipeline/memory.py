@@ -31,7 +31,12 @@ _DATA = {
     "calibration_fractions": "calibration fractions in memory",
 }
 #: Arguments that may be a mapping, and the columns of their table.
-_MAPS = {"label_map": ("from", "to"), "truth_map": ("from", "to"), "mrna_per_cell": ("cell_type", "mrna")}
+_MAPS = {
+    "label_map": ("from", "to"),
+    "truth_map": ("from", "to"),
+    "mrna_per_cell": ("cell_type", "mrna"),
+    "prior": ("cell_type", "fraction"),
+}
 #: Arguments that are paths.
 _PATHS = ("label_map", "truth_map", "gene_map", "ontology", "samples", "contrasts")
 #: Arguments that may be lists, and what stands between their entries.
@@ -90,8 +95,9 @@ def deconvolve(
     say, progress
         Take sentences (``say=print`` shows them), and what is done, the total and what these are.
     options
-        Further columns of the samplesheet and parameters (docs/parameters.md), among them ``samples`` and
-        ``contrasts``, which compare groups; ``recipe``, ``settings`` and ``truth_map`` as for ``unmix_run.py``.
+        Further columns of the samplesheet and parameters (docs/parameters.md), among them ``prior`` (docs/prior.md),
+        and ``samples`` and ``contrasts``, which compare groups; ``recipe``, ``settings`` and ``truth_map`` as for
+        ``unmix_run.py``.
 
     Returns
     -------
@@ -169,7 +175,7 @@ def _as_given(name: str, value: Any, stack: contextlib.ExitStack) -> Any:
         return stack.enter_context(as_file(value, _DATA[name]))
     if name in _MAPS and not isinstance(value, (str, Path)):
         path = stack.enter_context(_table(pd.DataFrame(dict(value).items(), columns=list(_MAPS[name]))))
-        return str(path) if name == "mrna_per_cell" else path
+        return str(path) if name in ("mrna_per_cell", "prior") else path
     if name in _LISTS:
         return value if isinstance(value, str) else _LISTS[name].join(map(str, value))
     if name in ("methods", "controls"):

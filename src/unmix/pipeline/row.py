@@ -40,6 +40,8 @@ class Row:
         How genes of another species, and names that are not recognised, become genes of the reference.
     mrna_per_cell
         Source or table of the mRNA per cell.
+    prior
+        Declared prior on the mean composition of the samples: ``none``, ``pbmc`` or a table.
     """
 
     bulk: Path
@@ -63,6 +65,7 @@ class Row:
     orthologs: bool = False
     gene_map: Path | None = None
     mrna_per_cell: str = "auto"
+    prior: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

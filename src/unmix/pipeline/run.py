@@ -85,7 +85,7 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     todo = jobs([fields], chosen, known, panel)
     start.check_files(row, options, [path for job in todo for path in job["published"]])
     prepared = start.unchanged(row)
-    start.make_room(out, chosen, start.files(row, options).values())
+    start.make_room(out, [job["method"] for job in todo], start.files(row, options).values())
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)
@@ -188,6 +188,7 @@ class _Work:
                     calibration_unit=row.calibration_unit if calibrated else "auto",
                     calibration_fractions=row.calibration_fractions if calibrated else None,
                     orthologs=calibrated and row.orthologs,
+                    prior=row.prior if job["needs_prior"] else "none",
                     malignant=[row.malignant] if job["needs_malignant"] and row.malignant else (),
                     **{job["takes"]: [Path(path) for path in job["published"]]} if job["published"] else {},
                     ontology=row.ontology,
@@ -200,7 +201,8 @@ class _Work:
                 )
             checkpoint.unlink(missing_ok=True)  # the model stands
             with self.step("predict", folder / "run.json", folder / "skipped.json", name) as run:
-                steps.predict(run, model, self.bulk, folder, level=options.level, mrna_per_cell=row.mrna_per_cell)
+                given = {"level": options.level, "mrna_per_cell": row.mrna_per_cell, "prior": row.prior}
+                steps.predict(run, model, self.bulk, folder, **given)
         if failure:
             return failure[0]
         if options.explain and not job["control"]:

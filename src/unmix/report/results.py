@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Input-independent estimates, for results that do not say so themselves.
-CONTROLS = ("uniform", "reference_mean", "random", "oracle", "constant_of_calibration", "ridge_on_calibration")
+CONTROLS = ("uniform", "reference_mean", "random", "oracle", "prior", "constant_of_calibration", "ridge_on_calibration")
 #: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
 PARTS = {"evaluate": "accuracy", "compare": "groups", "explain": "genes", "express": "expression"}
 #: What cannot be used where a step fails that precedes all methods.

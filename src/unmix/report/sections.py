@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from unmix.engine.prior import sentence
 from unmix.report import accuracy
 from unmix.report.estimates import by_abundance
 from unmix.report.methods_text import recipe_name
@@ -58,6 +59,8 @@ def summary(results: Results) -> dict[str, Any]:
         said.insert(1, lead.levels.sentence())
     if members:
         said.append(_of_members(lead, members))
+    if used := lead.run.get("prior"):
+        said.append(f"{sentence(used)} This moved all samples alike, and not the differences between them.")
     if lead.run.get("unexpressed", {}).get("warned"):
         said.append(lead.run["unexpressed"]["sentence"])
     for failed, words in ((False, "not applicable to these data"), (True, "failed")):

@@ -24,6 +24,7 @@ def predict(
     unit: str = "auto",
     level: float = 0.9,
     mrna_per_cell: str = "auto",
+    prior: str = "none",
     orthologs: bool = False,
     gene_map: Path | None = None,
 ) -> None:
@@ -32,11 +33,14 @@ def predict(
     from unmix.contract.model import Model
     from unmix.engine import answer, inputs
     from unmix.engine import mrna_per_cell as sources
+    from unmix.engine.prior import WORDS, read_prior
     from unmix.io.fractions import write_fractions
 
     if mrna_per_cell not in sources.SOURCES:
         run.input("mrna_per_cell", Path(mrna_per_cell))
-    source = sources.read_source(mrna_per_cell)
+    if prior not in WORDS:
+        run.input("prior", Path(prior))
+    source, declared = sources.read_source(mrna_per_cell), read_prior(prior)
     trained = _model_and_bulk(run, model, bulk, gene_map)
     run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
     run.facts["model"] = {name: fact for name, fact in trained.facts.items() if name != "reference_genes"}
@@ -45,8 +49,10 @@ def predict(
         run.input(f"also_{number}", path)
     models = [trained, *map(Model.load, also)]
     samples = _samples(run, models, bulk, unit, orthologs, gene_map)
-    fractions = answer.predict(models, samples, level=level, device=run.device, mrna_per_cell=source, say=run.say)
+    given = {"level": level, "device": run.device, "mrna_per_cell": source, "prior": declared, "say": run.say}
+    fractions = answer.predict(models, samples, **given)
     run.facts |= {"mrna_per_cell": fractions.mrna_per_cell, "levels": fractions.levels.model_dump()}
+    run.facts["prior"] = fractions.prior
     run.facts["unexpressed"] = fractions.unknown_content
     run.facts["transductive"] = bool(also) or inputs.transductive(trained)
     write_fractions(fractions, lambda name: run.output(out_dir / name))
@@ -64,7 +70,7 @@ def consensus(run: Run, fractions_long: Sequence[Path], out_dir: Path, *, level:
         run.input(member.method, path)
     run.facts |= record(members, records, methods.PANEL)
     fractions = consensus(members, level=level, say=run.say)
-    run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell}
+    run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell, "prior": fractions.prior}
     run.facts["levels"] = fractions.levels.model_dump()
     write_fractions(fractions, lambda name: run.output(out_dir / name))
 

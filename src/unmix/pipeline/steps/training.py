@@ -27,6 +27,7 @@ def train(
     calibration_unit: str = "auto",
     calibration_fractions: Path | None = None,
     malignant: Sequence[str] = (),
+    prior: str = "none",
     signature: Sequence[Path] = (),
     gene_sets: Sequence[Path] = (),
     pretrained: Sequence[Path] = (),
@@ -44,6 +45,7 @@ def train(
     from unmix import engine
     from unmix import methods as registry
     from unmix import settings as settings_of
+    from unmix.engine.prior import WORDS, read_prior
     from unmix.io import check as doctor
     from unmix.io import tables, text
     from unmix.pipeline.words import split_names
@@ -70,10 +72,13 @@ def train(
     }
     for name, path in files.items():
         run.input(name, path)
+    if prior not in WORDS:
+        run.input("prior", Path(prior))
     if checkpoint is not None:
         run.refuse_inputs(checkpoint)
         if checkpoint.resolve() == out.resolve():
             raise UsageError(f"--checkpoint and --out are both {out}", "two files", "give another --checkpoint")
+    declared = read_prior(prior)
     chosen = settings_of.read(Path(recipe)) if recipe.endswith(".json") else recipe
     engine.resolve(registry.get(method), chosen, settings, quick=quick)  # refused before a long file is read
     cells = (read or read_reference)(reference)
@@ -93,6 +98,7 @@ def train(
         bulk=None if bulk is None else doctor.read_bulk(bulk, unit, **matched),
         calibration=calibration,
         malignant=split_names(malignant, types),
+        prior=declared,
         **published,
         ontology=ontology,
         genes=names,
