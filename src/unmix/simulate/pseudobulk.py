@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import anndata as ad
 
     from unmix.simulate.recipe import Simulation
-from unmix.simulate.sums import sum_cells
+from unmix.simulate.sums import once, sum_cells
 
 #: Pseudobulk whose draws are held in memory at once.
 CHUNK = 256
@@ -151,7 +151,7 @@ class Simulator:
         rows, owner = self._draw_cells(numbers, rng)
         type_of = self.cells.type_of[rows]
         weights = self.size[type_of]
-        given = _once(rows, weights, owner) if self.cells.kind == "profiles" else (rows, weights, owner)
+        given = once(rows, weights, owner) if self.cells.kind == "profiles" else (rows, weights, owner)
         expression = sum_cells(self.cells.counts, *given, number)
         drawn = np.bincount(owner * types + type_of, minlength=number * types).reshape(number, types)
         mrna = np.bincount(owner * types + type_of, weights * self.cells.total_counts[rows], number * types)
@@ -249,12 +249,6 @@ class Simulator:
         if recipe.dropout:
             expression *= rng.random(expression.shape, dtype=np.float32) >= recipe.dropout
         return expression, depth
-
-
-def _once(rows: np.ndarray, weights: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return every row of a sample once, with the sum of its weights: profiles are few, and long."""
-    pairs, place = np.unique(np.stack([owner, rows]), axis=1, return_inverse=True)
-    return pairs[1], np.bincount(place.ravel(), weights), pairs[0]
 
 
 def _share(values: np.ndarray, known: np.ndarray) -> np.ndarray:
