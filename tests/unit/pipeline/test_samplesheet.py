@@ -284,6 +284,7 @@ def test_the_script_writes_what_nextflow_reads(tmp_path, root):
             "needs_bulk": False,
             "needs_calibration": False,
             "needs_malignant": False,
+            "needs_prior": False,
             "published": [],
             "takes": "signature",
         }
