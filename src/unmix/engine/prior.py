@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.engine.cell_fractions import moved, states_as
+from unmix.engine.cell_fractions import moved, pooled, states_as
 from unmix.errors import DataError, UsageError
 from unmix.io import blood, tables
+from unmix.io import levels as coarser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,8 @@ WORDS = ("none", *PUBLISHED)
 WIDTH, FREEDOM, ROUNDS = 0.2, 3, 20
 #: Standard deviation of logarithms for a table that gives none.
 SD = 0.3
+#: Tables of fractions that a prior moves.
+PARTS = ("values", "lower", "upper", "lower_relative", "upper_relative")
 #: Samples below which the mean of a cohort says little.
 FEW = 6
 EXPECTED = "a table with the columns cell_type and fraction (above 0), and sd of the logarithm if known"
@@ -172,11 +175,7 @@ def applied(fractions: Fractions, prior: Prior, say: Callable[[str], None]) -> F
     factors = pd.Series(1.0, values.columns)
     for labels, ratio in zip(groups, after / np.maximum(before, 1e-12), strict=True):
         factors[labels] = ratio
-    parts = {
-        name: moved(values, table, factors)
-        for name in ("values", "lower", "upper", "lower_relative", "upper_relative")
-        if (table := getattr(fractions, name)) is not None
-    }
+    parts = _moved(fractions, factors)
     mrna = None if fractions.mrna is None else moved(fractions.mrna, fractions.mrna, factors)
     further = dict(fractions.tables)
     if "states" in further:
@@ -192,7 +191,17 @@ def applied(fractions: Fractions, prior: Prior, say: Callable[[str], None]) -> F
     say(sentence(record))
     if len(values) < FEW:
         say(f"The prior is on the mean of a cohort, and {len(values)} samples say little about that mean.")
-    return replace(fractions, **parts, mrna=mrna, tables=further, prior=record)
+    sums = []
+    for group_of, own in fractions.by_groups():
+        of_groups = _moved(own, pooled(values, factors, group_of))
+        sums.append(replace(own, **of_groups).around(coarser.summed(parts["values"], group_of)))
+    return replace(fractions, **parts, mrna=mrna, tables=further, prior=record, sums=tuple(sums))
+
+
+def _moved(fractions: Fractions, factors: pd.Series | pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the estimates and the ends of their intervals with every type weighted by its factor."""
+    tables_of = {name: getattr(fractions, name) for name in PARTS}
+    return {name: moved(fractions.values, part, factors) for name, part in tables_of.items() if part is not None}
 
 
 def levels(estimated: np.ndarray, declared: np.ndarray, sd: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import unmix
 from unmix.engine.consensus import consensus
 from unmix.engine.prior import levels, read_prior
 from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.reference import tree
 
 PRIOR = {"B cell": 0.2, "NK": 0.4, "CD4+ T": 0.4}
 
@@ -118,3 +119,16 @@ def test_a_run_with_a_prior_shows_the_prior_alone(tmp_path, data):
     page = (results.write(tmp_path / "results") / "report.html").read_text()
     assert "The declared prior (the given table) moved the means over samples" in page
     assert "Prior alone" in page
+
+
+def test_groups_of_types_stay_the_sums_of_their_types(data):
+    reference = data[0].copy()
+    tree.mark(reference, "ontology", [])
+    levelled = unmix.train("nnls", reference)
+    plain, found = (unmix.predict(levelled, data[1], prior=one) for one in (None, PRIOR))
+    by_type, groups = found.values, found.sums[0]
+    np.testing.assert_allclose(groups.values["T cell"], by_type["CD4+ T"] + by_type["CD8+ T"] + by_type["γδ T"])
+    assert not np.allclose(groups.values["T cell"], plain.sums[0].values["T cell"])
+    assert (groups.lower <= groups.values).all(axis=None)
+    assert (groups.values <= groups.upper).all(axis=None)
+    np.testing.assert_allclose(groups.lower["NK"], found.lower["NK"], atol=1e-9)  # a group of one type is that type
