@@ -241,42 +241,26 @@ def terms(seeds: list[int]) -> None:
 
 
 def cost(_seeds: list[int]) -> None:
-    """Print CPU seconds and peak memory of the panel's commands: 1,053 cells; 12, 100 and 1,000 samples.
+    """Print CPU seconds and peak memory of `unmix_run.py` with its defaults: 1,053 cells; 12, 100 and 1,000 samples.
 
     The samples of the larger cohorts are those of the small one, drawn with replacement, values times exp(N(0, .1)).
     """
     import speed  # bounds the threads
 
     rng, source = np.random.default_rng(0), blood.DATA / blood.BULKS["monaco"].file / "bulk.tsv.gz"
-    bulk = pd.read_csv(source, sep="\t", index_col=0)
+    bulk, totals = pd.read_csv(source, sep="\t", index_col=0), {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         blood.reference("newman").write_h5ad(folder / "reference.h5ad")
-        totals = {}
         for number in (12, 100, 1000):
             drawn = bulk.iloc[:, rng.integers(0, bulk.shape[1], number)] if number > 12 else bulk
             drawn = drawn * rng.lognormal(0, 0.1, drawn.shape) if number > 12 else drawn
             drawn.set_axis([f"sample {i}" for i in range(drawn.shape[1])], axis=1).to_csv(folder / "bulk.tsv", sep="\t")
-            used: dict[str, tuple[float, float]] = {}
-            for method in registry.PANEL:
-                model, out = folder / f"{method}.safetensors", folder / str(number) / method
-                plain = ("--unit", "tpm", "--device", "cpu", "--threads", "1", "--quiet")
-                training = ("--method", method, "--bulk", folder / "bulk.tsv", *plain, "--out", model)
-                used[f"{method}, training"] = speed.script("unmix_train.py", folder / "reference.h5ad", *training)
-                prediction = (*plain, "--out-dir", out)
-                used[f"{method}, prediction"] = speed.script(
-                    "unmix_predict.py", model, folder / "bulk.tsv", *prediction
-                )
-            members = [folder / str(number) / method / "fractions_long.tsv" for method in registry.PANEL]
-            used["consensus"] = speed.script(
-                "unmix_consensus.py", *members, "--quiet", "--out-dir", folder / "consensus"
-            )
-            for part, (seconds, memory) in used.items():
-                print(f"| {number} samples, {part} | {seconds:.1f} | {memory:.0f} |", flush=True)
-            totals[number] = sum(seconds for seconds, _ in used.values())
-            most = max(memory for _, memory in used.values())
-            print(f"| {number} samples, all | {totals[number]:.1f} | {most:.0f} |", flush=True)
-        print(f"| 1,000 samples over 100 | {totals[1000] / totals[100]:.2f} | |")
+            files = (folder / "bulk.tsv", folder / "reference.h5ad")
+            options = ("--unit", "tpm", "--device", "cpu", "--threads", "1", "--quiet")
+            totals[number], memory = speed.script("unmix_run.py", *files, *options, "--out-dir", folder / str(number))
+            print(f"| {number:,} samples | {totals[number]:.1f} | {memory:.0f} |", flush=True)
+    print(f"| 1,000 samples over 100 | {totals[1000] / totals[100]:.2f} | |")
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def main() -> None:
         model = engine.train("nnls", reference, bulk=bulk, device="cpu")
         found = engine.predict(model, bulk, device="cpu")
         shares = found.samples["unexpressed"].to_numpy()
-        numbers = [len(own) for own in unexpressed.foreign(model, bulk)]
+        numbers = [len(own) for own in unexpressed.signs(model, bulk)[1]]
         flagged = found.flags.str.contains("unknown_cells").sum()
         with_others = engine.train("epic", reference, bulk=bulk, recipe="published", device="cpu")
         others = engine.predict(with_others, bulk, device="cpu").values["Other"]

@@ -83,8 +83,8 @@ def predict(
         _with_ends(by_level, conformal.interval(*ends, scores, level, *farther))
         for by_level, *ends, scores in zip(*map(model.every_level, (estimate, *bounds)), calibrations, strict=True)
     ]
-    unexpressed, unit = unknown_content.shares(model, bulk), bulk.uns.get("unmix", {}).get("unit", "")
-    markers = unknown_content.foreign(model, bulk)
+    unexpressed, markers = unknown_content.signs(model, bulk)
+    unit = bulk.uns.get("unmix", {}).get("unit", "")
     content = unknown_content.record(unexpressed, markers, unit)
     if content["sentence"]:
         say(content["sentence"])

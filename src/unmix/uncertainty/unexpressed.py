@@ -54,30 +54,25 @@ FOREIGN = 3
 _LINEAGE = {marker: lineage for lineage, markers in LINEAGES.items() for marker in markers.split()}
 
 
-def shares(model: Model, bulk: ad.AnnData) -> np.ndarray:
-    """Return the share of each sample; missing (NaN) where bulk or reference have too few genes to tell.
+def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
+    """Return, for each sample, the share of its highest genes and the markers of lineages that the reference lacks.
 
-    Technical genes (:mod:`unmix.reference.technical`) and those of :data:`UNNAMED` are left out.
+    Shares are missing (NaN), and markers none, where bulk or reference have too few genes to tell. Technical genes
+    (:mod:`unmix.reference.technical`) and those of :data:`UNNAMED` are left out. Markers are those of
+    :data:`LINEAGES` among the highest genes, as symbols in upper case.
     """
-    kept, lacking, values = _genes(model, bulk)
+    names = bulk.var_names.astype(str)
+    kept = (technical.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
     if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
-        return np.full(bulk.n_obs, np.nan)
-    return np.array([lacking[_highest(sample)].mean() for sample in values])
-
-
-def foreign(model: Model, bulk: ad.AnnData) -> list[list[str]]:
-    """Return, for each sample, the markers of :data:`LINEAGES` among its highest genes that the reference lacks.
-
-    None where bulk or reference have too few genes to tell.
-    """
-    kept, lacking, values = _genes(model, bulk)
-    if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
-        return [[] for _ in range(bulk.n_obs)]
-    names = bulk.var_names.astype(str)[kept]
+        return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
+    names, values = names[kept], np.asarray(bulk.X)[:, kept]
     symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) != "symbol" else names
     symbols = np.array([str(symbol).upper() for symbol in symbols])
+    lacking = model.profiles(names).max(0) < EXPRESSED
     markers = lacking & np.isin(symbols, list(_LINEAGE))
-    return [sorted(symbols[highest[markers[highest]]]) for highest in map(_highest, values)]
+    highest = [np.argsort(-sample, kind="stable")[:HIGHEST] for sample in values]
+    shares = np.array([lacking[genes].mean() for genes in highest])
+    return shares, [sorted(symbols[genes[markers[genes]]]) for genes in highest]
 
 
 def doubtful(found: np.ndarray, markers: list[list[str]], unit: str) -> np.ndarray:
@@ -85,10 +80,8 @@ def doubtful(found: np.ndarray, markers: list[list[str]], unit: str) -> np.ndarr
 
     Parameters
     ----------
-    found
-        Of :func:`shares`.
-    markers
-        Of :func:`foreign`.
+    found, markers
+        Of :func:`signs`.
     unit
         Of the bulk; shares of a ``microarray`` are not judged.
     """
@@ -131,15 +124,3 @@ def sentence(found: np.ndarray, markers: list[list[str]], unit: str) -> str:
             "attributed to the types of the reference."
         )
     return " ".join(said)
-
-
-def _genes(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which genes of a bulk count, which of these the reference does not express, and their values."""
-    names = bulk.var_names.astype(str)
-    kept = (technical.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
-    return kept, model.profiles(names[kept]).max(0) < EXPRESSED, np.asarray(bulk.X)[:, kept]
-
-
-def _highest(sample: np.ndarray) -> np.ndarray:
-    """Return the places of the highest genes of a sample."""
-    return np.argsort(-sample, kind="stable")[:HIGHEST]

@@ -31,18 +31,17 @@ def bulk(genes):
 
 
 def test_share_of_the_highest_genes_of_each_sample(model):
-    assert unexpressed.shares(model, bulk(GENES)).round(3).tolist() == [0.1, 0.0]
+    assert unexpressed.signs(model, bulk(GENES))[0].round(3).tolist() == [0.1, 0.0]
 
 
 def test_genes_that_the_reference_lacks_are_not_expressed(model):
     renamed = [f"X{name}" if number < 500 else name for number, name in enumerate(GENES)]
-    assert unexpressed.shares(model, bulk(renamed))[0] == pytest.approx((500 + 150) / 2000)
+    assert unexpressed.signs(model, bulk(renamed))[0][0] == pytest.approx((500 + 150) / 2000)
 
 
 def test_a_gene_panel_tells_nothing(model):
-    found = unexpressed.shares(model, bulk(GENES[:5000]))
+    found, markers = unexpressed.signs(model, bulk(GENES[:5000]))
     assert np.isnan(found).all()
-    markers = unexpressed.foreign(model, bulk(GENES[:5000]))
     assert unexpressed.sentence(found, markers, "tpm") == ""
     assert not unexpressed.doubtful(found, markers, "tpm").any()
 
@@ -60,7 +59,7 @@ def test_markers_of_other_lineages_show_unknown_cells_on_any_platform(model):
     """A mixture of blood cells with a tumour line on a microarray was `ok`."""
     markers = ["EPCAM", "KRT8", "KRT19", "COL1A1"]
     named = [*markers, *GENES[len(markers) :]]
-    found = unexpressed.foreign(model, bulk(named))
+    found = unexpressed.signs(model, bulk(named))[1]
     assert found == [sorted(markers), []]  # they are among the lowest genes of the second sample
     share = np.array([0.1, 0.1])
     assert unexpressed.doubtful(share, found, "microarray").tolist() == [True, False]
@@ -68,4 +67,4 @@ def test_markers_of_other_lineages_show_unknown_cells_on_any_platform(model):
     assert "1 of 2 samples express markers of cells that the reference lacks: COL1A1 (mesenchymal)" in said["sentence"]
     model.facts["reference_genes"] = [*GENES, *markers]
     model.arrays["reference.profiles"] = np.hstack([model.arrays["reference.profiles"], np.full((2, 4), 20.0)])
-    assert unexpressed.foreign(model, bulk(named)) == [[], []]  # of an epithelial reference, they are no sign
+    assert unexpressed.signs(model, bulk(named))[1] == [[], []]  # of an epithelial reference, they are no sign
