@@ -6,7 +6,7 @@ process TRAIN {
     label 'process_gpu'
 
     input:
-    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*'), path(prior, stageAs: 'declared/*')
+    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*'), path(prior, stageAs: 'declared/*'), path(gene_map, stageAs: 'names/*')
 
     output:
     tuple val(meta), path("${name}.safetensors"), optional: true, emit: model
@@ -23,6 +23,7 @@ process TRAIN {
         bulk ? "--bulk ${quote(bulk)}" : '',
         calibration_bulk ? "--calibration-bulk ${quote(calibration_bulk)} --calibration-unit ${quote(meta.calibration_unit)} --calibration-fractions ${quote(calibration_fractions)}" : '',
         meta.orthologs ? '--orthologs' : '',
+        gene_map ? "--gene-map ${quote(gene_map)}" : '',
         meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
         [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
         ontology ? "--ontology ${quote(ontology)}" : '',

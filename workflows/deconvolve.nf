@@ -138,7 +138,8 @@ workflow DECONVOLVE {
                 checkpoints: workflow.workDir.scheme == 'file' ? "${workflow.workDir}/checkpoints".toString() : '',
             ]
             def calibration = needs_calibration ? [row.calibration_bulk, row.calibration_fractions] : [[], []]
-            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes, method.needs_prior ? row.prior : []], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
+            def gene_map = needs_calibration ? row.gene_map : []
+            tuple(model, [needs_bulk ? bulk : []] + calibration + [method.published, row.ontology, genes, method.needs_prior ? row.prior : [], gene_map], [id: id, method: method.method, control: method.control, panel: method.panel, expresses: method.expresses], bulk)
         }
     TRAIN(
         ch_jobs

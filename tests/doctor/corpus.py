@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -620,8 +621,8 @@ class Names(NamedTuple):
 
 _HUMAN = gene_tables.approved("human")
 _MOUSE, _RAT = (gene_tables.orthologs("human", of) for of in ("mouse", "rat"))
-_NUMBER = {symbol: number for number, symbol in gene_tables.entrez().items()}
-_TRANSCRIPT = {symbol: accession for accession, symbol in gene_tables.refseq().items()}
+_NUMBER = {symbol: number for number, symbol in gene_tables.entrez("human").items()}
+_TRANSCRIPT = {symbol: accession for accession, symbol in gene_tables.refseq("human").items()}
 #: Present symbols and an earlier one of each.
 OLD = {
     "CCN2": "CTGF",
@@ -655,9 +656,23 @@ def dated(**dates: str) -> list[str]:
     return [dates.get(gene, gene) for gene in NAMED]
 
 
+def numbered_as(kind: str, of: str, names: list[str]) -> list[str]:
+    """Return the identifiers of genes of a species, and the names of those that have none."""
+    known = {symbol: number for number, symbol in getattr(gene_tables, kind)(of).items()}
+    return [known.get(name, name) for name in names]
+
+
 IDENTIFIERS: dict[str, Names] = {
     "symbols": Names(NAMED, NAMED, "600 as they are"),
     "RefSeq": Names(ACCESSIONS, NAMED, "tables of gene names"),
+    "Entrez as decimals": Names([f"{name}.0" for name in NUMBERS], NAMED, "whole numbers with decimals"),
+    "GeneID:": Names([f"GeneID:{name}" for name in NUMBERS], NAMED, "begin with a prefix"),
+    "Entrez of the mouse": Names(numbered_as("entrez", "mouse", MICE), MICE, "tables of gene names"),
+    "Entrez of the rat": Names(numbered_as("entrez", "rat", RATS), RATS, "tables of gene names"),
+    "RefSeq of the mouse": Names(numbered_as("refseq", "mouse", MICE), MICE, "tables of gene names"),
+    "Entrez of the mouse on human": Names(
+        numbered_as("entrez", "mouse", MICE), NAMED, "holds mouse genes", refused=True
+    ),
     "RefSeq with versions": Names([f"{name}.3" for name in ACCESSIONS], NAMED, "tables of gene names"),
     "Entrez": Names(NUMBERS, NAMED, "tables of gene names"),
     "Entrez through R": Names([f"X{name}" for name in NUMBERS], NAMED, "X that R writes"),
@@ -714,4 +729,220 @@ IDENTIFIERS: dict[str, Names] = {
     ),
     "mouse Entrez": Names([str(90_000_000 + 7 * row) for row in range(600)], MICE, "in common", refused=True),
     "a table of other names": Names(NAMED, NAMED, "none of the names", refused=True, options={"gene_map": {"x": "y"}}),
+}
+
+#: What programs and portals write, as users paste it.
+_NUMBERS = [_NUMBER.get(gene, str(9_000_000 + row)) for row, gene in enumerate(GENES)]
+_LOG2 = np.log2(CPM + 1)
+_EVENED = np.sort(CPM.to_numpy(), axis=0).mean(1)[CPM.rank(method="first").to_numpy().astype(int) - 1]
+_DISPERSED = CLEAN / CLEAN.sum() * CLEAN.sum().median()
+_MOUSE_HALF = CLEAN[::-1].set_axis([f"ENSMUSG{row:011d}" for row in range(600)])
+
+
+def described(names: list[str], **columns: object) -> pd.DataFrame:
+    """Return the clean bulk with columns before the samples, and other names."""
+    frame = CLEAN.set_axis(names)
+    for at, (name, values) in enumerate(columns.items()):
+        frame.insert(at, name, values)
+    return frame
+
+
+def written(make: Callable[[], str], encoding: str = "utf-8") -> Callable[[Path], object]:
+    """Return what writes a text."""
+    return lambda path: path.write_text(make(), encoding=encoding)
+
+
+def tsv(frame: pd.DataFrame, corner: str = "gene", **how: object) -> str:
+    """Return a frame as text."""
+    return frame.to_csv(sep="\t", index_label=corner, **how)
+
+
+def zipped(path: Path) -> None:
+    """Write a table into an archive."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bulk.tsv", tsv(CLEAN))
+
+
+BULK |= {
+    "vst": Case(
+        table(np.log2((4 + 0.1 * _DISPERSED + 2 * np.sqrt(0.05 * _DISPERSED * (4 + 0.05 * _DISPERSED))) / 0.2)),
+        "logarithms, log2(x",
+    ),
+    "quantile-normalised logarithms": Case(
+        table(np.log2(pd.DataFrame(_EVENED, GENES, CLEAN.columns) * 0.37 + 1)), "may be logarithms", True
+    ),
+    "batch-corrected logarithms": Case(table(_LOG2 + RNG.normal(0, 0.4, _LOG2.shape)), "may be logarithms", True),
+    "z-scores of samples": Case(table((_LOG2 - _LOG2.mean()) / _LOG2.std()), "standardised", True),
+    "logarithms scaled to a million": Case(table(_LOG2 / _LOG2.sum() * 1e6), "less than 10 times the median", True),
+    "ln(x), zeros missing": Case(table(np.log(CPM.mask(CPM == 0))), "logarithms, ln(x)"),
+    "Firehose": Case(
+        lines(lambda t: [t[0], "Hybridization REF" + "\traw_count" * 8, *t[1:]]), "line 2 holds words alone"
+    ),
+    "three headers": Case(
+        lines(lambda t: [t[0], "group" + "\ta\tb" * 4, "sex" + "\tF\tM" * 4, *t[1:]]), "lines 2 to 3 hold words"
+    ),
+    "UTF-16": Case(written(lambda: tsv(CLEAN), "utf-16"), "UTF-16"),
+    "UTF-16 without its mark": Case(written(lambda: tsv(CLEAN), "utf-16-le"), "binary file", True),
+    "BOM, semicolons, decimal commas": Case(
+        written(lambda: CPM.round(3).to_csv(sep=";", decimal=",", index_label="gene"), "utf-8-sig"), "decimal commas"
+    ),
+    "cp1252": Case(written(lambda: tsv(CLEAN.add_prefix("Prob\u00e9 ")), "cp1252"), "cp1252"),
+    "featureCounts": Case(
+        written(
+            lambda: (
+                "# Program:featureCounts v2.0.1\n"
+                + tsv(
+                    described(
+                        GENES,
+                        Chr="chr1;chr1",
+                        Start="100;300",
+                        End="200;400",
+                        Strand="+;+",
+                        Length=RNG.integers(300, 9000, 600),
+                    ).rename(columns="/data/{}.bam".format),
+                    "Geneid",
+                )
+            )
+        )
+    ),
+    "STAR joined": Case(
+        table(
+            pd.concat(
+                [pd.DataFrame(9**7, ["N_unmapped", "N_multimapping", "N_noFeature"], CLEAN.columns), CLEAN],
+            )
+        ),
+        "not genes",
+    ),
+    "nf-core/rnaseq": Case(table(described(IDS, gene_name=GENES), corner="gene_id"), "tables of gene names"),
+    "tximport": Case(table(CPM, ",", "", quoting=2), "about a million"),
+    "tximport's list": Case(
+        table(pd.concat([CPM.add_prefix("abundance."), CLEAN.add_prefix("counts.")], axis=1)), "all in one unit", True
+    ),
+    "recount3": Case(
+        written(lambda: "##annotation=G026\n" + tsv((CLEAN * 101).set_axis([f"{i}.10" for i in IDS]), "gene_id")),
+        "tables of gene names",
+    ),
+    "GDC, one sample": Case(
+        written(
+            lambda: (
+                "# gene-model: GENCODE v36\n"
+                + tsv(
+                    CLEAN.iloc[:, :4]
+                    .set_axis(["unstranded", "stranded_first", "stranded_second", "tpm_unstranded"], axis=1)
+                    .assign(gene_name=GENES),
+                    "gene_id",
+                )
+            )
+        ),
+        "quantification of one sample",
+        True,
+    ),
+    "Xena": Case(table(np.log2(renamed([f"{i}.9" for i in IDS]) + 1), corner="Ensembl_ID"), "whole numbers"),
+    "Toil": Case(table(np.log2(CPM.set_axis(IDS) + 0.001).round(4), corner="sample"), "log2(x + 0.001)"),
+    "cBioPortal": Case(
+        table(described(GENES, Entrez_Gene_Id=[str(n) if n % 7 else "" for n in ENTREZ]), corner="Hugo_Symbol"),
+        "Entrez_Gene_Id",
+    ),
+    "DepMap": Case(
+        table(_LOG2.set_axis([f"{g} ({n})" for g, n in zip(GENES, ENTREZ, strict=True)]).T, ",", ""), "two identifiers"
+    ),
+    "Firehose's genes": Case(
+        table(
+            renamed([f"{g}|{n}" for g, n in zip(GENES[:595], ENTREZ[:595], strict=True)] + [f"?|{n}" for n in range(5)])
+        ),
+        "two identifiers",
+    ),
+    "ARCHS4": Case(hdf5(data={"expression": TURNED}, meta={"genes": {}}), "ARCHS4", True, suffix=".h5"),
+    "other HDF5": Case(hdf5(expression=TURNED), "no AnnData (it holds expression)", True, suffix=".h5"),
+    "rows twice": Case(table(pd.concat([CLEAN, CLEAN[:300]])), "300 rows that repeat another row"),
+    "lower case": Case(table(renamed([gene.lower() for gene in GENES])), "in common", True),
+    "two species": Case(table(pd.concat([renamed(IDS), _MOUSE_HALF])), "2 species (human 600, mouse 600)"),
+    "metadata in columns": Case(
+        table(CLEAN.T.assign(group="a", sex="F", RIN=7.5, age=range(40, 48)), corner="sample"),
+        "RIN, age",
+    ),
+    "one sample": Case(table(CLEAN[["P0"]])),
+    "one gene": Case(table(CLEAN.iloc[:1]), "in common", True),
+    "samples named by numbers": Case(table(CLEAN.set_axis(range(1, 9), axis=1))),
+    "samples named by numbers, no corner": Case(table(CLEAN.set_axis(range(1, 9), axis=1), corner="")),
+    "samples named by years, R's header": Case(
+        lines(lambda t: [t[0].partition("\t")[2], *t[1:]], CLEAN.set_axis(range(2015, 2023), axis=1))
+    ),
+    "samples in rows, named by numbers": Case(table(CLEAN.T.set_axis(range(1, 9)), corner="sample"), "samples in rows"),
+    "gzip named tsv": Case(lambda path: path.write_bytes(gzip.compress(tsv(CLEAN).encode()))),
+    "zip": Case(zipped, "neither plain nor .gz", True, suffix=".zip"),
+    "zip named tsv": Case(zipped, "Excel workbook", True),
+    "scientific notation": Case(table(CLEAN.astype(float), float_format="%.8e")),
+    "blanks between": Case(table(CLEAN, " ", quoting=2)),
+    "bars between": Case(table(CLEAN, "|"), "one column only", True),
+    "a header of commas over tabs": Case(lines(lambda t: [t[0].replace("\t", ","), *t[1:]]), "the header has 1", True),
+    "a footer": Case(lines(lambda t: [*t, "Total genes: 600"]), "row 602", True),
+    "dashes for zeros": Case(table(CLEAN.astype(object).mask(CLEAN == 0, "-")), "'-' in row", True),
+    "below a limit": Case(table(CPM.astype(object).mask(CPM < 5, "<5")), "'<5' in row", True),
+    "Excel's error": Case(lines(lambda t: [*t[:5], t[5].rpartition("\t")[0] + "\t#DIV/0!", *t[6:]]), "#DIV/0!", True),
+    "no-break spaces": Case(table(renamed([f"{gene}\u00a0" for gene in GENES]))),
+    "apostrophes": Case(table(renamed([f"'{gene}" for gene in GENES])), "begin with a prefix"),
+    "GeneID:": Case(table(renamed([f"GeneID:{number}" for number in _NUMBERS])), "begin with a prefix"),
+    "Entrez as decimals": Case(table(renamed([f"{number}.0" for number in _NUMBERS])), "whole numbers with decimals"),
+    "results beside counts": Case(
+        table(CLEAN.assign(log2FoldChange=RNG.normal(0, 1, 600), padj=RNG.uniform(0, 1, 600))), "log2FoldChange, padj"
+    ),
+    "results of DESeq2": Case(
+        table(CLEAN.iloc[:, :4].set_axis(["baseMean", "log2FoldChange", "stat", "padj"], axis=1)), "no column", True
+    ),
+    "correlations": Case(table(CLEAN.corr()), "fractions or scaled values", True),
+    "a page of the web": Case(written(lambda: "<!DOCTYPE html>\n<html>404</html>\n"), "a page of the web", True),
+    "JSON": Case(written(CLEAN.to_json), "is JSON", True),
+    "Git LFS": Case(written(lambda: "version https://git-lfs.github.com/spec/v1\noid a\nsize 9\n"), "Git LFS", True),
+    "PDF": Case(lambda path: path.write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj"), "a PDF", True),
+}
+
+
+def levels(place: str, rows: object = slice(None), shift: int = 0) -> Callable[[Path], dict[str, object]]:
+    """Return what writes cell types as codes, as Seurat's files have them, and their names at a place of the file."""
+
+    def write(folder: Path) -> dict[str, object]:
+        path = file(folder / "a.h5ad", rows, cell_type=NUMBERED.astype(int).to_numpy() + shift)
+        with h5py.File(path, "a") as data:
+            data.create_dataset(place, data=[name.encode() for name in np.unique(LABELS)])
+        return {"paths": [path]}
+
+    return write
+
+
+def cell_ranger(**without: bool) -> Callable[[Path], object]:
+    """Return what writes the .h5 of Cell Ranger 3, with or without a part."""
+    counts = sparse.csr_matrix(SINGLE.astype(np.int32))
+    features = {
+        "id": [one.encode() for one in IDS],
+        "name": [one.encode() for one in GENES],
+        "feature_type": [b"Gene Expression"] * 600,
+        "genome": [b"GRCh38"] * 600,
+    }
+    parts = {name: getattr(counts, name) for name in ("data", "indices", "indptr")}
+    parts |= {"shape": np.array(counts.shape[::-1]), "barcodes": [one.encode() for one in REFERENCE.obs_names]}
+    kept = {name: part for name, part in parts.items() if name not in without}
+    return hdf5(matrix={**kept, "features": {n: part for n, part in features.items() if n not in without}})
+
+
+FOLDERS |= {
+    "Cell Ranger's h5": Case(cell_ranger()),
+    "Cell Ranger's h5 without names": Case(cell_ranger(name=True), "cannot be read as 10x output", True),
+    "Cell Ranger's h5 without counts": Case(cell_ranger(data=True), "cannot be read as 10x output", True),
+}
+REFERENCES |= {
+    "codes, with levels in uns": Set(levels("uns/cell_type_levels"), "holds codes; the file names them: 0 is B cell"),
+    "codes, with old categories": Set(levels("obs/__categories/cell_type"), "0 is B cell"),
+    "codes from 1": Set(levels("uns/cell_type_levels", shift=1), "1 is B cell"),
+    "codes that may begin at 0 or 1": Set(
+        levels("uns/cell_type_levels", NUMBERED.to_numpy() > 0), "does not say which number is which"
+    ),
+    "codes beside their names": Set(
+        one(cell_type=NUMBERED.astype(int).to_numpy(), celltype_name=LABELS), "may name them: 'celltype_name'"
+    ),
+    "clusters": Set(one(cell_type=NUMBERED.astype(int).to_numpy()), "holds only numbers (0, 1, 2, 3, 4, ...)"),
+    "a slash in the name of a column": Set(one(**{"cell type/fine": LABELS})),
+    "types in a column with a slash": Set(
+        lambda f: {**one(**{"type/fine": LABELS})(f), "cell_type_key": "type/fine"}, "holds counts"
+    ),
 }

@@ -93,7 +93,9 @@ def test_the_columns_of_gene_names_reach_the_check_and_the_calibration(run):
     assert "--orthologs" in checked["command"]
     assert checked["inputs"]["gene map"]["path"] == "names.tsv"
     for name, words in run[1].items():
-        assert ("--orthologs" in words) == registry.get(name).needs.calibration, name
+        calibrated = registry.get(name).needs.calibration
+        assert ("--orthologs" in words) == calibrated, name
+        assert ("there: names/names.tsv" in words) == calibrated, name
 
 
 def test_the_ontology_reaches_every_method(run):

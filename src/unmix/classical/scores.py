@@ -73,6 +73,16 @@ class ScoreMethod(Method):
                 scores[i, known] = self.score(sample, member[known], recipe)
         return self.cohort(model, scores, recipe)
 
+    def decisive(self, model: Model) -> np.ndarray:
+        """Return the genes of the sets."""
+        return model.arrays["member"].any(0)
+
+    def unseen(self, model: Model, present: np.ndarray) -> list[str]:
+        """Return the sets of which the bulk has no gene."""
+        seen = model.arrays["member"][:, present].any(1)
+        names = model.facts["training"].get("sets", [])
+        return [name for name, some in zip(names, seen, strict=False) if not some]
+
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Refuse: the genes of a score are those of its set."""
         raise NotApplicable(

@@ -156,6 +156,8 @@ class Method:
     layout: ClassVar[Mapping[str, str]] = {}
     """Arrays of its models beside those of every model (see :mod:`unmix.contract.layout`); those of the base classes
     count too."""
+    needs_every_set: ClassVar[bool] = False
+    """Whether its result needs genes of every set that it scores (see :meth:`unseen`)."""
     expresses: ClassVar[bool] = False
     """Whether :meth:`express` gives the expression of every cell type in every sample."""
 
@@ -220,6 +222,16 @@ class Method:
             ``cpu`` or ``cuda``.
         """
         raise NotImplementedError
+
+    def decisive(self, model: Model) -> np.ndarray:
+        """Return the mask of the model's genes that decide the estimate; others only give the scale. By default all."""
+        import numpy as np
+
+        return np.ones(len(model.genes), bool)
+
+    def unseen(self, model: Model, present: np.ndarray) -> list[str]:
+        """Return the sets of genes, of a method that scores some, of which a bulk has no gene (`present` as above)."""
+        return []
 
     def bounds(
         self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray

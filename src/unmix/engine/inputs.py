@@ -36,13 +36,15 @@ def align(
     ------
     DataError
         If the bulk has less than half of the model's genes, or the model's arrays are not those of its method.
+    NotApplicable
+        If these genes are those of published files, which no other reference can change.
     """
     method.check(model)
     genes = np.array(model.genes, dtype=str)
     found = aligned(bulk, genes)
     present = ~np.isnan(found).any(0)
     if method.info.family != "control":
-        _check_coverage(present.mean() if len(genes) else 1.0, genes, present, say)
+        _check_coverage(method, model, present, say)
     if model.facts.get("bulk_at_training"):
         say(f"The result of a sample depends on the bulk given at training, because {method.name} learned from it.")
     elif transductive(model):
@@ -182,12 +184,12 @@ def _of_profiles(method: type[Method]) -> bool:
 def _check_files(method: Method, files: Mapping[str, tuple[Path, ...]]) -> None:
     """Check that the published files given are of a sort that the method takes, and under the right option."""
     for sort, given in files.items():
-        option = f"--{sort.replace('_', '-')}"
+        option = _option(sort)
         for path in given:
             signatures.check_name(Path(path), sort)
         if given and sort != method.takes:
             takers = [name for name, other in methods.all_methods().items() if other.takes == sort]
-            own = f"--{method.takes.replace('_', '-')}" if method.takes else "no published files"
+            own = _option(method.takes) if method.takes else "no published files"
             raise NotApplicable(
                 f"{method.name} takes no {option} (it takes {own})",
                 f"a method that takes them: {', '.join(takers)}",
@@ -269,14 +271,39 @@ def device_of(method: Method, device: str) -> str:
     return "cpu"
 
 
-def _check_coverage(share: float, genes: np.ndarray, present: np.ndarray, say: Callable[[str], None]) -> None:
-    missing = ", ".join(genes[~present][:5])
+def _check_coverage(method: Method, model: Model, present: np.ndarray, say: Callable[[str], None]) -> None:
+    decisive = method.decisive(model)
+    genes, has = np.array(model.genes, dtype=str)[decisive], present[decisive]
+    share = has.mean() if len(genes) else 1.0
+    published = model.facts.get("published", False)
     if share < COVERAGE_REFUSED:
+        missing = ", ".join(genes[~has][:5])
+        whose = f"{method.name}'s published files" if published else "the model"
+        what = f"the bulk has {has.sum()} of the {len(genes)} genes of {whose} ({share:.0%}), not {missing} ..."
+        if published:
+            raise NotApplicable(
+                what,
+                f"at least {COVERAGE_REFUSED:.0%}",
+                f"take a method that learns from the reference, or give no {_option(method.takes)} file; "
+                "if the bulk has all genes, look at their names",
+            )
         raise DataError(
-            f"the bulk has {present.sum()} of the {len(genes)} genes of the model ({share:.0%}), not {missing} ...",
+            what,
             f"at least {COVERAGE_REFUSED:.0%}",
             "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE), or train on a "
             "reference with the genes of this bulk",
         )
     if share < 1:
         say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing genes are set to the average.")
+    if unseen := method.unseen(model, present):
+        if method.needs_every_set or len(unseen) == len(model.arrays["member"]):
+            raise NotApplicable(
+                f"the bulk has no gene of the set {unseen[0]}, which {method.name} scores",
+                "genes of every set" if method.needs_every_set else "genes of one set or more",
+                "take a method that learns from the reference, or gene sets with the identifiers of the bulk",
+            )
+        say(f"Warning: the bulk has no gene of {', '.join(unseen)}: a score of 0 says nothing there.")
+
+
+def _option(sort: str) -> str:
+    return f"--{sort.replace('_', '-')}"

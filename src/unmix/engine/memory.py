@@ -21,10 +21,9 @@ from unmix.io.long_tables import read_estimates
 from unmix.reference import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import anndata as ad
-    import pandas as pd
 
     from unmix.contract.attributions import Attributions
     from unmix.io.fractions import Fractions
@@ -128,8 +127,10 @@ def train(
     *,
     bulk: Data | None = None,
     unit: str = "auto",
-    calibration: tuple[Data, Path | str | pd.DataFrame] | None = None,
+    calibration: tuple[Data, Data] | None = None,
     calibration_unit: str = "auto",
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | Path | str | None = None,
     **options: Any,
 ) -> Model:
     """Train a method (see :func:`unmix.engine.training.train`).
@@ -144,6 +145,8 @@ def train(
         The bulk to be estimated, for methods that learn from it, and its unit.
     calibration, calibration_unit
         Bulk samples and their known fractions (samples x types), and the unit of the samples.
+    orthologs, gene_map
+        As for :func:`unmix.io.check.read_bulk`, for both.
     options
         As for :func:`unmix.engine.training.train`.
 
@@ -160,19 +163,27 @@ def train(
     for word in _LISTS:
         if isinstance(options.get(word), (str, Path)):
             options[word] = [options[word]]
+    matched = {"orthologs": orthologs, "gene_map": gene_map}
     if calibration is not None:
-        samples, known = calibration
-        samples = _checked(samples, calibration_unit, genes, say)
-        if isinstance(known, (str, Path)):
-            known = tables.read_truth(known, samples=list(samples.obs_names))
+        samples = _checked(calibration[0], calibration_unit, genes, say, **matched, of_others=True)
+        with as_file(calibration[1], "known fractions in memory") as path:
+            known = tables.read_truth(path, samples=list(samples.obs_names))
+        for sentence in known.attrs.get("messages", []):
+            say(sentence)
         calibration = samples, known
     if bulk is not None:
-        bulk = _checked(bulk, unit, genes, say)
+        bulk = _checked(bulk, unit, genes, say, **matched)
     return training.train(name, cells, bulk=bulk, calibration=calibration, **options)
 
 
 def predict(
-    models: Model | Path | str | Sequence[Model | Path | str], bulk: Data, *, unit: str = "auto", **options: Any
+    models: Model | Path | str | Sequence[Model | Path | str],
+    bulk: Data,
+    *,
+    unit: str = "auto",
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | Path | str | None = None,
+    **options: Any,
 ) -> Fractions:
     """Estimate the fractions of bulk samples (see :func:`unmix.engine.answer.predict`).
 
@@ -182,6 +193,8 @@ def predict(
         One, or several of the same cell types from several references; in memory or files.
     bulk, unit
         A file or data in memory, and its unit.
+    orthologs, gene_map
+        As for :func:`unmix.io.check.read_bulk`.
     options
         As for :func:`unmix.engine.answer.predict`.
 
@@ -195,7 +208,9 @@ def predict(
     """
     several = [_model(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
     genes = list(dict.fromkeys(gene for one in several for gene in one.genes))
-    return answer.predict(several, _checked(bulk, unit, genes, options.get("say", silent)), **options)
+    say = options.get("say", silent)
+    samples = _checked(bulk, unit, genes, say, orthologs=orthologs, gene_map=gene_map)
+    return answer.predict(several, samples, **options)
 
 
 def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
@@ -257,9 +272,9 @@ def _estimates(given: Fractions | Path | str) -> Fractions:
     return read_estimates(path / "fractions_long.tsv" if path.is_dir() else path)[0]
 
 
-def _checked(bulk: Data, unit: str, genes: Iterable[str], say: Any) -> ad.AnnData:
-    """Return a checked bulk, and say what was found."""
-    found = read_bulk(bulk, unit, list(genes) or None)
+def _checked(bulk: Data, unit: str, genes: Iterable[str], say: Any, **named: Any) -> ad.AnnData:
+    """Return a checked bulk, and say what was found; `named` is how its genes are named."""
+    found = read_bulk(bulk, unit, list(genes) or None, **named)
     for sentence in found.uns["unmix"]["messages"]:
         say(sentence)
     return found

@@ -66,7 +66,7 @@ def predict(
     method = methods.get(model.method)
     expression, present, chosen = align(method, model, bulk, device, say)
     silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
-    estimate = method.estimate(model, expression, present, chosen)
+    estimate, decisive = method.estimate(model, expression, present, chosen), present[method.decisive(model)]
     if not np.isfinite(estimate).all():
         sample = bulk.obs_names[int(np.argmin(np.isfinite(estimate).all(1)))]
         raise damaged(model, f"its estimates of sample {sample!r} are not finite")
@@ -90,7 +90,7 @@ def predict(
         say(content["sentence"])
     reasons = {
         "no_expression": silent_samples,
-        "low_coverage": np.full(len(estimate), len(present) > 0 and present.mean() < COVERAGE_FLAGGED),
+        "low_coverage": np.full(len(estimate), decisive.size > 0 and decisive.mean() < COVERAGE_FLAGGED),
         "unlike_reference": domain_shift.unlike_reference(model, distances),
         "unknown_cells": unknown_content.doubtful(unexpressed, markers, unit),
         "poor_library": bulk.obs.get("poor_library", pd.Series(False, bulk.obs_names)).to_numpy(dtype=bool),

@@ -283,6 +283,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
             "seed": seed,
             "training": fit.facts,
             "bulk_at_training": fit.bulk_values,
+            "published": bool(task.published),
             "mrna_per_cell": cell_fractions.assumed_mrna_per_cell(method, task, fit),
             "states": states if states.keys() <= set(cell_types) else {},
             **({"levels": levels.model_dump()} if levels.groups and quantity in ("cell", "mrna") else {}),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 FEW_GENES, FEW_SHARE, LOW_SHARE = 50, 0.05, 0.5
+#: Different values from which on two equal rows of a gene are one row that was repeated.
+DIFFERENT = 3
 
 
 def read_bulk(
@@ -28,6 +30,7 @@ def read_bulk(
     species: str = "auto",
     orthologs: bool = False,
     gene_map: Mapping[str, str] | Path | str | None = None,
+    of_others: bool = False,
 ) -> AnnData:
     """Read bulk expression and make it canonical.
 
@@ -46,6 +49,8 @@ def read_bulk(
     gene_map
         Name as the file has it -> gene, or a table of these two columns, for names that are not recognised. Names of
         a bulk that was checked before are not looked up again.
+    of_others
+        The table is for several files: one that has none of the names here is left out, and reported.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def read_bulk(
     DataError
         The file cannot be used; the message says why and what to do.
     """
-    return examine(path, unit, genes, species, orthologs, gene_map)[0]
+    return examine(path, unit, genes, species, orthologs, gene_map, of_others)[0]
 
 
 def examine(
@@ -68,6 +73,7 @@ def examine(
     species: str = "auto",
     orthologs: bool = False,
     gene_map: Mapping[str, str] | Path | str | None = None,
+    of_others: bool = False,
 ) -> tuple[AnnData, list[Finding]]:
     """Do what :func:`read_bulk` does and also return the findings, for check.tsv."""
     import anndata
@@ -102,7 +108,13 @@ def examine(
         facts = {"unit": found.name, "log": found.log}
     samples.refuse_impossible(values, table, path)
     table, values = samples.varying(table, values, path, findings)
+    if not checked:
+        findings += samples.repeated(table)
     gene_map = None if checked else gene_tables.read_map(gene_map)
+    if gene_map is not None and of_others and not gene_names.knows(gene_map, rows.index):
+        said = f"The table of gene names has none of the names in {path.name}: it was not used here."
+        findings.append(Finding("ok", "gene names", said))
+        gene_map = None
     labels = _name_genes(rows, wanted, species, orthologs, gene_map, findings, path)
     values, var = _sum_duplicates(values, labels, rows, facts["unit"] == "microarray", findings)
     if wanted is not None:
@@ -111,7 +123,7 @@ def examine(
     findings.insert(0, Finding("ok", "size", size))
     obs = quality.measure(values, var.index, table.index.astype(str), facts["unit"])
     if not checked:
-        findings += quality.findings(obs, len(var))
+        findings += [*quality.findings(obs, len(var)), *quality.dominated(values, var.index, obs.index)]
     bulk = anndata.AnnData(values, obs=obs, var=var)
     bulk.uns["unmix"] = {"kind": "bulk", **facts, "messages": [f.sentence for f in findings]}
     return bulk, findings
@@ -224,7 +236,14 @@ def _sum_duplicates(
     values: np.ndarray, labels: np.ndarray, rows: pd.DataFrame, average: bool, findings: list[Finding]
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return one column per gene, sorted by name, and its annotation."""
-    order, codes, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    labels = labels.astype(str)
+    if not average and (again := _repeated_rows(values, labels)).any():
+        said = (
+            f"{again.sum():,} rows that repeat another row of the same gene were left out: {show(set(labels[again]))}."
+        )
+        findings.append(Finding("mended", "duplicate genes", said))
+        values, labels, rows = values[:, ~again], labels[~again], rows[~again]
+    order, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     sorting = np.argsort(codes, kind="stable")
     starts = np.r_[0, np.cumsum(sizes)[:-1]]
     var = pd.DataFrame(index=pd.Index(order, dtype=object))
@@ -240,6 +259,18 @@ def _sum_duplicates(
         )
         findings.append(Finding("mended", "duplicate genes", said))
     return np.ascontiguousarray(summed), var
+
+
+def _repeated_rows(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mark rows of a gene that hold the same values as an earlier one; few different values may agree by chance."""
+    again = np.zeros(len(labels), bool)
+    seen: set[tuple[str, bytes]] = set()
+    for at in np.flatnonzero(pd.Series(labels).duplicated(keep=False)):
+        row = values[:, at]
+        key = labels[at], row.tobytes()
+        again[at] = key in seen and len(np.unique(row)) >= DIFFERENT
+        seen.add(key)
+    return again
 
 
 def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], path: Path) -> None:

@@ -85,6 +85,20 @@ FOREIGN = (
         (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf"),
     ),
     Foreign(
+        "a page of the web",
+        "download the file itself: the link led to a page",
+        (),
+        (b"<!DOCTYPE", b"<!doctype", b"<html"),
+    ),
+    Foreign("a PDF", "give the table itself", (".pdf",), (b"%PDF",)),
+    Foreign("JSON", "write the values as a table of text (TSV)", (".json", ".json.gz"), (b'{"', b"[{", b"[[")),
+    Foreign("a pointer of Git LFS, not the file", "fetch the file: git lfs pull", (), (b"version https://git-lfs",)),
+    Foreign(
+        "a file of ARCHS4",
+        "write the samples that you want as a table of text (Python: archs4py; R: the script that ARCHS4 offers)",
+        parts=frozenset({"data", "meta"}),
+    ),
+    Foreign(
         "a file of reads, not of expression",
         "quantify the reads first, for example with nf-core/rnaseq",
         (".bam", ".cram", ".sam", ".fastq", ".fq", ".fastq.gz", ".fq.gz"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ KINDS = {
 }
 #: Identifiers that are one gene whatever else is there; several of them may be the same gene, and are summed.
 SURE = (ENSEMBL, REFSEQ, KINDS["Entrez"])
-#: Kinds of which human genes alone are known here.
+#: Kinds that say nothing of the species by their form: a species -> name -> present symbol.
 NUMBERED = {"RefSeq": gene_tables.refseq, "Entrez": gene_tables.entrez}
 SPECIES_CODE = {None: "human", "MUS": "mouse", "RNO": "rat"}
 #: Rat and mouse write symbols alike; a rat has this many times more of the symbols that only one of them has.
@@ -54,7 +55,7 @@ def identifier(names: Iterable[str]) -> str:
 def species(names: Iterable[str]) -> str:
     """Return ``human``, ``mouse``, ``rat`` or ``unknown``.
 
-    Ensembl identifiers hold the species. RefSeq and Entrez identifiers are human where most are known to be. Symbols
+    Ensembl identifiers hold the species. RefSeq and Entrez identifiers are of the species of which most are known. Symbols
     are distinguished by case: GAPDH is human, Gapdh is mouse or rat; of these two, by the symbols that only one has.
     """
     names = _some(names)
@@ -62,8 +63,9 @@ def species(names: Iterable[str]) -> str:
     if len(codes) > len(names) / 2:
         return SPECIES_CODE.get(max(set(codes), key=codes.count), "unknown")
     if (kind := identifier(names)) in NUMBERED:
-        known = NUMBERED[kind]()
-        return "human" if sum(name.partition(".")[0] in known for name in names) > len(names) / 2 else "unknown"
+        known = {of: sum(name.partition(".")[0] in NUMBERED[kind](of) for name in names) for of in gene_tables.SPECIES}
+        best = max(known, key=known.get)
+        return best if known[best] > len(names) / 2 else "unknown"
     words = [name for name in names if re.match(r"[A-Za-z]{2}", name) and not CODE.match(name)]
     if not words or len(words) < len(names) / 4:
         return "unknown"
@@ -76,6 +78,13 @@ def species(names: Iterable[str]) -> str:
     mouse, rat = (gene_tables.approved(of) for of in ("mouse", "rat"))
     only = [sum(name in here and name not in there for name in names) for here, there in ((mouse, rat), (rat, mouse))]
     return "rat" if only[1] > RAT * only[0] else "mouse"
+
+
+def of_species(names: Iterable[str]) -> dict[str, int]:
+    """Return how many Ensembl identifiers are of each species, of those that have a tenth of the names or more."""
+    names = list(names)
+    found = collections.Counter(SPECIES_CODE.get(match[1], "") for name in names if (match := ENSEMBL_CODE.match(name)))
+    return {of: count for of, count in found.items() if of and count >= len(names) / 10}
 
 
 def likeness(names: Sequence[str]) -> float:
@@ -101,7 +110,7 @@ def genes(names: Sequence[str], of: str, kind: str) -> dict[str, str]:
     Parameters
     ----------
     names
-        Symbols (also previous ones), Ensembl identifiers; for human also RefSeq transcripts and Entrez identifiers.
+        Symbols (also previous ones), Ensembl and Entrez identifiers, RefSeq transcripts (human and mouse).
     of
         Species of the names; of any other than :data:`unmix.io.gene_tables.SPECIES`, no gene is known.
     kind
@@ -110,8 +119,8 @@ def genes(names: Sequence[str], of: str, kind: str) -> dict[str, str]:
     if of not in gene_tables.SPECIES:
         return {}
     tables = [gene_tables.genes(of)]
-    if of == "human" and kind in NUMBERED:
-        tables.append(NUMBERED[kind]())
+    if kind in NUMBERED:
+        tables.append(NUMBERED[kind](of))
     plain = dict(zip(names, strip_version(names), strict=True))
     if kind == "RefSeq":
         plain = {name: name.partition(".")[0] for name in names}

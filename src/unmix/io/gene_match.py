@@ -84,6 +84,8 @@ def _meet(column: str, names: list[str], wanted: pd.DataFrame, orthologs: bool) 
     ours, theirs = list(dict.fromkeys(names)), list(dict.fromkeys(wanted.index))
     of, to = gene_ids.species(ours), gene_ids.species(theirs)
     of, to = (to if of == "unknown" else of), (of if to == "unknown" else to)
+    several = gene_ids.of_species(ours)
+    of = to if to in several else of
     kinds = gene_ids.identifier(ours), gene_ids.identifier(theirs)
     crossed = orthologs and of != to
     steps = {
@@ -109,6 +111,9 @@ def _meet(column: str, names: list[str], wanted: pd.DataFrame, orthologs: bool) 
         known |= {name: f"{name} ({of})" for name in set(ours) & set(theirs) - set(known)}
     common = len(set(known.values()) & set(theirs))
     said = [_how(column, counts, known)]
+    if len(several) > 1:
+        listed = ", ".join(f"{species} {count:,}" for species, count in several.items())
+        said[0] += f" The file holds genes of {len(several)} species ({listed}); those of {to} are used."
     if crossed:
         said.append(_crossed(ours, theirs, known, of, to))
     return Match(np.array([known.get(name, name) for name in names], dtype=object), said, common, of, to)

@@ -21,7 +21,8 @@ _PARTS = (
     re.compile(r".+[_|:; (](ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?\)?"),
     re.compile(r"([A-Za-z][^|\s]*)(?:\|\d+| ?\(\d+\))"),
 )
-_PREFIX = re.compile(r"gene[-:](.+)")
+_PREFIX = re.compile(r"(?:gene[-:]|GeneID:|ENTREZ(?:ID)?[:_]|')(.+)", re.IGNORECASE)
+_DECIMAL = re.compile(r"(\d{1,9})\.0+")
 _R = re.compile(r"X(\d{1,9})")
 _GENOME = re.compile(r"(GRCh3[78]|GRCm3[89]|mRatBN7\.2|Rnor_6\.0|hg19|hg38|mm9|mm10|mm39|rn[67])_+(.+)")
 _SPECIES = {"GRCh": "human", "hg": "human", "GRCm": "mouse", "mm": "mouse", "mRat": "rat", "Rnor": "rat", "rn": "rat"}
@@ -74,6 +75,7 @@ def unwrapped(
         (_PARTS, "hold two identifiers"),
         ((_PREFIX,), "begin with a prefix"),
         ((_R,), "begin with the X that R writes before numbers"),
+        ((_DECIMAL,), "are whole numbers with decimals"),
     ):
         if not _most(names, patterns):
             continue
@@ -97,6 +99,11 @@ def date_genes(name: str) -> set[str]:
         for stem in _STEMS.get(month, (month,)):
             found.add(known.get(f"{stem}{int(match['day'])}", ""))
     return found - {""}
+
+
+def knows(gene_map: Mapping[str, str], names: Sequence[str]) -> bool:
+    """Return whether a user's table names one gene or more."""
+    return any(name in gene_map for each in (names, gene_ids.strip_version(names)) for name in each)
 
 
 def mapped(names: Sequence[str], gene_map: Mapping[str, str], file: str) -> tuple[np.ndarray, str]:

@@ -67,16 +67,18 @@ def primary(of: str) -> frozenset[str]:
 
 
 @functools.cache
-def entrez() -> dict[str, str]:
-    """Return Entrez identifier -> symbol of human genes (HGNC)."""
-    table = _table("names_human")
+def entrez(of: str) -> dict[str, str]:
+    """Return Entrez identifier -> symbol of a species (HGNC; mouse and rat: Ensembl, HomoloGene)."""
+    table = _table("names_human" if of == "human" else f"entrez_{of}")
     return {number: symbol for number, symbol in zip(table["entrez"], table["symbol"], strict=True) if number}
 
 
 @functools.cache
-def refseq() -> dict[str, str]:
-    """Return RefSeq transcript (NM_, NR_; no version) -> symbol of human genes (NCBI, HGNC)."""
-    table, number = _table("refseq_human"), entrez()
+def refseq(of: str) -> dict[str, str]:
+    """Return RefSeq transcript (NM_, NR_; no version) -> symbol of human (NCBI) or mouse (Ensembl); none of the rat."""
+    if of == "rat":
+        return {}
+    table, number = _table(f"refseq_{of}"), entrez(of)
     pairs = zip(table["accession"], table["entrez"], strict=True)
     return {accession: number[gene] for accession, gene in pairs if gene in number}
 

@@ -93,6 +93,11 @@ def _two_ways(path: Path, mark: str) -> DataError:
     )
 
 
+def is_number(cell: str) -> bool:
+    """Say whether a cell of text is a number, with any decimal mark or thousands separator."""
+    return bool(_NUMBER.fullmatch(re.sub("[,.]", "", cell.strip())))
+
+
 def column(cells: pd.Series, name: str, rows: pd.Series, path: Path) -> np.ndarray:
     """Return one column as float64, or as str when most of it is text."""
     if cells.dtype == bool or cells.dtype == object:

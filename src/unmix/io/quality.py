@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from unmix.io import gene_ids
+from unmix.io import gene_groups
 from unmix.io.orientation import Finding
 from unmix.io.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Groups of genes by symbols in upper case, human and rodent.
-GROUPS = {
-    "mitochondrial": re.compile(r"MT-.+"),
-    "ribosomal": re.compile(r"RP[LS]\d+[AXYL]?\d?|RPLP[012]|RPSA"),
-    "globin": re.compile(r"HB(A[12]|B|D|E1|G[12]|M|Q1|Z)|HB[AB]-\w+|HBQ1[AB]"),
-}
+#: Columns of the table, and the group of genes of each.
+GROUPS = {"mitochondrial": "mitochondrial", "ribosomal": "ribosomal", "globin": "haemoglobin"}
 #: Share of mitochondrial and ribosomal genes above which a library holds little other mRNA. Blood and tissue have up to
 #: about a half.
 MOST_OTHER = 0.8
@@ -28,6 +23,8 @@ MOST_OTHER = 0.8
 TOP = 50
 #: Few reads and few genes for the whole transcriptome: such samples are listed.
 FEW_READS, FEW_GENES = 200_000, 5_000
+#: Share of one gene above which a value may be wrong; haemoglobins of whole blood have as much together.
+DOMINATED = 0.5
 #: Genes from which on a bulk is taken as the whole transcriptome, not a panel.
 WHOLE = 10_000
 
@@ -61,11 +58,10 @@ def measure(values: np.ndarray, genes: Sequence[str], samples: pd.Index, unit: s
         },
         index=samples,
     )
-    names = gene_ids.translate(list(genes)) if gene_ids.identifier(genes) == "Ensembl" else genes
-    upper = [str(name).upper() for name in names]
-    for group, pattern in GROUPS.items():
-        of_group = np.array([bool(pattern.fullmatch(name)) for name in upper])
-        found[group] = values[:, of_group].sum(axis=1) / totals if of_group.any() else np.nan
+    groups = gene_groups.groups(genes)
+    for column, group in GROUPS.items():
+        of_group = groups == group
+        found[column] = values[:, of_group].sum(axis=1) / totals if of_group.any() else np.nan
     other = found["mitochondrial"].fillna(0) + found["ribosomal"].fillna(0)
     found["poor_library"] = (other > MOST_OTHER).to_numpy()
     return found
@@ -94,6 +90,20 @@ def findings(quality: pd.DataFrame, width: int) -> list[Finding]:
         )
         said.append(Finding("warning", "quality", sentence))
     return said
+
+
+def dominated(values: np.ndarray, genes: pd.Index, samples: pd.Index) -> list[Finding]:
+    """Return a warning of samples (rows of `values`) in which one gene has most of all expression."""
+    top = values.argmax(axis=1)
+    shares = np.take_along_axis(values, top[:, None], axis=1)[:, 0] / np.maximum(values.sum(axis=1), 1e-12)
+    most = np.flatnonzero((shares > DOMINATED) & (values.shape[1] > TOP))
+    if not most.size:
+        return []
+    listed = show([f"{samples[at]} ({genes[top[at]]}, {shares[at]:.0%})" for at in most])
+    said = (
+        f"One gene has more than {DOMINATED:.0%} of all expression in {most.size} samples: {listed}. Look at its value."
+    )
+    return [Finding("warning", "quality", said)]
 
 
 def _span(shares: pd.Series) -> str:

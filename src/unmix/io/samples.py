@@ -79,6 +79,16 @@ def measured(
     return table.loc[~lost, kept], rows.loc[kept]
 
 
+def repeated(table: pd.DataFrame) -> list[Finding]:
+    """Return a warning of samples that hold the same values under several names."""
+    same: dict[bytes, list[str]] = {}
+    for name, row in zip(table.index.astype(str), table.to_numpy(), strict=True):
+        same.setdefault(row.tobytes(), []).append(name)
+    groups = [" and ".join(names) for names in same.values() if len(names) > 1]
+    said = f"Samples that hold the same values: {show(groups)}. They are estimated all; if they are one, keep one."
+    return [Finding("warning", "samples", said)] if groups else []
+
+
 def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
     """Leave out columns that sum up the samples, such as a total or a mean; warn of samples that are named so."""
     names = [str(name).strip().lower() for name in table.index]

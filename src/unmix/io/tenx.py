@@ -171,6 +171,9 @@ def _h5(path: Path) -> AnnData:
     import scanpy
 
     structure.check_hdf5(path)
-    data = scanpy.read_10x_h5(path, gex_only=False)
+    try:
+        data = scanpy.read_10x_h5(path, gex_only=False)
+    except Exception as error:  # scanpy raises it as such where a part is missing
+        raise ValueError(str(error)) from error
     data.X = data.X.tocsr()
     return data

@@ -22,6 +22,9 @@ SAME = {"cp10k": "cpm"}
 UNITS = ("auto", *LINEAR, *(prefix + unit for prefix in PREFIX for unit in (*LINEAR, *SAME)))
 #: No linear RNA-seq matrix has so small a maximum.
 LOG_MAX = 30.0
+#: Of 500 genes or more, the highest has more than this many times the median; below, what sums to a million are
+#: logarithms. In real samples the highest gene has from 38 to 21,000 times the median, in their logarithms 1.5 to 8.
+EVEN, EVEN_GENES = 10, 500
 #: No expression is so large: twice the reads of the deepest libraries.
 LARGEST = 1e11
 
@@ -154,6 +157,13 @@ def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
         return Unit(
             "microarray", "none", 0, f"No value is zero, the largest is {high:,.0f}: linear microarray intensities."
         )
+    if million and _even(values):
+        raise DataError(
+            f"Every sample sums to about a million {facts}, but its highest gene has less than {EVEN} times the "
+            "median, as logarithms have that were scaled to a total.",
+            "expression",
+            "give counts, TPM or their logarithm, as they were before scaling; or declare the unit (--unit tpm)",
+        )
     if million:
         return Unit(
             "tpm", "none", 0, f"Every sample sums to about a million {facts}: TPM assumed (CPM is treated alike)."
@@ -163,6 +173,12 @@ def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
     return Unit(
         "fpkm", "none", 0, f"Values with decimals {facts}: FPKM assumed (TPM of a part of the genes is treated alike)."
     )
+
+
+def _even(values: np.ndarray) -> bool:
+    """Say whether the genes of all samples differ so little as those of logarithms do."""
+    filled = (row[row > 0] for row in values[np.nan_to_num(values).any(axis=1)])
+    return values.shape[1] >= EVEN_GENES and all(row.max() < EVEN * np.median(row) for row in filled)
 
 
 def _detect_small(values: np.ndarray) -> Unit:

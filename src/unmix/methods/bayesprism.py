@@ -20,6 +20,7 @@ from unmix.classical.signature import Genes
 from unmix.classical.solvers import softmax_map
 from unmix.contract.method import Fit, Task
 from unmix.errors import NotApplicable
+from unmix.io.gene_groups import GROUPS
 from unmix.io.units import per_million
 from unmix.methods import register
 from unmix.settings import Count, CountOrZero, Positive, Rule, Share, ShareBelowOne
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 #: Genes that reflect the state of a cell or the quality of a library rather than its type (the authors' advice):
-#: ribosomal, mitochondrial, MALAT1.
-UNINFORMATIVE = r"(?i)(RP[LS]P?\d+[A-Z]?L?\d*$|RPSA$|MRP[LS]\d+|MT-|MALAT1$)"
+#: ribosomal, mitochondrial, MALAT1. The authors' lists also hold paralogues and the ribosomal proteins of mitochondria.
+UNINFORMATIVE = rf"(?i)(?:{GROUPS['ribosomal']}|{GROUPS['mitochondrial']}|RP[LS]\d+[A-Z]?L\d*|MRP[LS]\d+.*|MALAT1)$"
 
 
 class Recipe(Base):

@@ -117,6 +117,10 @@ class EPIC(ClassicalMethod):
         variance[:, ~np.isin(genes, choose(recipe.signature, cells, genes))] = np.inf
         return {"profile": profile, "variance": variance, "size": cells.mrna_per_cell()}
 
+    def decisive(self, model: Model) -> np.ndarray:
+        """Return the genes of the signature: those of finite variance."""
+        return np.isfinite(model.arrays["variance"]).any(0)
+
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return the weights of the types; with `others` the rest of the mRNA, by the mean size of the known cells."""
         if not self.recipe_of(model).others:

@@ -33,6 +33,7 @@ class ESTIMATE(ScoreMethod):
     name = "estimate"
     layout = {"order": "int: 2"}
     needs = Needs(gene_sets=True)
+    needs_every_set = True
     recipes = {"default": Recipe()}
 
     def columns(self, own: Published, sets: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:

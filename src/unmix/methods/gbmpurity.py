@@ -16,6 +16,7 @@ import numpy as np
 from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
+from unmix.errors import NotApplicable
 from unmix.io.pretrained import ensemble, tensors_and_lengths
 from unmix.methods import register
 from unmix.simulate.recipe import Simulation
@@ -88,6 +89,12 @@ class GBMPurity(DeepMethod):
             task.say(f"Published weights; the reference ({share:.0%} of their genes) gives intervals and flags only.")
             return _official(tensors, lengths)
         known = np.flatnonzero(np.isin(task.train.genes, list(lengths)))
+        if not len(known):
+            raise NotApplicable(
+                f"none of the {len(lengths):,} genes with lengths is among those to learn from",
+                "the gene names of the reference in the table of lengths",
+                "correct the table, or give no lengths",
+            )
         of_gene = np.array([lengths[gene] for gene in task.train.genes[known]])
         parts = [part.select(genes=known) for part in (task.train, task.validation)]
         parts = [replace(part, counts=part.counts.multiply(1 / of_gene).tocsr().astype(np.float32)) for part in parts]

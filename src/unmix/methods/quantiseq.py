@@ -82,6 +82,10 @@ class QuanTIseq(ClassicalMethod):
         signature[:, np.isin(genes, chosen)] = 1e6 * cells.select(genes=chosen).profiles()
         return {"signature": signature, "size": cells.mrna_per_cell()}
 
+    def decisive(self, model: Model) -> np.ndarray:
+        """Return the genes of the signature."""
+        return model.arrays["signature"].any(0)
+
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve every sample."""
         recipe, learned = self.recipe_of(model), model.arrays

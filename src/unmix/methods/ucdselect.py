@@ -15,7 +15,7 @@ from unmix.contract.method import Fit, Method, Task
 from unmix.contract.model import Model
 from unmix.deep.embedding import softmax_layer, softmax_of, without_output
 from unmix.deep.trainer import DeepMethod
-from unmix.errors import DataError
+from unmix.errors import DataError, NotApplicable
 from unmix.methods import register, ucdbase
 from unmix.settings import Rule, Share, asdict
 from unmix.simulate.pseudobulk import Simulator
@@ -132,8 +132,8 @@ def _base(task: Task) -> Base:
 
     Raises
     ------
-    DataError
-        If the file is no model of ucdbase, or of other genes than the reference.
+    DataError, NotApplicable
+        If the file is no model of ucdbase; if it is one of other genes.
     """
     method = ucdbase.UCDBase()
     if not task.published:
@@ -141,10 +141,9 @@ def _base(task: Task) -> Base:
         return Base(task.train.genes[fit.genes].tolist(), fit.arrays, task.recipe, fit.facts, fit.bulk_values)
     model = Model.load(task.published[0])
     found = np.isin(model.genes, task.train.genes).mean() if model.genes else 0.0
-    if model.method != method.name or found < 0.5:
-        raise DataError(
-            f"{task.published[0].name}: a model of {model.method}; the reference has {found:.0%} of its genes",
-            "a model of ucdbase with the genes of the reference",
-            "unmix_train.py ATLAS --method ucdbase --out ucdbase.safetensors",
-        )
+    how = "unmix_train.py ATLAS --method ucdbase --out ucdbase.safetensors"
+    if model.method != method.name:
+        raise DataError(f"{task.published[0].name}: a model of {model.method}", "a model of ucdbase", how)
+    if found < 0.5:
+        raise NotApplicable(f"{found:.0%} of the genes of {task.published[0].name} are given", "50 % or more", how)
     return Base(model.genes, model.arrays, method.recipe_of(model), {"embedding": len(model.cell_types)})

@@ -189,6 +189,7 @@ class _Work:
                     calibration_fractions=row.calibration_fractions if calibrated else None,
                     orthologs=calibrated and row.orthologs,
                     prior=row.prior if job["needs_prior"] else "none",
+                    gene_map=row.gene_map if calibrated else None,
                     malignant=[row.malignant] if job["needs_malignant"] and row.malignant else (),
                     **{job["takes"]: [Path(path) for path in job["published"]]} if job["published"] else {},
                     ontology=row.ontology,

@@ -51,7 +51,7 @@ def annotate(found: SingleCells, table: pd.DataFrame, name: str) -> SingleCells:
             )
         return once[key]
 
-    return replace(found, keys=[str(key) for key in table], annotation=column)
+    return replace(found, keys=[str(key) for key in table], annotation=column, levels=lambda _: [])
 
 
 def refuse_shared_names(files: Sequence[SingleCells], name: str) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from unmix.errors import DataError
 from unmix.io.text import show
+from unmix.reference import codes
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
 from unmix.reference.states import within_types
 
@@ -46,12 +47,12 @@ def annotate(
     named = donor_key if donor_key != "none" else None
     parts = []
     for found in files:
-        part = {"cell_type": _column(found, cell_type_key, "--cell-type-key")}
+        part = {"cell_type": _column(found, cell_type_key, "--cell-type-key", messages)}
         part["donor"] = _column(found, named, "--donor-key") if named else "all"
         if batch_key:
             part["batch"] = _column(found, batch_key, "--batch-key")
         if cell_state_key:
-            part["cell_state"] = _column(found, cell_state_key, "--cell-state-key")
+            part["cell_state"] = _column(found, cell_state_key, "--cell-state-key", messages)
         parts.append(pd.DataFrame(part, index=found.obs_names))
     if len(files) > 1:
         names = _names(files)
@@ -80,9 +81,10 @@ def annotate(
     return obs
 
 
-def _column(found: SingleCells, key: str, option: str) -> pd.Series:
+def _column(found: SingleCells, key: str, option: str, messages: list[str] | None = None) -> pd.Series:
+    """Return a column of the cells; with `messages`, codes become the names that the file holds for them."""
     if key in found.keys:
-        return found.column(key)
+        return found.column(key) if messages is None else codes.named(found, key, messages)
     of_types = option in ("--cell-type-key", "--cell-state-key")
     near = type_columns(found) if of_types else list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
     there = ", ".join(found.keys) or "no annotation at all"
@@ -113,6 +115,7 @@ def check_types(files: Sequence[SingleCells], key: str, messages: list[str]) -> 
 
 
 def _check_types(found: SingleCells, key: str, labels: pd.Series, messages: list[str]) -> None:
+    messages += codes.doubt(found, key)
     values = sorted(set(labels) - {""})
     by_name, by_values = no_types(key, values)
     own = len(values) > max(20, len(labels) / 2)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_tables, tables
+from unmix.io import gene_groups, gene_tables, tables
 from unmix.io.units import LARGEST
 from unmix.reference import count_recovery, qc, technical, tree
 from unmix.reference.columns import TYPE_HINTS, hinted
@@ -143,7 +143,7 @@ def prepare_reference(
         pure tissues and published signatures do (see :func:`unmix.reference.profiles.read_profiles`); no quality
         control of cells.
     use_genes
-        Groups of technical genes (:data:`unmix.reference.technical.GROUPS`), or ``all``, that methods may use. Those
+        Groups of technical genes (:data:`unmix.io.gene_groups.GROUPS`), or ``all``, that methods may use. Those
         of a published signature, which is no whole transcriptome, are all used.
     orthologs, gene_map
         As for :func:`unmix.io.check.read_bulk`; genes of other species become those of the first file.
@@ -166,8 +166,8 @@ def prepare_reference(
 
     if preset not in qc.PRESETS:
         raise UsageError(f"Unknown preset {preset!r}.", ", ".join(qc.PRESETS), "choose one of these")
-    if unknown := sorted(set(use_genes) - {*technical.GROUPS, "all"}):
-        raise UsageError(f"Unknown group of genes {unknown[0]!r}.", ", ".join([*technical.GROUPS, "all"]))
+    if unknown := sorted(set(use_genes) - {*gene_groups.GROUPS, "all"}):
+        raise UsageError(f"Unknown group of genes {unknown[0]!r}.", ", ".join([*gene_groups.GROUPS, "all"]))
     messages: list[str] = []
     if kind == "profiles":
         preset = "none"
@@ -208,7 +208,7 @@ def prepare_reference(
     obs = obs.apply(lambda column: pd.Categorical(column, categories=sorted(column.unique())))
     reference = anndata.AnnData(X, obs=obs, var=var)
     if kind == "cells" or len(var) >= WHOLE:
-        technical.mark(reference, technical.GROUPS if "all" in use_genes else set(use_genes), messages)
+        technical.mark(reference, gene_groups.GROUPS if "all" in use_genes else set(use_genes), messages)
     worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
     found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst.kind}
     reference.uns["unmix"] = {**found, "messages": messages}

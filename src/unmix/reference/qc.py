@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.io import gene_ids
+from unmix.io import gene_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def control(
         messages.append(f"Preset {name}: thresholds for cells were not applied to a panel of {len(var):,} genes.")
     elif by_cells:
         seen = np.diff(X.indptr)
-        mito = _mito_share(X, var)
+        mito = mito_share(X, var)
         tests = {
             f"fewer than {preset.min_genes} genes": seen < preset.min_genes,
             f"more than {preset.max_genes} genes": seen > preset.max_genes,
@@ -72,8 +72,8 @@ def control(
     return X, obs, var
 
 
-def _mito_share(X: sparse.csr_matrix, var: pd.DataFrame) -> np.ndarray:
-    names = var.index if gene_ids.identifier(var.index) == "symbol" else gene_ids.translate(list(var.index))
-    mito = np.array([name[:3].upper() == "MT-" for name in names], dtype=np.float64)
+def mito_share(X: sparse.csr_matrix, var: pd.DataFrame) -> np.ndarray:
+    """Return the share of mitochondrial counts of every cell (cells x genes, CSR)."""
+    mito = (gene_groups.groups(var.index) == "mitochondrial").astype(np.float64)
     total = np.asarray(X.sum(axis=1)).ravel()
     return (X @ mito) / np.maximum(total, 1e-9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import functools
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from scipy import sparse
 
 from unmix.errors import DataError
 from unmix.io import cell_tables, formats, matrices, tables, tenx
+from unmix.reference import codes
 from unmix.reference.label_tables import annotate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anndata import AnnData
 
@@ -117,7 +119,8 @@ class Matrix:
 class SingleCells:
     """The cells of one file: their annotation (column by column) and the matrices it holds.
 
-    ``logged`` is the base of the logarithm that the file states, if it does; ``messages`` say how the file was read.
+    ``logged`` is the base of the logarithm that the file states, if it does; ``messages`` say how the file was read;
+    ``levels`` are the names that the file holds for the codes of a column.
     """
 
     name: str
@@ -127,6 +130,7 @@ class SingleCells:
     matrices: list[Matrix]
     logged: str | None = None
     messages: list[str] = field(default_factory=list)
+    levels: Callable[[str], list[str]] = lambda _: []
 
     def column(self, key: str) -> pd.Series:
         """Return one annotation of the cells as str; missing values are ``""``, and whole numbers have no decimals.
@@ -173,7 +177,7 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
     if tenx.is_10x(path):
         found = _in_memory(tenx.read(path), path.name)
     elif tables.is_h5ad(path):
-        found = _open_h5ad(path)
+        found = replace(_open_h5ad(path), levels=functools.partial(codes.levels, path))
     else:
         found = _in_memory(cell_tables.read(path, messages), path.name)
     found.messages[:0] = messages

@@ -1,7 +1,7 @@
 """Genes whose level follows the blood in a sample, its handling or the protocol, and not its cell types.
 
-They are the genes that BayesPrism removes (Chu et al. 2022), and the haemoglobins. No method uses them unless the user
-says so; published signatures keep the genes that they hold.
+They are those of :mod:`unmix.io.gene_groups`. No method uses them unless the user says so; published signatures keep
+the genes that they hold.
 """
 
 from __future__ import annotations
@@ -11,38 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.io import gene_ids, quality
+from unmix.io import gene_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     import anndata as ad
 
-#: Symbols in upper case, human and mouse, by group.
-GROUPS = {
-    "haemoglobin": quality.GROUPS["globin"],
-    "ribosomal": re.compile(r"RP[LS]\d+[AXY]?\d?(-?PS?\d+)?|RPL36AL|RPLP[012]|RPSA2?(-?PS?\d+)?"),
-    "mitochondrial": re.compile(r"MT[-.].+|MTRNR\d.*"),
-    "sex": re.compile(
-        r"XIST|TSIX|DDX3Y|KDM5D|UTY|USP9Y|EIF1AY|EIF2S3Y|UBA1Y|ZFY\d?|NLGN4Y|TMSB4Y|PRKY|TXLNGY|SRY|TTTY\d+[A-Z]?"
-    ),
-    "nuclear": re.compile(r"MALAT1|NEAT1|RN7SK|RN7SL\d+|RMRP|RPPH1"),
-}
 #: Groups that are no part of the mRNA of a cell: what other cells spilt, damage, and RNA of the nucleus. Messengers of
 #: ribosomal proteins are up to half of a lymphocyte's mRNA and stay in its amount.
 NOT_OF_THE_CELL = ("haemoglobin", "mitochondrial", "sex", "nuclear")
 #: Erythroid types by name, and by the share of haemoglobins in their counts. Lysed erythrocytes give other cells 10 %.
 _ERYTHROID = re.compile(r"eryth|red blood|\brbcs?\b|normoblast|reticulocyte", re.IGNORECASE)
 ERYTHROID_SHARE = 0.25
-
-
-def groups(names: Sequence[str]) -> np.ndarray:
-    """Return the group of every gene (symbols or identifiers); ``""`` for one that is not technical."""
-    symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) != "symbol" else names
-    return np.array(
-        [next((group for group, one in GROUPS.items() if one.fullmatch(str(name).upper())), "") for name in symbols],
-        dtype=object,
-    )
 
 
 def mark(reference: ad.AnnData, used: Collection[str], messages: list[str]) -> None:
@@ -58,7 +39,7 @@ def mark(reference: ad.AnnData, used: Collection[str], messages: list[str]) -> N
     messages
         Takes the sentences.
     """
-    found = groups(reference.var_names)
+    found = gene_groups.groups(reference.var_names)
     sums = np.asarray(reference.X.sum(0), dtype=np.float64).ravel()
     if "haemoglobin" not in used and (types := _erythroid(reference, found == "haemoglobin")):
         used = {*used, "haemoglobin"}
@@ -66,7 +47,7 @@ def mark(reference: ad.AnnData, used: Collection[str], messages: list[str]) -> N
     found[np.isin(found, list(used))] = ""
     parts = [
         f"{(found == group).sum()} {group} ({sums[found == group].sum() / sums.sum():.1%} of the counts)"
-        for group in GROUPS
+        for group in gene_groups.GROUPS
         if (found == group).any()
     ]
     if parts:

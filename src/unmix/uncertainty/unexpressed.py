@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.io import gene_ids
-from unmix.reference import technical
+from unmix.io import gene_groups, gene_ids
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -58,11 +57,11 @@ def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
     """Return, for each sample, the share of its highest genes and the markers of lineages that the reference lacks.
 
     Shares are missing (NaN), and markers none, where bulk or reference have too few genes to tell. Technical genes
-    (:mod:`unmix.reference.technical`) and those of :data:`UNNAMED` are left out. Markers are those of
+    (:mod:`unmix.io.gene_groups`) and those of :data:`UNNAMED` are left out. Markers are those of
     :data:`LINEAGES` among the highest genes, as symbols in upper case.
     """
     names = bulk.var_names.astype(str)
-    kept = (technical.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
+    kept = (gene_groups.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
     if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
         return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
     names, values = names[kept], np.asarray(bulk.X)[:, kept]

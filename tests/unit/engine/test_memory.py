@@ -103,3 +103,55 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(data):
         unmix.predict(model, bulk.to_df().rename(columns=lambda name: f"X{name}y"))
     with pytest.raises(UsageError, match="malignant"):
         unmix.train("gbmpurity", reference, malignant="no such type")
+
+
+def wrapped(form, names):
+    """Return names of genes as tools write them."""
+    return [{"genome": f"GRCh38_{name}", "two parts": f"{name} ({row})"}[form] for row, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("form", ["genome", "two parts"])
+def test_names_that_tools_wrap_are_read_alike_in_memory_and_in_files(data, tmp_path, form):
+    """Of the cells, of the bulk, and of the calibration samples."""
+    _, bulk, counts, reference = data
+    cells, samples = counts.copy(), bulk.copy()
+    cells.var_names, samples.var_names = wrapped(form, cells.var_names), wrapped(form, samples.var_names)
+    known = toy(samples=6)[1].obsm["cell_fractions"]
+    for name, part in {"cells": cells, "bulk": samples}.items():
+        part.write_h5ad(tmp_path / f"{name}.h5ad")
+    known.to_csv(tmp_path / "known.tsv", sep="\t")
+    prepared = [
+        unmix.prepare_reference(one, "cell_type", donor_key="donor") for one in (cells, tmp_path / "cells.h5ad")
+    ]
+    want = estimated(unmix.train("nnls", reference, seed=1), bulk)
+    for one in prepared:
+        assert list(one.var_names) == list(reference.var_names)
+        assert estimated(unmix.train("nnls", one, seed=1), samples) == want
+    given = [(samples, known), (tmp_path / "bulk.h5ad", tmp_path / "known.tsv"), (bulk, known)]
+    found = [unmix.train("constant_of_calibration", reference, seed=1, calibration=pair) for pair in given]
+    assert len({estimated(model, bulk) for model in found}) == 1
+
+
+def test_known_fractions_in_memory_are_checked_as_those_of_a_file(data):
+    _, bulk, _, reference = data
+    known = toy(samples=6)[1].obsm["cell_fractions"].map(lambda share: f"{share:.1%}")
+    said = []
+    given = {"calibration": (bulk, known), "say": said.append}
+    assert unmix.train("constant_of_calibration", reference, **given).cell_types
+    assert any("percent" in sentence for sentence in said)
+    with pytest.raises(DataError, match="holds text"):
+        unmix.train("constant_of_calibration", reference, calibration=(bulk, known.replace(known.iloc[0, 0], "many")))
+
+
+def test_a_table_of_gene_names_serves_bulk_and_calibration(data):
+    """The calibration samples may have names that it lacks."""
+    _, bulk, _, reference = data
+    probes = bulk.copy()
+    probes.var_names = [f"{row}_at" for row in range(probes.n_vars)]
+    gene_map = dict(zip(probes.var_names, bulk.var_names, strict=True))
+    known = toy(samples=6)[1].obsm["cell_fractions"]
+    found = []
+    for samples in (bulk, probes):
+        model = unmix.train("ridge_on_calibration", reference, calibration=(samples, known), gene_map=gene_map)
+        found.append(estimated(model, probes, gene_map=gene_map))
+    assert found[0] == found[1]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.resources
+
 import pytest
 
-from unmix.io import blood
+from unmix.io import blood, ontology
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,12 @@ def test_published_values_relative_to_cd4_t_cells():
     assert found.loc["CL:0000451"].round(2).tolist() == [2.2, 2.2]  # dendritic cells: quanTIseq alone
     assert found.loc["CL:0000233"].round(2).tolist() == [1.01, 1.01]  # platelets: EPIC's other cells
     assert blood.without_value(["CL:0000233", "CL:0000576"]) == ["CL:0000233"]
+
+
+def test_both_tables_of_cell_types_call_a_term_alike():
+    source = importlib.resources.files("unmix") / "data" / "cell_types.obo"
+    with importlib.resources.as_file(source) as path:
+        names = ontology.read_obo(path).names
+    both = blood.table().index.intersection(names)
+    assert len(both) > 30
+    assert {term: names[term] for term in both} == blood.table()["name"][both].to_dict()

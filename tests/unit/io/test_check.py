@@ -208,7 +208,7 @@ def test_low_coverage_warns_with_names_of_both_sides(tmp_path):
 
 
 def test_transcripts_of_one_gene_are_summed_and_said(tmp_path):
-    transcripts = pd.Series(gene_tables.refseq()).reset_index().groupby(0)["index"].apply(list)
+    transcripts = pd.Series(gene_tables.refseq("human")).reset_index().groupby(0)["index"].apply(list)
     several = transcripts[transcripts.map(len) > 1][:100]
     counts = COUNTS.iloc[:100].set_axis(several.index)
     part = counts // 3
@@ -324,3 +324,19 @@ def test_a_checked_bulk_is_verified(tmp_path):
         changed.write_h5ad(tmp_path / "b.h5ad")
         with pytest.raises(DataError, match="says that it was checked"):
             check.read_bulk(tmp_path / "b.h5ad")
+
+
+def test_a_sample_under_two_names_and_a_gene_that_is_nearly_all_of_a_sample_are_warned_of(tmp_path):
+    """Both were silent."""
+    table = COUNTS.assign(again=COUNTS["s 1"])
+    table.iloc[5, 2] = 2e9
+    findings = check.examine(write(tmp_path / "bulk.tsv", table))[1]
+    warned = [finding.sentence for finding in findings if finding.level == "warning"]
+    assert any("hold the same values: s 1 and again" in sentence for sentence in warned)
+    assert any(f"patient/3 ({NAMES[5]}, 100%)" in sentence for sentence in warned)
+
+
+def test_values_that_agree_by_chance_are_not_a_repeated_row(tmp_path):
+    twice = pd.DataFrame([[0, 1, 0, 1], [0, 1, 0, 1], [3, 5, 0, 9], [3, 5, 0, 9]], ["X", "X", "Y", "Y"], SAMPLES)
+    bulk = check.read_bulk(write(tmp_path / "bulk.tsv", pd.concat([COUNTS, twice.astype(float)])))
+    assert bulk[:, ["X", "Y"]].X.tolist() == [[0, 3], [2, 5], [0, 0], [2, 9]]

@@ -12,8 +12,8 @@ from unmix.simulate.toy import toy
 
 OLD = {"CCN2": "CTGF", "CCN1": "CYR61", "AARS1": "AARS", "SEPTIN2": "SEPT2", "MARCHF8": "MARCH8", "H2AZ1": "H2AFZ"}
 MOUSE = gene_tables.orthologs("human", "mouse")
-NUMBER = {symbol: number for number, symbol in gene_tables.entrez().items()}
-TRANSCRIPT = {symbol: accession for accession, symbol in gene_tables.refseq().items()}
+NUMBER = {symbol: number for number, symbol in gene_tables.entrez("human").items()}
+TRANSCRIPT = {symbol: accession for accession, symbol in gene_tables.refseq("human").items()}
 IDS = {symbol: gene_id for gene_id, symbol in gene_tables.symbols("human").items()}
 KNOWN = [g for g in sorted(IDS) if g not in OLD and all(g in table for table in (MOUSE, NUMBER, TRANSCRIPT))]
 GENES = [*OLD, *KNOWN][:600]

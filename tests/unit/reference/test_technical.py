@@ -8,7 +8,8 @@ from scipy import sparse
 
 from unmix import engine
 from unmix.errors import UsageError
-from unmix.reference import Reference, technical
+from unmix.io import gene_groups, quality
+from unmix.reference import Reference, qc
 from unmix.reference.prepare import prepare_reference
 from unmix.simulate.toy import toy
 
@@ -27,11 +28,19 @@ HB = ["HBA1", "HBA2", "HBB"]
     ],
 )
 def test_genes_by_group(group, genes):
-    assert list(technical.groups(genes)) == [group] * len(genes)
+    assert list(gene_groups.groups(genes)) == [group] * len(genes)
 
 
 def test_ensembl_identifiers_are_known_too():
-    assert list(technical.groups(["ENSG00000244734", "ENSG00000167286"])) == ["haemoglobin", ""]
+    assert list(gene_groups.groups(["ENSG00000244734", "ENSG00000167286"])) == ["haemoglobin", ""]
+
+
+def test_quality_of_samples_and_of_cells_know_the_same_genes():
+    genes = ["MT.CO1", "MTRNR2L8", "RPL36AL", "RPS2P5", "HBB.BS", "RPL3L", "CD3D", "CD4", "LYZ", "NKG7"]
+    counts = sparse.csr_matrix(np.ones((1, len(genes)), np.float32))
+    measured = quality.measure(counts.toarray(), genes, pd.Index(["s"]), "counts").iloc[0]
+    assert measured[["mitochondrial", "ribosomal", "globin"]].tolist() == pytest.approx([0.2, 0.2, 0.1])
+    assert qc.mito_share(counts, pd.DataFrame(index=genes)) == pytest.approx([0.2])
 
 
 def made(path, types=None, spilt=0.02):

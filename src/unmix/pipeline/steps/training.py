@@ -87,15 +87,20 @@ def train(
     names = None if genes is None else [name.strip() for name in text.lines(genes, [])]
     calibration = None
     if calibration_bulk is not None:
-        samples = doctor.read_bulk(calibration_bulk, calibration_unit, **matched)
+        samples = doctor.read_bulk(calibration_bulk, calibration_unit, **matched, of_others=True)
         known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
-        for sentence in known.attrs.get("messages", []):
-            run.say(sentence)
+        for sentence in (*samples.uns["unmix"]["messages"], *known.attrs.get("messages", [])):
+            run.say(f"Calibration: {sentence}")
         calibration = samples, known
+    learned = None
+    if bulk is not None:
+        learned = doctor.read_bulk(bulk, unit, **matched)
+        for sentence in learned.uns["unmix"]["messages"]:
+            run.say(sentence)
     model = engine.train(
         method,
         cells,
-        bulk=None if bulk is None else doctor.read_bulk(bulk, unit, **matched),
+        bulk=learned,
         calibration=calibration,
         malignant=split_names(malignant, types),
         prior=declared,

@@ -1,0 +1,35 @@
+"""Groups of genes that tell of the sample or its handling: haemoglobins, ribosomal, mitochondrial, sex, nuclear.
+
+They are the genes that BayesPrism removes (Chu et al. 2022), and the haemoglobins. Nothing else in unmix says by their
+names which genes these are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmix.io import gene_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Symbols in upper case by group, of human, mouse and rat; also with the point that R writes for a dash. Pseudogenes of
+#: ribosomal proteins take reads of their genes; paralogues with another role (RPL3L of muscle) do not belong here.
+GROUPS = {
+    "haemoglobin": r"HB(?:A[12]|B|D|E1|G[12]|M|Q1|Z)|HB[AB][-.]\w+|HBQ1[AB]",
+    "ribosomal": r"RP[LS]\d+[AXY]?\d?(?:[-.]?PS?\d+)?|RPL36AL|RPLP[012]|RPSA2?(?:[-.]?PS?\d+)?",
+    "mitochondrial": r"MT[-.].+|MTRNR\d.*",
+    "sex": r"XIST|TSIX|DDX3Y|KDM5D|UTY|USP9Y|EIF1AY|EIF2S3Y|UBA1Y|ZFY\d?|NLGN4Y|TMSB4Y|PRKY|TXLNGY|SRY|TTTY\d+[A-Z]?",
+    "nuclear": r"MALAT1|NEAT1|RN7SK|RN7SL\d+|RMRP|RPPH1",
+}
+_ANY = re.compile("|".join(f"(?P<{group}>{pattern})" for group, pattern in GROUPS.items()))
+
+
+def groups(names: Sequence[str]) -> np.ndarray:
+    """Return the group of every gene (symbols or identifiers, any case); ``""`` for one of none."""
+    symbols = names if gene_ids.identifier(names) == "symbol" else gene_ids.translate(list(names))
+    found = (_ANY.fullmatch(str(name).upper()) for name in symbols)
+    return np.array([match.lastgroup if match else "" for match in found], dtype=object)
