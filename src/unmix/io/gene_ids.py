@@ -55,8 +55,9 @@ def identifier(names: Iterable[str]) -> str:
 def species(names: Iterable[str]) -> str:
     """Return ``human``, ``mouse``, ``rat`` or ``unknown``.
 
-    Ensembl identifiers hold the species. RefSeq and Entrez identifiers are of the species of which most are known. Symbols
-    are distinguished by case: GAPDH is human, Gapdh is mouse or rat; of these two, by the symbols that only one has.
+    Ensembl identifiers hold the species. RefSeq and Entrez identifiers are of the species of which most are known.
+    Symbols are distinguished by case: GAPDH is human, Gapdh is mouse or rat; of these two, by the symbols that only one
+    has.
     """
     names = _some(names)
     codes = [match[1] for name in names if (match := ENSEMBL_CODE.match(name))]
