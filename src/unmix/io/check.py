@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 FEW_GENES, FEW_SHARE, LOW_SHARE = 50, 0.05, 0.5
-#: Different values from which on two equal rows of a gene are one row that was repeated.
-DIFFERENT = 3
 
 
 def read_bulk(
@@ -237,7 +235,7 @@ def _sum_duplicates(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return one column per gene, sorted by name, and its annotation."""
     labels = labels.astype(str)
-    if not average and (again := _repeated_rows(values, labels)).any():
+    if not average and (again := samples.repeated_rows(values, labels)).any():
         said = (
             f"{again.sum():,} rows that repeat another row of the same gene were left out: {show(set(labels[again]))}."
         )
@@ -259,18 +257,6 @@ def _sum_duplicates(
         )
         findings.append(Finding("mended", "duplicate genes", said))
     return np.ascontiguousarray(summed), var
-
-
-def _repeated_rows(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mark rows of a gene that hold the same values as an earlier one; few different values may agree by chance."""
-    again = np.zeros(len(labels), bool)
-    seen: set[tuple[str, bytes]] = set()
-    for at in np.flatnonzero(pd.Series(labels).duplicated(keep=False)):
-        row = values[:, at]
-        key = labels[at], row.tobytes()
-        again[at] = key in seen and len(np.unique(row)) >= DIFFERENT
-        seen.add(key)
-    return again
 
 
 def _coverage(found: pd.Index, wanted: pd.DataFrame, findings: list[Finding], path: Path) -> None:

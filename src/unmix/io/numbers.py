@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,11 +10,16 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
+from unmix.io.text import show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+#: Cells without a value.
+MISSING = ["", "NA", "Na", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "none", "."]
+#: Lines of words below the header that may be further headers.
+FURTHER_HEADERS = 3
 #: From this many numbers on, thousands separators and three decimals can be distinguished: some decimals would end in
 #: 0 and be written shorter.
 MANY = 100
@@ -91,6 +97,24 @@ def _two_ways(path: Path, mark: str) -> DataError:
         "plain numbers: 1234.5",
         "export the table again without thousands separators and with the decimal mark .",
     )
+
+
+def below_headers(lines: list[str], separator: str, path: Path, messages: list[str]) -> list[str]:
+    """Leave out a second header: lines of words alone above a line of numbers alone."""
+    last = ""
+    for number, line in enumerate(lines[: FURTHER_HEADERS + 1]):
+        name, *cells = next(csv.reader([line], delimiter=separator))
+        are_numbers = [is_number(cell) or cell.strip() in MISSING for cell in cells]
+        if number and all(are_numbers):
+            above = f"line{'s 2 to' if number > 1 else ''} {number + 1}"
+            messages.append(
+                f"{path.name}: {above} hold{'s' * (number == 1)} words alone ({last}); left out, as a header."
+            )
+            return lines[number:]
+        if any(are_numbers):
+            break
+        last = show([name, *cells], 3)
+    return lines
 
 
 def is_number(cell: str) -> bool:

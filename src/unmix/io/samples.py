@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Share of genes without a value above which a sample is dropped, and a bulk refused.
 MOST_MISSING = 0.1
+#: Different values from which on two equal rows of a gene are one row that was repeated.
+DIFFERENT = 3
 #: Names of cells by their barcodes.
 BARCODE = re.compile(r"(?<![A-Za-z])[ACGT]{12,}(-\d+)?(?![A-Za-z])")
 #: Cells given as bulk: so many named by barcodes, or so many samples that lack this share of 2,000 genes or more.
@@ -87,6 +89,20 @@ def repeated(table: pd.DataFrame) -> list[Finding]:
     groups = [" and ".join(names) for names in same.values() if len(names) > 1]
     said = f"Samples that hold the same values: {show(groups)}. They are estimated all; if they are one, keep one."
     return [Finding("warning", "samples", said)] if groups else []
+
+
+def repeated_rows(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mark rows of a gene that hold the same values as an earlier one; few different values may agree by chance."""
+    import pandas as pd
+
+    again = np.zeros(len(labels), bool)
+    seen: set[tuple[str, bytes]] = set()
+    for at in np.flatnonzero(pd.Series(labels).duplicated(keep=False)):
+        row = values[:, at]
+        key = labels[at], row.tobytes()
+        again[at] = key in seen and len(np.unique(row)) >= DIFFERENT
+        seen.add(key)
+    return again
 
 
 def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:

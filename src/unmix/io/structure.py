@@ -12,6 +12,7 @@ import numpy as np
 
 from unmix.errors import DataError
 from unmix.io import expansion
+from unmix.io.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,20 @@ def check_hdf5(path: Path) -> None:
         for name, group in groups:
             if {"data", "indices", "indptr"} <= set(group):
                 _check_group(f"{path.name}: {name}", group)
+
+
+def check_anndata(path: Path) -> None:
+    """Raise DataError for HDF5 of another program: an h5ad annotates its rows and columns."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        parts = sorted(file)
+    if not {"obs", "var"} <= set(parts):
+        raise DataError(
+            f"{path.name} is HDF5, but no AnnData (it holds {show(parts) or 'nothing'}).",
+            "an AnnData file (.h5ad)",
+            "write it as h5ad, or the values as a table of text (TSV)",
+        )
 
 
 def market_shape(path: Path) -> tuple[int, int]:

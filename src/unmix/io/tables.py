@@ -7,7 +7,6 @@ Nothing else in unmix opens data files. Corrections are listed as sentences in
 from __future__ import annotations
 
 import contextlib
-import csv
 import gzip
 import io
 import warnings
@@ -25,11 +24,8 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-MISSING = ["", "NA", "Na", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "none", "."]
 H5AD = "a complete AnnData file (.h5ad)"
 _EPS = 1e-12
-#: Lines of words below the header that may be further headers.
-FURTHER_HEADERS = 3
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -60,7 +56,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     lines = text.lines(path, messages)
     separator = text.separator(lines)
     header, lines = text.header(lines, separator, path)
-    lines = _below_headers(lines, separator, path, messages)
+    lines = numbers.below_headers(lines, separator, path, messages)
     marks = numbers.marks(lines, separator, path)
     if marks.decimal == "," and not marks.thousands:
         messages.append(f"{path.name} uses decimal commas; they were read as points.")
@@ -76,24 +72,6 @@ def read_table(path: Path | str) -> pd.DataFrame:
     return frame
 
 
-def _below_headers(lines: list[str], separator: str, path: Path, messages: list[str]) -> list[str]:
-    """Leave out a second header: lines of words alone above a line of numbers alone."""
-    last = ""
-    for number, line in enumerate(lines[: FURTHER_HEADERS + 1]):
-        name, *cells = next(csv.reader([line], delimiter=separator))
-        are_numbers = [numbers.is_number(cell) or cell.strip() in MISSING for cell in cells]
-        if number and all(are_numbers):
-            above = f"line{'s 2 to' if number > 1 else ''} {number + 1}"
-            messages.append(
-                f"{path.name}: {above} hold{'s' * (number == 1)} words alone ({last}); left out, as a header."
-            )
-            return lines[number:]
-        if any(are_numbers):
-            break
-        last = text.show([name, *cells], 3)
-    return lines
-
-
 def _cells(lines: list[str], separator: str, width: int, marks: numbers.Marks, path: Path) -> pd.DataFrame:
     """Return the cells of lines as a frame with numbered columns, the first of them text."""
     try:
@@ -104,7 +82,7 @@ def _cells(lines: list[str], separator: str, width: int, marks: numbers.Marks, p
             names=range(width),
             index_col=False,
             dtype={0: str},
-            na_values=dict.fromkeys(range(1, width), MISSING),
+            na_values=dict.fromkeys(range(1, width), numbers.MISSING),
             keep_default_na=False,
             decimal=marks.decimal,
             thousands=marks.thousands,
@@ -216,8 +194,8 @@ def read_h5ad(path: Path | str) -> AnnData:
 
     path = Path(path)
     check_hdf5(path)
-    _refuse_other_hdf5(path)
     with readable(path):
+        structure.check_anndata(path)
         data = anndata.read_h5ad(path)
     if data.X is None and data.raw is None and not data.layers:
         raise DataError(f"{path.name} holds no matrix (X is missing).", H5AD, "write the counts to X")
@@ -231,20 +209,6 @@ def read_h5ad(path: Path | str) -> AnnData:
         if matrix is not None and matrix.dtype.kind not in "biuf":
             raise DataError(f"{path.name}: {name} holds {matrix.dtype} and no numbers.", H5AD, "write counts to it")
     return data
-
-
-def _refuse_other_hdf5(path: Path) -> None:
-    """Raise DataError for HDF5 of another program: an h5ad annotates rows and columns."""
-    import h5py
-
-    with readable(path), h5py.File(path, "r") as file:
-        parts = sorted(file)
-    if not {"obs", "var"} <= set(parts):
-        raise DataError(
-            f"{path.name} is HDF5, but no AnnData (it holds {text.show(parts) or 'nothing'}).",
-            H5AD,
-            "write it as h5ad, or the values as a table of text (TSV)",
-        )
 
 
 def check_hdf5(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from unmix.io import formats, gene_ids, tables, text
+from unmix.io import formats, gene_ids, numbers, tables, text
 from unmix.io.check import read_bulk
 from unmix.io.units import per_million
 from unmix.reference.label_tables import annotate
@@ -193,4 +193,4 @@ def _named_once(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 def _is_word(cell: str) -> bool:
     """Say whether a cell is neither a number nor missing."""
-    return cell not in tables.MISSING and not re.fullmatch(r"[-+\d.,' ]*(e[-+]?\d+)?|[-+]?inf", cell, re.IGNORECASE)
+    return cell not in numbers.MISSING and not re.fullmatch(r"[-+\d.,' ]*(e[-+]?\d+)?|[-+]?inf", cell, re.IGNORECASE)
