@@ -280,28 +280,18 @@ def _check_coverage(method: Method, model: Model, present: np.ndarray, say: Call
         missing = ", ".join(genes[~has][:5])
         whose = f"{method.name}'s published files" if published else "the model"
         what = f"the bulk has {has.sum()} of the {len(genes)} genes of {whose} ({share:.0%}), not {missing} ..."
+        needed = f"at least {COVERAGE_REFUSED:.0%}"
         if published:
-            raise NotApplicable(
-                what,
-                f"at least {COVERAGE_REFUSED:.0%}",
-                f"take a method that learns from the reference, or give no {_option(method.takes)} file; "
-                "if the bulk has all genes, look at their names",
-            )
-        raise DataError(
-            what,
-            f"at least {COVERAGE_REFUSED:.0%}",
-            "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE), or train on a "
-            "reference with the genes of this bulk",
-        )
+            do = "take a method that learns from the reference, or give no published file; look at the names of the genes"
+            raise NotApplicable(what, needed, do)
+        do = "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE), or train on a "
+        raise DataError(what, needed, f"{do}reference with the genes of this bulk")
     if share < 1:
         say(f"The bulk has {share:.0%} of the {len(genes)} genes of the model; missing genes are set to the average.")
     if unseen := method.unseen(model, present):
         if method.needs_every_set or len(unseen) == len(model.arrays["member"]):
-            raise NotApplicable(
-                f"the bulk has no gene of the set {unseen[0]}, which {method.name} scores",
-                "genes of every set" if method.needs_every_set else "genes of one set or more",
-                "take a method that learns from the reference, or gene sets with the identifiers of the bulk",
-            )
+            found = f"the bulk has no gene of the set {unseen[0]}, which {method.name} scores"
+            raise NotApplicable(found, "genes of the sets", "give gene sets with the identifiers of the bulk")
         say(f"Warning: the bulk has no gene of {', '.join(unseen)}: a score of 0 says nothing there.")
 
 

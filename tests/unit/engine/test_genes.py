@@ -61,7 +61,7 @@ def test_a_published_signature_that_the_bulk_lacks_is_a_reason_to_skip_the_metho
     model = engine.train(name, cells, signature=[folder / "signature.tsv"], settings=settings, device="cpu")
     with pytest.raises(NotApplicable, match="published files") as error:
         engine.predict(model, bulk, device="cpu")
-    assert "--signature" in error.value.do
+    assert "published file" in error.value.do
 
 
 @pytest.mark.parametrize("name", [name for name, one in methods.all_methods().items() if one.takes == "gene_sets"])
