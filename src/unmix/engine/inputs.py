@@ -282,7 +282,7 @@ def _check_coverage(method: Method, model: Model, present: np.ndarray, say: Call
         what = f"the bulk has {has.sum()} of the {len(genes)} genes of {whose} ({share:.0%}), not {missing} ..."
         needed = f"at least {COVERAGE_REFUSED:.0%}"
         if published:
-            do = "take a method that learns from the reference, or give no published file; look at the names of the genes"
+            do = "take a method that learns from the reference, or give no published file; look at the names of genes"
             raise NotApplicable(what, needed, do)
         do = "use the same gene identifiers in both (unmix_check.py BULK --reference REFERENCE), or train on a "
         raise DataError(what, needed, f"{do}reference with the genes of this bulk")
