@@ -31,7 +31,7 @@ from unmix import cli
 @click.option(
     "--reference-type", metavar="TYPE", multiple=True, help="Cell type of the denominator; repeatable.  [default: all]"
 )
-@click.option("--resolution", metavar="LEVEL", help="Value of the column 'level', for tables with several levels.")
+@click.option("--resolution", metavar="LEVEL", help="Level of the cell types, or types.  [default: the one that leads]")
 @click.option("--time", metavar="COLUMN", help="Time to event or end of follow-up.  [default: time, if there]")
 @click.option("--event", metavar="COLUMN", help="1: event, 0: censored.  [default: event, if there]")
 @click.option(

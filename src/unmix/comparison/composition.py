@@ -6,7 +6,6 @@ geometric mean of all, or of some that a user names as the reference.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.io import records
 from unmix.io.fractions import QUANTITIES, Fractions
+from unmix.io.levels import Levels
 from unmix.io.long_tables import read_long
 from unmix.io.text import show
 
@@ -29,6 +30,8 @@ FLOOR = 0.01
 FLOOR_WITHOUT = 0.65
 #: Nominal coverage of the intervals of a table without a record.
 USUAL = 0.9
+#: What names the cell types themselves among the levels of a table.
+TYPES = "types"
 #: What purity is compared with.
 OTHERS = "other cells"
 NEED = "a table with the columns sample, cell_type, fraction, lower and upper, as fractions_long.tsv"
@@ -119,7 +122,8 @@ def read(
         ``fractions_long.tsv``, whose coverage stands in the run.json beside it, or a table of the same columns; or what
         :func:`unmix.predict` returns.
     resolution
-        Value of the column ``level`` of which the rows are taken, for tables with several levels of cell types.
+        Level of cell types (docs/resolution.md), or ``types``. By default the finest that the reference can tell apart,
+        where fractions have levels. Of another table it is a value of the column ``level``.
     say
         Takes sentences.
 
@@ -133,13 +137,14 @@ def read(
         The table holds scores, which are no composition.
     """
     if isinstance(fractions, Fractions):
+        fractions, resolution = _level_in_memory(fractions, resolution, say), None
         table, name, level = fractions.long(), "the fractions", fractions.level
     elif isinstance(fractions, pd.DataFrame):
         table, name, level = fractions, "the table of fractions", None
         if missing := [column for column in ("sample", "cell_type", "fraction") if column not in table]:
             raise DataError(f"{name} has no column {missing[0]!r}", NEED, "name the columns like this")
     else:
-        path = Path(fractions)
+        path, resolution = _level_of_file(Path(fractions), resolution, say)
         table, name, level = read_long(path, ("sample", "cell_type"), ("fraction",)), path.name, _recorded(path)
     table = _one_level(table, resolution, name)
     quantity = str(table["quantity"].iloc[0]) if "quantity" in table else "cell"
@@ -160,10 +165,50 @@ def read(
     return composition
 
 
+def _level_in_memory(fractions: Fractions, resolution: str | None, say: Callable[[str], None]) -> Fractions:
+    """Return the fractions of a level, by default of the leading one."""
+    levels = fractions.levels
+    if resolution == TYPES or (resolution is None and not levels.leads):
+        return fractions
+    if resolution is None:
+        resolution = _told(levels, say)
+    if resolution not in levels.names:
+        known = ", ".join((*levels.names, TYPES))
+        raise UsageError(f"the fractions have no level {resolution!r}", f"one of {known}", "correct it")
+    return fractions.sums[levels.names.index(resolution)]
+
+
+def _level_of_file(path: Path, resolution: str | None, say: Callable[[str], None]) -> tuple[Path, str | None]:
+    """Return the table that holds a level and its name there: ``levels.tsv`` beside a table whose record has levels."""
+    record, table = path.with_name("run.json"), path.with_name("levels.tsv")
+    if resolution == TYPES or not (record.exists() and table.exists()):
+        return path, None if resolution == TYPES else resolution
+    try:
+        levels = Levels.model_validate(records.read(record).get("levels", {}))
+    except ValueError as error:
+        raise DataError(
+            f"{record} holds no levels of cell types", "the record of a prediction", "predict again"
+        ) from error
+    if resolution is None and levels.leads:
+        resolution = _told(levels, say)
+    return (table if resolution in levels.names else path), resolution
+
+
+def _told(levels: Levels, say: Callable[[str], None]) -> str:
+    """Return the name of the leading level, and say why it is compared."""
+    name = levels.names[levels.leads - 1]
+    apart = "; ".join(" and ".join(types) for types in levels.alike)
+    say(
+        f"Compared at the level {name!r}, because the reference does not tell apart: {apart or 'some cell types'}. "
+        f"--resolution {TYPES} compares the cell types."
+    )
+    return name
+
+
 def _recorded(path: Path) -> float | None:
     """Return the coverage of the intervals that the record beside a table names."""
     record = path.with_name("run.json")
-    return json.loads(record.read_text("utf-8")).get("level") if record.exists() else None
+    return records.read(record).get("level") if record.exists() else None
 
 
 def _one_level(table: pd.DataFrame, resolution: str | None, name: str) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def groups(results: Results) -> dict[str, Any] | None:
 def _contrast(lead: Result, name: str, table: pd.DataFrame, order: int) -> dict[str, Any]:
     """Return the figures and rows of one contrast."""
     told = list(table["cell_type"])
-    types = [one for one in by_abundance(lead) if one in told]
+    types = [one for one in by_abundance(lead.leading) if one in told]
     types += [one for one in told if one not in types]  # of another level than the page's
     table = table.set_index("cell_type").loc[types]
     first = table.iloc[0]
@@ -77,7 +77,7 @@ def _samples(lead: Result, name: str, types: list[str], first: pd.Series, order:
     import pandas as pd
 
     chosen = lead.groups[lead.groups["contrast"] == name].set_index("sample")["value"]
-    values = lead.values.reindex(chosen.index)
+    values = lead.leading.values.join(lead.values, rsuffix=" (type)").reindex(chosen.index)
     rows = {
         f"{one}, {group}": values[one].where(chosen == group)
         for one in types

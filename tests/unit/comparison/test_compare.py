@@ -196,6 +196,26 @@ def test_one_level_of_a_table_of_levels_is_compared():
         unmix.compare(long, table, resolution="state")
 
 
+def test_the_level_that_the_reference_can_tell_is_compared_unless_another_is_named(tmp_path):
+    long, table = cohort()
+    groups = {"B": "B", "CD4 T": "T", "CD8 T": "T", "Monocyte": "Monocyte", "NK": "NK"}
+    summed = (
+        long.assign(cell_type=long["cell_type"].map(groups), members="")
+        .groupby(["sample", "cell_type", "flag", "members"], sort=False, as_index=False)[["fraction", "lower", "upper"]]
+        .sum()
+    )
+    summed["upper"] = summed["upper"].clip(upper=1)
+    for name, part in {"fractions_long": long, "levels": summed.assign(level="joined")}.items():
+        tables.write_table(part.set_index("sample"), tmp_path / f"{name}.tsv", index_label="sample")
+    levels = {"names": ["joined"], "groups": [groups], "leads": 1, "source": "inferred", "alike": [["CD4 T", "CD8 T"]]}
+    (tmp_path / "run.json").write_text(json.dumps({"level": 0.9, "levels": levels}))
+    found = unmix.compare(tmp_path / "fractions_long.tsv", table)
+    assert set(found.effects["cell_type"]) == {"B", "T", "Monocyte", "NK"}
+    assert any("does not tell apart: CD4 T and CD8 T" in note for note in found.notes)
+    one = unmix.compare(tmp_path / "fractions_long.tsv", table, resolution="types")
+    assert set(one.effects["cell_type"]) == set(TYPES)
+
+
 def test_purity_is_compared_with_all_other_cells_and_scores_are_not():
     long, table = cohort()
     found = unmix.compare(long[long["cell_type"] == "B"].assign(quantity="purity"), table)
