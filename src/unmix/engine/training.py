@@ -207,7 +207,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
             f"{donors}: intervals and early stopping are optimistic."
         )
     number = (holdout.QUICK_SAMPLES_HELD_OUT if quick else holdout.SAMPLES_HELD_OUT) // len(folds)
-    errors, pooled = [], False
+    errors, pooled, unknown = [], False, holdout.without_replicates(cells)
     for learned, held in folds:
         fold, held_out = dataclasses.replace(task, train=cells.select(learned)), cells.select(held)
         if not method.refit:
@@ -219,7 +219,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         if fit.left_out is not None:
             estimate, truth = fit.left_out
             errors.append(holdout.errors(model, estimate, estimate, truth))
-        elif model.quantity != "score":
+        elif model.quantity != "score" and not unknown >= set(model.reported):
             errors.append(holdout.scores(method, model, held_out, number, rng, task.device))
     if pooled and by_donor and cells.kind == "cells":
         say(
@@ -230,7 +230,7 @@ def _fitted(method: Method, task: Task, seed: int, *, quick: bool) -> Model:
         model = put_together(method, task, method.fit(task), seed)
     widths = holdout.columns(model)
     scores = np.sort(np.concatenate([np.empty((0, sum(widths.values())), np.float32), *errors]), axis=0)
-    if unknown := holdout.without_replicates(cells):
+    if unknown:
         listed = "any type" if unknown >= set(model.reported) else show([k for k in model.reported if k in unknown], 10)
         say(f"There are no intervals of {listed}, because there is one profile only and its variation is not known.")
     scores[:, holdout.concerned(model, unknown)] = np.nan
