@@ -191,7 +191,7 @@ def purity() -> Loaded:
 def tissues() -> Loaded:
     """Return the designed mixtures of tissues."""
     folder = DATA / "rat_shenorr_gse19830"
-    reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="tissue")
+    reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="profiles")
     return Loaded(reference, folder / "bulk.tsv.gz", "microarray", tables.read_truth(folder / "truth.tsv"))
 
 
@@ -259,7 +259,7 @@ def jobs(pair: Pair) -> list[tuple[str, str]]:
     methods = registry.all_methods()
     names = list(pair.methods)
     if not names:
-        special = {"calibration", "malignant", "tissue", "gene_sets"} - set(pair.gives)
+        special = {"calibration", "malignant", "profiles", "gene_sets"} - set(pair.gives)
         names = [name for name, m in methods.items() if not any(getattr(m.needs, need) for need in special)]
     published = PUBLISHED if pair.originals else ()
     return [(name, "default") for name in names] + [(name, "published") for name in published]

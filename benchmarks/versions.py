@@ -70,8 +70,8 @@ def rows(case: str, load: Callable[..., Any], names: set[str]) -> Iterator[pd.Da
                     continue
                 try:
                     reference, bulk, given = load(method.needs, Path(folder))
-                    if method.needs.tissue:
-                        reference.uns["unmix"] = {**reference.uns["unmix"], "kind": "tissue"}
+                    if method.needs.profiles:
+                        reference.uns["unmix"] = {**reference.uns["unmix"], "kind": "profiles"}
                     model = engine.train(name, reference, recipe=recipe, quick=True, seed=0, device="cpu", **given)
                     found = engine.predict(model, bulk, device="cpu")
                 except UnmixError as error:
