@@ -28,7 +28,7 @@ from unmix.contract.model import Model
 from unmix.engine import answer, consensus, explanation, expression, mrna_per_cell
 from unmix.evaluation import pairing
 from unmix.io import check, fractions, gene_sets, long_tables, ontology, pretrained, signatures, tables, text
-from unmix.pipeline import jobs, parameters, samplesheet
+from unmix.pipeline import jobs, parameters, samplesheet, start
 from unmix.reference import Reference
 from unmix.reference.prepare import prepare_reference, read_reference
 from unmix.simulate.pseudobulk import Simulator
@@ -288,6 +288,14 @@ def _read_whole(path: Path, folder: Path, rng: np.random.Generator) -> None:
     report.render(report.read_results(results))
 
 
+def _read_earlier(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    results = path.parent / "whole"
+    shutil.copytree(folder / "whole", results)
+    shutil.copy(path, results / ("daism" if path.name == "skipped.json" else "nnls") / path.name)
+    start.make_room(results, ["nnls", "epic", "daism"])
+    assert path.exists()
+
+
 def _read_also(path: Path, folder: Path, rng: np.random.Generator) -> None:
     models = [Model.load(folder / "nnls.safetensors"), Model.load(path)]
     genes = list(dict.fromkeys(gene for one in models for gene in one.genes))
@@ -399,5 +407,10 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable, Callable]] = {
         _read_weights,
     ),
     "ontology": (("types.obo",), change_text, _read_ontology),
+    "results of an earlier run": (
+        ("whole/nnls/run.json", "whole/nnls/metrics.run.json", "whole/daism/skipped.json"),
+        change_json,
+        _read_earlier,
+    ),
     "checkpoint": (("scaden.checkpoint",), change_bytes, _read_checkpoint),
 }

@@ -35,9 +35,13 @@ BREAKS = (
 NAME = """a'b"c d\\e`touch EXECUTED`; touch EXECUTED; (f) & g | touch EXECUTED > h ~ !! #"""
 #: Nextflow's own script of a task runs these, so that they are refused before any.
 REFUSED = ("${x=$(touch EXECUTED)}${x@P}", "$HOME", "c\ntouch EXECUTED\nd", "[ab]", "{a,b}", "*")
-#: Columns of one file, and columns of several.
-FILES = ("bulk", "reference", "truth", "label_map", "calibration_bulk", "calibration_fractions", "ontology")
+#: Columns of the samplesheet: of one file, of several, and of other values.
+COLUMNS = json.loads((ROOT / "assets" / "schema_input.json").read_text())["properties"]
+FILES = tuple(name for name, rule in COLUMNS.items() if rule.get("format") == "file-path")
 PUBLISHED = ("signature", "gene_sets", "pretrained")
+OTHERS = tuple(name for name in COLUMNS if name not in (*FILES, *PUBLISHED))
+#: Of these, those that are text of any kind.
+TEXTS = {"cell_type_key", "cell_state_key", "donor_key", "malignant"}
 
 
 def nextflow(folder, *arguments):
@@ -64,9 +68,11 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / 'it\'s; touch EXECUTED; "here"'
     (folder / "in").mkdir(parents=True)
     reference, bulk = toy(cells_per_type=5, samples=3)
-    keys = {"cell_type_key": BREAKS[0], "donor_key": BREAKS[1] + BREAKS[2] + BREAKS[3]}
-    reference.obs = pd.DataFrame({keys["cell_type_key"]: reference.obs["cell_type"], keys["donor_key"]: "one"})
-    names = {column: f"{NAME}{column}" for column in (*FILES, *PUBLISHED, "mrna_per_cell")}
+    keys = {"cell_type_key": BREAKS[0], "donor_key": BREAKS[1] + BREAKS[2] + BREAKS[3], "cell_state_key": BREAKS[4]}
+    types = reference.obs["cell_type"]
+    columns = {"cell_type_key": types, "donor_key": "one", "cell_state_key": types}
+    reference.obs = pd.DataFrame({keys[name]: values for name, values in columns.items()})
+    names = {column: f"{NAME}{column}" for column in (*FILES, *PUBLISHED, "samples", "contrasts")}
     names["bulk"] += ".tsv"
     names["reference"] = "--help.h5ad"
     for column in PUBLISHED:
@@ -78,9 +84,14 @@ def run(tmp_path_factory):
     (folder / "in" / names["label_map"]).write_text("\n".join(["from\tto", *labels]) + "\n")
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
     (folder / "in" / names["mrna_per_cell"]).write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
+    (folder / "in" / names["gene_map"]).write_text("name\tgene\nGENE0000\tGENE0000\n")
+    groups = [f"{name}\t{group}" for name, group in zip(bulk.obs_names, "aab", strict=True)]
+    (folder / "in" / names["samples"]).write_text("\n".join(["sample\tcondition", *groups]) + "\n")
+    contrasts = "id\tvariable\treference\ttarget\none\tcondition\ta\tb\n"
+    (folder / "in" / names["contrasts"]).write_text(contrasts)
     for column in ("calibration_bulk", "calibration_fractions", "ontology", *PUBLISHED):
         (folder / "in" / names[column]).touch()
-    # Training writes its words down; that of `random` goes on, for the steps behind it, that of the others is skipped
+    # Training writes its words down; `random` and `nnls` go on, for the steps behind them, the others are skipped
     (folder / "bin").mkdir()
     (folder / "bin" / "unmix_train.py").write_text(
         f"""#!{ROOT}/.venv/bin/python
@@ -90,7 +101,7 @@ words = sys.argv[1:]
 if "--version" not in words:
     there = [word for word in words if os.path.exists(word)]
     pathlib.Path(os.environ["WORDS"], f"{{os.getpid()}}.words").write_text(json.dumps([words, there]))
-    if "random" not in words:
+    if not {{"random", "nnls"}} & {{*words}}:
         error = {{"found": "not here", "expected": "", "do": ""}}
         record = json.dumps({{"step": "train", "error": error}})
         pathlib.Path(words[words.index("--skipped") + 1]).write_text(record)
@@ -106,15 +117,17 @@ os.execv(real[0], real + words)
     path = f'export WORDS=\\"{words}\\" PATH=\\"{tools}:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = ",".join([*CELL_TYPES[:1], *BREAKS[:8], BREAKS[9]])
-    row = {"id": "first", **keys, **{column: f"in/{name}" for column, name in names.items()}, "malignant": malignant}
+    row = {"id": "first", **keys, **{column: f"in/{names[column]}" for column in (*FILES, *PUBLISHED)}}
+    row["malignant"] = malignant
     for column, method in zip(PUBLISHED, ("epic", "xcell", "hascad"), strict=True):
         row[column] = f"{method}={row[column]}"
     row["calibration_unit"] = "counts"
     pd.DataFrame([row]).to_csv(folder / "sheet's; touch EXECUTED.csv", index=False)
+    groups = (f"--{parameter}=in/{names[parameter]}" for parameter in ("samples", "contrasts"))
     code, said = nextflow(
         folder, "run", ROOT, "-profile", "test", "-c", "fake.config", "--input", "sheet's; touch EXECUTED.csv",
-        "--methods", "daism,deepdecon,dissect,epic,hascad,xcell", "--controls", "random", "--express", "true",
-        "--explain", "true", "--outdir", "o'u\"t; touch EXECUTED", "--train_args=--recipe 'default'",
+        "--methods", "daism,deepdecon,dissect,epic,hascad,nnls,xcell", "--controls", "random", "--express", "true",
+        "--explain", "true", *groups, "--outdir", "o'u\"t; touch EXECUTED", "--train_args=--recipe 'default'",
     )  # fmt: skip
     table = [json.loads(path.read_text()) for path in words.glob("*.words")]
     return folder, row, code, said, {words[words.index("--method") + 1]: (words, there) for words, there in table}
@@ -126,6 +139,7 @@ def test_a_run_full_of_names_that_break_out_ends_well_and_executes_nothing(run):
     assert executed(folder.parent) == []
     results = folder / "o'u\"t; touch EXECUTED" / "first"
     assert {"fractions.tsv", "metrics.tsv", "report.html", "check"} <= {path.name for path in results.iterdir()}, said
+    assert {"effects.tsv", "metrics.tsv"} <= {path.name for path in (results / "nnls").iterdir()}, said
 
 
 @pytest.mark.parametrize(
@@ -158,7 +172,7 @@ def test_what_comes_behind_the_options_is_never_an_option(run):
 
 
 @pytest.mark.parametrize("payload", REFUSED)
-@pytest.mark.parametrize("column", [*FILES, *PUBLISHED, "mrna_per_cell"])
+@pytest.mark.parametrize("column", [*FILES, *PUBLISHED])
 def test_a_path_that_nextflow_would_run_is_refused_in_every_column(tmp_path, column, payload):
     given = dict.fromkeys(["bulk", "reference", "calibration_bulk", "calibration_fractions"], "b.tsv")
     with pytest.raises(DataError, match=f"column {column}: .* is not allowed"):
@@ -166,12 +180,10 @@ def test_a_path_that_nextflow_would_run_is_refused_in_every_column(tmp_path, col
 
 
 @pytest.mark.parametrize("payload", BREAKS)
-@pytest.mark.parametrize(
-    "column", ["id", "unit", "cell_type_key", "donor_key", "calibration_unit", "reference_kind", "malignant"]
-)
+@pytest.mark.parametrize("column", OTHERS)
 def test_any_other_cell_is_refused_or_kept_to_the_letter(tmp_path, column, payload):
     given = {"bulk": "b.tsv", "reference": "c.h5ad", column: payload}
-    if column in {"cell_type_key", "donor_key", "malignant"} and "\n" not in payload.strip():
+    if column in TEXTS and "\n" not in payload.strip():
         assert read(tmp_path, given)[column] == payload.strip()
     else:
         with pytest.raises(DataError, match=f"column {column}: "):
@@ -193,6 +205,9 @@ def read(folder, row):
         ("container", "x; touch EXECUTED; echo"),
         ("queue", "x\ntouch EXECUTED"),
         ("train_args", "; touch EXECUTED"),
+        ("compare_args", "`touch EXECUTED`"),
+        ("samples", "${x=$(touch EXECUTED)}${x@P}.tsv"),
+        ("contrasts", "$(touch EXECUTED).tsv"),
         ("train_args", "--set 'a=b"),
         ("methods", "nnls; touch EXECUTED"),
         ("outdir", "$(touch EXECUTED)"),
@@ -209,6 +224,16 @@ def test_a_parameter_that_a_shell_would_run_is_refused_before_any_task(tmp_path,
     assert "not allowed" in said
     assert list(tmp_path.glob("work/*/*/.command.run")) == []
     assert executed(tmp_path) == []
+
+
+@pytest.mark.parametrize("parameter", ["seed", "level", "quick", "explain", "fail_fast", "publish_mode"])
+def test_a_parameter_of_another_type_that_a_shell_would_run_is_refused_by_the_first_step(parameter):
+    from unmix.errors import UsageError
+    from unmix.pipeline import parameters
+
+    rules = json.loads((ROOT / "nextflow_schema.json").read_text())
+    with pytest.raises(UsageError, match=f"--{parameter} "):
+        parameters.check_params({"input": "sheet.csv", parameter: "1; touch EXECUTED"}, rules)
 
 
 #: What a script may hold besides quoted values and what is joined from them.

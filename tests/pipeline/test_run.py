@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import html
 import json
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import pytest
 
 import unmix
 
+from . import kills
 from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
 
 
@@ -162,10 +164,25 @@ def test_one_command_and_python_give_the_bytes_of_the_pipeline(finished, data, t
         assert filecmp.cmp(tmp_path / "python" / path, by_nextflow / path, shallow=False), path
 
 
-def test_resume_runs_nothing_again(finished, data):
+def test_resume_runs_nothing_again_and_completes_what_a_kill_left_half_copied(finished, data):
+    results = finished[0] / "results"
+    whole = {path: path.read_bytes() for path in results.glob("*/*/*.tsv")}
+    for number, path in enumerate(whole):
+        path.write_bytes(whole[path][: number % 2 * 20])
     again = nextflow(finished[0], "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv", "-resume")
     assert again.returncode == 0, again.out
     assert {row["status"] for row in trace(finished[0])} == {"CACHED"}
+    assert {path: path.read_bytes() for path in whole} == whole
+
+
+def test_a_killed_pipeline_ends_with_the_same_bytes(finished, data, tmp_path):
+    """Here at one moment; ``python -m tests.pipeline.kills`` has ten."""
+    arguments = (*QUICK, "--explain", "true", "--input", data / "sheet.csv")
+    moment = kills.ended(finished[0]) // 2
+    assert kills.run(tmp_path, *arguments, kill_at=moment) == -signal.SIGKILL
+    assert kills.run(tmp_path, *arguments, "-resume") == 0, (tmp_path / "said.txt").read_text()
+    assert kills.different(kills.contents(tmp_path), kills.contents(finished[0])) == []
+    assert not list((tmp_path / "results").rglob(".unmix-*"))
 
 
 def test_a_killed_training_is_retried_and_gives_the_same_bytes(finished, data, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unmix.errors import DataError
+
 
 def nonnegative(design: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return x >= 0 that minimises ||design x - target|| (Lawson & Hanson 1974)."""
@@ -60,6 +62,11 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
 
     The sum falls monotonically with the multiplier of its constraint, whose root is found; the problem of each
     multiplier is a non-negative one of types x types.
+
+    Raises
+    ------
+    DataError
+        If numbers are not finite.
     """
     from scipy.linalg import solve_triangular
     from scipy.optimize import brentq
@@ -67,6 +74,12 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
     types = design.shape[1]
     if not design.any():
         return np.full(types, 1 / types)
+    if not (np.isfinite(design).all() and np.isfinite(target).all()):
+        raise DataError(
+            "the numbers of the model leave the range of floating point in this bulk",
+            "profiles and samples of usual size",
+            "train the model again; if it is your own, check the values of the reference and the bulk",
+        )
     tiny = 1e-9 * np.sqrt((design**2).sum(0).max() + 1e-300)  # makes types with equal profiles solvable
     q, r = np.linalg.qr(np.vstack([design, tiny * np.eye(types)]))
     goal = q[: len(design)].T @ target

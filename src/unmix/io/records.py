@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unmix.errors import DataError
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 #: mRNA of a cell, in any unit.
 _Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _of_a_file(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or "\x00" in name:
+        raise ValueError(f"{name!r} is no name of a file")
+    return name
 
 
 class _Part(BaseModel):
@@ -96,6 +102,7 @@ class _Record(_Part):
     method: _Method | str = ""
     model: _Model | None = None
     inputs: dict[str, _Input] = {}
+    outputs: dict[Annotated[str, AfterValidator(_of_a_file)], Any] = {}
     recipe: dict[str, Any] = {}
     level: Annotated[float, Field(ge=0.5, le=0.99)] | None = None
     prior: _Prior | Annotated[dict[str, Any], Field(max_length=0)] = {}

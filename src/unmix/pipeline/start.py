@@ -90,7 +90,9 @@ def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) 
     for place in sorted(places):
         for path in [*(out / place).glob("*run.json"), *(out / place).glob("*skipped.json")]:
             for name in [*records.read(path).get("outputs", {}), path.name]:
-                made, copy = path.with_name(Path(name).name), out / Path(name).name
-                if made.exists() and copy.exists() and filecmp.cmp(made, copy, shallow=False):
+                made, copy = path.with_name(name), out / name
+                if made.is_dir():
+                    continue
+                if made.exists() and copy.is_file() and filecmp.cmp(made, copy, shallow=False):
                     copy.unlink()
                 made.unlink(missing_ok=True)
