@@ -67,7 +67,7 @@ def run(tmp_path_factory):
     """Return the folder of a run in which every name breaks out of bare quotes, and the words of every training."""
     folder = tmp_path_factory.mktemp("run") / 'it\'s; touch EXECUTED; "here"'
     (folder / "in").mkdir(parents=True)
-    reference, bulk = toy(cells_per_type=5, samples=3)
+    reference, bulk = toy(cells_per_type=5, samples=4)
     keys = {"cell_type_key": BREAKS[0], "donor_key": BREAKS[1] + BREAKS[2] + BREAKS[3], "cell_state_key": BREAKS[4]}
     types = reference.obs["cell_type"]
     columns = {"cell_type_key": types, "donor_key": "one", "cell_state_key": types}
@@ -85,7 +85,11 @@ def run(tmp_path_factory):
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
     (folder / "in" / names["mrna_per_cell"]).write_text("\n".join(["cell_type\tmrna", *sizes]) + "\n")
     (folder / "in" / names["gene_map"]).write_text("name\tgene\nGENE0000\tGENE0000\n")
-    groups = [f"{name}\t{group}" for name, group in zip(bulk.obs_names, "aab", strict=True)]
+    even = [f"{name}\t{1 / len(CELL_TYPES)}" for name in CELL_TYPES]
+    (folder / "in" / names["prior"]).write_text("\n".join(["cell_type\tfraction", *even]) + "\n")
+    coarse = [f"{name}\t{'T' if 'T' in name else name}" for name in CELL_TYPES]
+    (folder / "in" / names["cell_type_tree"]).write_text("\n".join(["cell_type\tlineage", *coarse]) + "\n")
+    groups = [f"{name}\t{group}" for name, group in zip(bulk.obs_names, "aabb", strict=True)]
     (folder / "in" / names["samples"]).write_text("\n".join(["sample\tcondition", *groups]) + "\n")
     contrasts = "id\tvariable\treference\ttarget\none\tcondition\ta\tb\n"
     (folder / "in" / names["contrasts"]).write_text(contrasts)
