@@ -175,7 +175,7 @@ def _make_networks(folder: Path) -> None:
     save_file(arrays, folder / "net.safetensors")
     (folder / "lengths.csv").write_text("gene,length\n" + "".join(f"G{number},1000\n" for number in range(5)))
     reference = read_reference(folder / "reference.h5ad")
-    engine.train("scaden", reference, settings=STEPS, device="cpu", checkpoint=folder / "scaden.checkpoint")
+    engine.train("scaden", reference, settings=STEPS, quick=True, device="cpu", checkpoint=folder / "scaden.checkpoint")
 
 
 def _read_model(path: Path, folder: Path, rng: np.random.Generator) -> None:
@@ -297,7 +297,7 @@ def _read_earlier(path: Path, folder: Path, rng: np.random.Generator) -> None:
 
 
 def _read_also(path: Path, folder: Path, rng: np.random.Generator) -> None:
-    models = [Model.load(folder / "nnls.safetensors"), Model.load(path)]
+    models = [Model.load(folder / path.name), Model.load(path)]
     genes = list(dict.fromkeys(gene for one in models for gene in one.genes))
     found = answer.predict(models, check.read_bulk(folder / "bulk.h5ad", "auto", genes), device="cpu")
     _check_fractions(found)
@@ -357,7 +357,7 @@ def _read_ontology(path: Path, folder: Path, rng: np.random.Generator) -> None:
 
 def _read_checkpoint(path: Path, folder: Path, rng: np.random.Generator) -> None:
     reference = read_reference(folder / "reference.h5ad")
-    model = engine.train("scaden", reference, settings=STEPS, device="cpu", checkpoint=path)
+    model = engine.train("scaden", reference, settings=STEPS, quick=True, device="cpu", checkpoint=path)
     good = Model.load(folder / "scaden.safetensors")
     assert all(np.array_equal(model.arrays[name], good.arrays[name]) for name in good.arrays)
 

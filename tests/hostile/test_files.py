@@ -25,11 +25,11 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("kind", kinds.KINDS)
 def test_the_good_files_are_read(files, tmp_path, kind):
     names, _, read = kinds.KINDS[kind]
-    for name in names:
-        path = tmp_path / name.split("/")[-1]
+    for number, name in enumerate(names):
+        path = tmp_path / str(number) / name.split("/")[-1]
+        path.parent.mkdir()
         shutil.copy(files / name, path)
         read(path, files, np.random.default_rng(1))
-        shutil.rmtree(tmp_path / "results", ignore_errors=True)
 
 
 @pytest.mark.parametrize("kind", kinds.KINDS)
