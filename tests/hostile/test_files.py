@@ -36,7 +36,7 @@ def test_the_good_files_are_read(files, tmp_path, kind):
 def test_a_changed_file_ends_in_a_result_or_a_sentence(files, kind):
     ends, bad = attacks.run(kind, range(FEW if kind in attacks.SLOW else CASES), files)
     assert not bad
-    assert ends["refused"]
+    assert ends["refused"] or kind == "checkpoint"  # a damaged one is set aside
 
 
 @pytest.mark.parametrize(
