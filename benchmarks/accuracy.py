@@ -25,8 +25,9 @@ from unmix import methods as registry
 from unmix.engine import cell_fractions
 from unmix.errors import NotApplicable
 from unmix.evaluation import metrics
-from unmix.io import check, tables
+from unmix.io import check
 from unmix.io.fractions import normalised
+from unmix.io.truth import read_truth
 from unmix.reference.prepare import prepare_reference
 from unmix.settings import asdict, override
 
@@ -119,7 +120,7 @@ def pbmc() -> Loaded:
         reference,
         folder / "bulk.tsv.gz",
         "tpm",
-        tables.read_truth(folder / "truth.tsv"),
+        read_truth(folder / "truth.tsv"),
         names={k: k for k in MRNA["EPIC"]},
     )
 
@@ -142,7 +143,7 @@ def calibration() -> Loaded:
 
     def known(samples: str, fractions: str) -> tuple[ad.AnnData, pd.DataFrame]:
         bulk = check.read_bulk(DEMO / samples, "tpm", genes)
-        return bulk, tables.read_truth(DEMO / fractions, samples=list(bulk.obs_names))
+        return bulk, read_truth(DEMO / fractions, samples=list(bulk.obs_names))
 
     _, truth = known("bulk.tsv", "truth.tsv")
     options = {"calibration": known("calibration.tsv", "calibration_truth.tsv")}
@@ -163,7 +164,7 @@ def cell_lines() -> Loaded:
     """Return the designed mixtures."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "none")
-    return Loaded(reference, folder / "bulk.tsv.gz", "counts", tables.read_truth(folder / "truth.tsv"))
+    return Loaded(reference, folder / "bulk.tsv.gz", "counts", read_truth(folder / "truth.tsv"))
 
 
 @pair(
@@ -176,7 +177,7 @@ def purity() -> Loaded:
     """Return the designed mixtures as samples of known purity."""
     folder = DATA / "cellline_mixology_gse118767"
     reference = prepare_reference([folder / "sc_counts.h5ad"], "cell_type", "batch")
-    truth = tables.read_truth(folder / "truth.tsv")
+    truth = read_truth(folder / "truth.tsv")
     malignant = truth["H2228"] / truth.sum(axis=1)
     known = pd.DataFrame({"malignant": malignant, "normal": 1 - malignant})
     return Loaded(reference, folder / "bulk.tsv.gz", "counts", known, {"malignant": ["H2228"]})
@@ -192,7 +193,7 @@ def tissues() -> Loaded:
     """Return the designed mixtures of tissues."""
     folder = DATA / "rat_shenorr_gse19830"
     reference = prepare_reference([folder / "signature_pure.tsv.gz"], "tissue", "none", kind="profiles")
-    return Loaded(reference, folder / "bulk.tsv.gz", "microarray", tables.read_truth(folder / "truth.tsv"))
+    return Loaded(reference, folder / "bulk.tsv.gz", "microarray", read_truth(folder / "truth.tsv"))
 
 
 def run(loaded: Loaded, name: str, recipe: str, settings: tuple[str, ...], seed: int) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from unmix.engine.consensus import RULE
 from unmix.engine.prior import applied, read_prior
 from unmix.errors import NotApplicable
 from unmix.evaluation import metrics
-from unmix.io import check, tables
+from unmix.io import check
 from unmix.io.fractions import Fractions, normalised
+from unmix.io.truth import read_truth
 from unmix.reference.prepare import prepare_reference
 from unmix.uncertainty import conformal, domain_shift
 
@@ -200,9 +201,7 @@ def samples(name: str, over: str) -> tuple[ad.AnnData, pd.DataFrame]:
     else:
         files = [(DATA / bulk.file / "bulk.tsv.gz", DATA / bulk.file / "truth.tsv")]
     parts = [check.read_bulk(path, bulk.unit, genes) for path, _ in files]
-    truths = [
-        tables.read_truth(path, samples=list(part.obs_names)) for (_, path), part in zip(files, parts, strict=True)
-    ]
+    truths = [read_truth(path, samples=list(part.obs_names)) for (_, path), part in zip(files, parts, strict=True)]
     if len(parts) > 1:  # their samples have the same names
         for number, (part, truth) in enumerate(zip(parts, truths, strict=True), 1):
             truth.index = [f"{number}-{sample}" for sample in truth.index]

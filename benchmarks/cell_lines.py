@@ -29,7 +29,8 @@ def main() -> None:
     from unmix.engine import inputs
     from unmix.errors import NotApplicable
     from unmix.evaluation import metrics
-    from unmix.io import check, tables
+    from unmix.io import check
+    from unmix.io.truth import read_truth
     from unmix.reference import Reference
     from unmix.reference.prepare import read_reference
 
@@ -42,9 +43,7 @@ def main() -> None:
         reference = read_reference(out)
     cells = Reference.from_anndata(reference)
     bulk = check.read_bulk(DATA / "bulk.tsv.gz", "counts", list(cells.genes))
-    truth = tables.read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[
-        list(bulk.obs_names), cells.cell_types
-    ]
+    truth = read_truth(DATA / "truth.tsv", samples=list(bulk.obs_names)).loc[list(bulk.obs_names), cells.cell_types]
     values, known = inputs.aligned(bulk, cells.genes), truth.to_numpy()
     print(f"{len(values)} samples\n{'method':<12}{'recipe':<12}{'kind':<7}{'RMSE':>8}{'CCC':>8}{'type r':>8}")
     for name, method in methods.all_methods().items():

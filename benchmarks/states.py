@@ -23,7 +23,7 @@ import numpy as np
 
 import unmix
 from unmix.evaluation import metrics
-from unmix.io import tables
+from unmix.io.truth import read_truth
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared")) / "data"
@@ -49,7 +49,7 @@ def main(methods: list[str]) -> None:
     print("set\tmethod\tlabels\tCCC\tr per type\tRMSE\tbias CD4, points\tbias CD8, points")
     for name in SETS:
         bulk = unmix.read_bulk(DATA / name / "bulk.tsv.gz")
-        truth = tables.read_truth(DATA / name / "truth.tsv").rename(columns=NAMES)
+        truth = read_truth(DATA / name / "truth.tsv").rename(columns=NAMES)
         for method in methods:
             for kind, reference in references.items():
                 model = unmix.train(method, reference, seed=1, device="cpu")

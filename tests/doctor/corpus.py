@@ -1,7 +1,7 @@
 """Awkward inputs by name: how each is written, and how it must end.
 
 A case of :data:`BULK` writes a bulk and a case of :data:`CELLS` single cells. It ends in the fractions of the clean
-input, with a sentence that holds the stated words (none where nothing had to be mended), or in a DataError that holds
+input, with a sentence that holds the stated words (none where nothing was corrected), or in a DataError that holds
 them.
 """
 

@@ -13,8 +13,9 @@ from unmix import engine, methods
 from unmix.contract.method import Task
 from unmix.engine import inputs
 from unmix.evaluation import metrics
-from unmix.io import check, download, tables
+from unmix.io import check, download
 from unmix.io.fractions import normalised
+from unmix.io.truth import read_truth
 from unmix.reference import Reference
 from unmix.reference.prepare import read_reference
 
@@ -53,7 +54,7 @@ def estimated(model, bulk):
 
 def test_abis_on_the_blood_of_its_paper(shared, cells):
     folder = shared / "data" / "pbmc_monaco_gse107011"
-    truth = tables.read_truth(folder / "truth_17.tsv")
+    truth = read_truth(folder / "truth_17.tsv")
     for recipe in ("default", "published"):
         model = fitted("abis", recipe, cells, [shared / "signatures" / "ABIS" / "ABIS_seq.tsv"])
         bulk = check.read_bulk(folder / "bulk.tsv.gz", "tpm", model.genes)
@@ -110,7 +111,7 @@ def test_designed_mixtures_of_cell_lines(shared, name):
     data.obs["donor"] = data.obs["batch"].astype(str)
     cells = Reference.from_anndata(data)
     bulk = check.read_bulk(folder / "bulk.tsv.gz", "counts", list(cells.genes))
-    truth = tables.read_truth(folder / "truth.tsv", samples=list(bulk.obs_names))
+    truth = read_truth(folder / "truth.tsv", samples=list(bulk.obs_names))
     found = estimated(fitted(name, "default", cells, fractions="mrna"), bulk).loc[truth.index, truth.columns]
     found = normalised(found.to_numpy()).reshape(-1, 1)
     assert metrics.agreement(truth.to_numpy().reshape(-1, 1), found)["ccc"].item() > 0.95

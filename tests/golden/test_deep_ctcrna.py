@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unmix import engine
-from unmix.io import check, tables
+from unmix.io import check
+from unmix.io.truth import read_truth
 from unmix.reference.prepare import prepare_reference
 
 pytestmark = pytest.mark.shared
@@ -19,7 +20,7 @@ def rat(shared):
     said = []
     # a quarter of the default's steps, for the time of the test; at all of them CCC is 0.97
     model = engine.train("ctcrna", reference, settings=["train.steps=200"], device="cpu", say=said.append)
-    return model, check.read_bulk(folder / "bulk.tsv.gz"), tables.read_truth(folder / "truth.tsv"), said
+    return model, check.read_bulk(folder / "bulk.tsv.gz"), read_truth(folder / "truth.tsv"), said
 
 
 def ccc(found, truth) -> float:

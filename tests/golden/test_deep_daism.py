@@ -7,7 +7,8 @@ import pytest
 
 from unmix import engine
 from unmix.errors import UsageError
-from unmix.io import check, tables
+from unmix.io import check
+from unmix.io.truth import read_truth
 from unmix.reference.prepare import prepare_reference
 from unmix.simulate.toy import toy
 
@@ -39,7 +40,7 @@ def test_real_samples_better_than_both_controls(root, shared):
 
     def pair(samples: str, fractions: str):
         bulk = check.read_bulk(demo / samples, genes=genes)
-        return bulk, tables.read_truth(demo / fractions, samples=list(bulk.obs_names))
+        return bulk, read_truth(demo / fractions, samples=list(bulk.obs_names))
 
     calibration = pair("calibration.tsv", "calibration_truth.tsv")
     bulk, truth = pair("bulk.tsv", "truth.tsv")

@@ -28,6 +28,7 @@ from unmix.contract.model import Model
 from unmix.engine import answer, consensus, explanation, expression, mrna_per_cell
 from unmix.evaluation import pairing
 from unmix.io import check, fractions, gene_sets, long_tables, ontology, pretrained, signatures, tables, text
+from unmix.io.truth import read_truth
 from unmix.pipeline import jobs, parameters, samplesheet, start
 from unmix.reference import Reference
 from unmix.reference.prepare import prepare_reference, read_reference
@@ -211,7 +212,7 @@ def _read_bulk(path: Path, folder: Path, rng: np.random.Generator) -> None:
 
 
 def _read_truth(path: Path, folder: Path, rng: np.random.Generator) -> None:
-    known = tables.read_truth(path)
+    known = read_truth(path)
     estimate, found = fractions.read_fractions(folder / "truth.tsv")
     pairing.pair(estimate, known, quantity=found).metrics(np.random.default_rng(0))
 
@@ -221,7 +222,7 @@ def _read_results(path: Path, folder: Path, rng: np.random.Generator) -> None:
     shutil.copytree(folder / "results", results)
     shutil.copy(path, results / path.name)
     long = long_tables.read_intervals(results / "fractions_long.tsv")
-    known = tables.read_truth(folder / "truth.tsv")
+    known = read_truth(folder / "truth.tsv")
     pairing.pair(fractions.read_fractions(results / "fractions.tsv")[0], known, long=long).long()
     report.render(report.read_results(results))
 

@@ -12,7 +12,7 @@ INK, SOFT, INPUT, STEP, RESULT = "#1b2126", "#56616b", "#eef1f4", "#d7ecef", "#f
 BOXES = {
     "bulk": ("Bulk samples", "table or h5ad", 0, 0, INPUT),
     "cells": ("Single cells", "h5ad with cell types", 0, 1, INPUT),
-    "check": ("unmix check", "mends, says what it found", 1, 0, STEP),
+    "check": ("unmix check", "corrects, says what it found", 1, 0, STEP),
     "reference": ("unmix reference", "types, donors, quality", 1, 1, STEP),
     "train": ("unmix train", "one method, one model", 2, 1, STEP),
     "predict": ("unmix predict", "fractions, intervals, flags", 3, 0, STEP),

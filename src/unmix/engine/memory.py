@@ -15,9 +15,10 @@ from unmix.contract.model import Model
 from unmix.engine import answer, explanation, expression, training
 from unmix.engine.consensus import consensus as combine
 from unmix.errors import DataError, UsageError
-from unmix.io import check, tables
+from unmix.io import check
 from unmix.io.in_memory import as_file
 from unmix.io.long_tables import read_estimates
+from unmix.io.truth import read_truth
 from unmix.reference import prepare
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def read_bulk(bulk: Data, unit: str = "auto", genes: Any = None, **options: Any)
     Returns
     -------
     AnnData
-        Samples x genes, linear; ``uns["unmix"]["messages"]`` lists what was found and mended.
+        Samples x genes, linear; ``uns["unmix"]["messages"]`` lists what was found and corrected.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def train(
     if calibration is not None:
         samples = _checked(calibration[0], calibration_unit, genes, say, **matched, of_others=True)
         with as_file(calibration[1], "known fractions in memory") as path:
-            known = tables.read_truth(path, samples=list(samples.obs_names))
+            known = read_truth(path, samples=list(samples.obs_names))
         for sentence in known.attrs.get("messages", []):
             say(sentence)
         calibration = samples, known

@@ -13,6 +13,7 @@ from unmix.io import tables
 from unmix.io.fractions import Fractions, read_fractions
 from unmix.io.in_memory import as_file
 from unmix.io.long_tables import read_intervals
+from unmix.io.truth import read_truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +103,7 @@ def paired(
         with as_file(fractions, "fractions in memory") as path:
             estimate, found = read_fractions(path)
     with as_file(truth, "known fractions in memory") as path:
-        known = tables.read_truth(path, quantity or ("mrna" if found == "mrna" else "cell"))
+        known = read_truth(path, quantity or ("mrna" if found == "mrna" else "cell"))
         stated = tables.is_h5ad(path)  # pseudobulk says of what its fractions are
     for message in [*estimate.attrs.get("messages", []), *known.attrs.get("messages", [])]:
         say(message)

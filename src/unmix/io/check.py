@@ -54,7 +54,7 @@ def read_bulk(
     -------
     AnnData
         samples x genes, X dense float64, linear; see docs/data_contracts.md.
-        ``uns["unmix"]["messages"]`` lists what was found and mended.
+        ``uns["unmix"]["messages"]`` lists what was found and corrected.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def examine(
         _refuse_fractions(table, path)
         samples.refuse_cells(table, path, unit)
         found = units.decide(table.to_numpy(), unit, list(table.index))
-        findings.append(Finding("ok" if found.log == "none" else "mended", "unit", found.sentence))
+        findings.append(Finding("ok" if found.log == "none" else "corrected", "unit", found.sentence))
         if found.doubt:
             findings.append(Finding("warning", "unit", found.doubt))
         values = units.linear(table.to_numpy(), found)
@@ -156,7 +156,7 @@ def _sample_names(samples: pd.Index, path: Path, findings: list[Finding]) -> pd.
         )
     if (changed := given != samples).any():
         said = f"Blanks around names of samples were removed: {show(list(map(repr, given[changed])))}."
-        findings.append(Finding("mended", "samples", said))
+        findings.append(Finding("corrected", "samples", said))
     if samples.has_duplicates:
         twice = samples[samples.duplicated()].unique()
         raise DataError(
@@ -196,7 +196,7 @@ def _name_genes(
     if gene_map is not None:
         names, sentence = gene_names.mapped(names, gene_map, path.name)
         said.append(sentence)
-    findings += [Finding("mended", "gene names", sentence) for sentence in said]
+    findings += [Finding("corrected", "gene names", sentence) for sentence in said]
     given = {"names": names}
     for column in GENE_NAMES:
         if column in rows:
@@ -210,7 +210,7 @@ def _name_genes(
     else:
         labels = found.names
         findings.append(Finding("ok", "gene names", found.said[0]))
-        findings += [Finding("mended", "orthologs", sentence) for sentence in found.said[1:]]
+        findings += [Finding("corrected", "orthologs", sentence) for sentence in found.said[1:]]
     blank = np.isin(labels, ("", "nan", "-", "NA"))
     labels = np.where(blank, given["names"], labels)
     kind, of = gene_ids.identifier(labels), gene_ids.species(names) if found is None else found.of
@@ -239,7 +239,7 @@ def _sum_duplicates(
         said = (
             f"{again.sum():,} rows that repeat another row of the same gene were left out: {show(set(labels[again]))}."
         )
-        findings.append(Finding("mended", "duplicate genes", said))
+        findings.append(Finding("corrected", "duplicate genes", said))
         values, labels, rows = values[:, ~again], labels[~again], rows[~again]
     order, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     sorting = np.argsort(codes, kind="stable")
@@ -255,7 +255,7 @@ def _sum_duplicates(
         said = (
             f"{(sizes > 1).sum():,} gene names occur more than once; their {sizes[sizes > 1].sum():,} rows were {how}."
         )
-        findings.append(Finding("mended", "duplicate genes", said))
+        findings.append(Finding("corrected", "duplicate genes", said))
     return np.ascontiguousarray(summed), var
 
 

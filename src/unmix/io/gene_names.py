@@ -81,8 +81,8 @@ def unwrapped(
             continue
         names = _changed(what, names, lambda name: _first(name, patterns), right, said)  # noqa: B023
     names = _without_genome(names, of, right, said)
-    mended = _from_dates(names, right, said)
-    return np.array([mended.get(name, name) for name in names], dtype=object), said
+    corrected = _from_dates(names, right, said)
+    return np.array([corrected.get(name, name) for name in names], dtype=object), said
 
 
 def date_genes(name: str) -> set[str]:
@@ -190,12 +190,12 @@ def _from_dates(names: list[str], right: Collection[str], said: list[str]) -> di
     if not dates:
         return {}
     of = gene_ids.species(names)
-    there, mended = set(names), {}
+    there, corrected = set(names), {}
     for date in sorted(dates):
         found = {gene.title() if of in ("mouse", "rat") else gene for gene in dates[date]}
         if len(found) == 1 and not found & there:
-            mended[date] = found.pop()
-    if mended:
-        listed = ", ".join(f"{date} is {gene}" for date, gene in list(mended.items())[:5])
-        said.append(f"{len(mended)} gene names that a spreadsheet had turned into dates were corrected: {listed}.")
-    return mended
+            corrected[date] = found.pop()
+    if corrected:
+        listed = ", ".join(f"{date} is {gene}" for date, gene in list(corrected.items())[:5])
+        said.append(f"{len(corrected)} gene names that a spreadsheet had turned into dates were corrected: {listed}.")
+    return corrected

@@ -35,7 +35,7 @@ NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
 
 
 class Finding(NamedTuple):
-    """A row of check.tsv: ``level`` is ok, mended or warning."""
+    """A row of check.tsv: ``level`` is ok, corrected or warning."""
 
     level: str
     what: str
@@ -56,13 +56,13 @@ def load(
         X, var = _fullest(data, path, findings)
         rows, said = data.obs, "The matrix holds genes in rows; it was transposed."
         if _genes_in_rows(rows.index, var.index, wanted):
-            findings.append(Finding("mended", "orientation", said))
+            findings.append(Finding("corrected", "orientation", said))
             X, var, rows = X.T, rows, var
         kept, var, sentences = matrices.genes(var, path.name)
-        findings += [Finding("mended", "features", sentence) for sentence in sentences]
+        findings += [Finding("corrected", "features", sentence) for sentence in sentences]
         return pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index), var, None
     table = tables.read_table(path)
-    findings += [Finding("mended", "file", sentence) for sentence in table.attrs["messages"]]
+    findings += [Finding("corrected", "file", sentence) for sentence in table.attrs["messages"]]
     return *_orient(table, path, wanted, findings), None
 
 
@@ -136,7 +136,7 @@ def _orient(
         said = "The table holds samples in rows and genes in columns; it was read that way."
         findings.append(Finding("ok", "orientation", said))
     if extra:
-        findings.append(Finding("mended", "columns", f"Columns of text ignored: {show(extra)}."))
+        findings.append(Finding("corrected", "columns", f"Columns of text ignored: {show(extra)}."))
     return table, rows
 
 
@@ -165,7 +165,7 @@ def _without_summary(
     summary = numbers.index.str.fullmatch(SUMMARY_ROW)
     if summary.any():
         said = f"Rows removed, because they are not genes: {show(numbers.index[summary])}."
-        findings.append(Finding("mended", "rows", said))
+        findings.append(Finding("corrected", "rows", said))
     return numbers[~summary], rows[~summary]
 
 
@@ -176,7 +176,7 @@ def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, fi
     out = np.array([columns.plain(name) in describing and str(name) not in known for name in numbers.columns])
     if out.any():
         said = f"Columns ignored, because they describe samples: {show(numbers.columns[out])}."
-        findings.append(Finding("mended", "columns", said))
+        findings.append(Finding("corrected", "columns", said))
     return numbers.loc[:, ~out]
 
 
@@ -199,7 +199,7 @@ def _with_first_row(table: pd.DataFrame, path: Path, findings: list[Finding]) ->
     names = [stem] if len(values) == 1 else [f"{stem}_{number}" for number in range(1, len(values) + 1)]
     row = pd.DataFrame([values.to_numpy(float)], index=[first], columns=names)
     said = f"The table has no header: its first line is the gene {first!r}; the samples were named {show(names)}."
-    findings.append(Finding("mended", "header", said))
+    findings.append(Finding("corrected", "header", said))
     return pd.concat([row, table.set_axis(names, axis=1).rename_axis(None)])
 
 
@@ -214,7 +214,7 @@ def _named_by_column(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFra
         return table
     best = max(named, key=lambda at: (gene_ids.likeness(list(table.iloc[:, at])), -at))
     said = f"The rows are only numbered; their names were taken from the column {table.columns[best]!r}."
-    findings.append(Finding("mended", "names", said))
+    findings.append(Finding("corrected", "names", said))
     names = pd.Index(table.iloc[:, best].astype(str), dtype=object)
     kept = [at for at in range(table.shape[1]) if at != best]
     return table.iloc[:, kept].set_axis(names, axis=0)

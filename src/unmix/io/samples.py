@@ -68,15 +68,15 @@ def measured(
         )
     if nowhere.any():
         said = f"{nowhere.sum():,} genes without a value in any sample were not measured and dropped"
-        findings.append(Finding("mended", "missing values", f"{said}: {show(table.columns[nowhere])}."))
+        findings.append(Finding("corrected", "missing values", f"{said}: {show(table.columns[nowhere])}."))
     if lost.any():
         said = f"Samples with no value for more than {MOST_MISSING:.0%} of the genes dropped"
-        findings.append(Finding("mended", "samples", f"{said}: {show(table.index[lost])}."))
+        findings.append(Finding("corrected", "samples", f"{said}: {show(table.index[lost])}."))
     if some.any():
         sample, gene = np.argwhere(missing & some & ~lost[:, None])[0]
         said = f"{some.sum():,} genes without a value in some samples were dropped"
         first = f"first: gene {table.columns[gene]!r}, sample {table.index[sample]!r}"
-        findings.append(Finding("mended", "missing values", f"{said} ({first})."))
+        findings.append(Finding("corrected", "missing values", f"{said} ({first})."))
     kept = ~(nowhere | some)
     return table.loc[~lost, kept], rows.loc[kept]
 
@@ -117,7 +117,7 @@ def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFr
         drop[at] = any(np.allclose(row, function(others), rtol=0.01, atol=1e-3) for function in SUMMARIES[names[at]])
     if drop.any():
         said = f"Removed, because computed from the other samples: {show(table.index[drop])}."
-        findings.append(Finding("mended", "samples", said))
+        findings.append(Finding("corrected", "samples", said))
     if (odd := named & ~drop).any():
         said = f"Kept as samples, although named like a summary of others: {show(table.index[odd])}."
         findings.append(Finding("warning", "samples", said))
@@ -180,5 +180,5 @@ def varying(
     for those, what in ((empty, "without any expression"), (constant, "with the same value for every gene")):
         if those.any():
             said = f"{those.sum()} samples {what} dropped: {show(table.index[those])}."
-            findings.append(Finding("mended", "samples", said))
+            findings.append(Finding("corrected", "samples", said))
     return table.loc[~(empty | constant)], values[~(empty | constant)]

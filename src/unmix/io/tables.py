@@ -17,22 +17,21 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import formats, numbers, percent, structure, text
+from unmix.io import formats, numbers, structure, text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from anndata import AnnData
 
 H5AD = "a complete AnnData file (.h5ad)"
-_EPS = 1e-12
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
     """Read a TSV or CSV file, however it was saved.
 
     The separator is recognised; byte-order marks, Windows line ends, decimal commas, empty lines
-    and empty trailing columns are mended; lines that start with ``#`` are skipped.
+    and empty trailing columns are corrected; lines that start with ``#`` are skipped.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         First column as index (str). Columns of numbers are float64 (missing: NaN), the others str.
-        ``attrs["messages"]`` holds a sentence for everything that was mended.
+        ``attrs["messages"]`` holds a sentence for everything that was corrected.
 
     Raises
     ------
@@ -112,7 +111,7 @@ def read_text(path: Path | str, messages: list[str] | None = None) -> pd.DataFra
     path
         TSV or CSV, plain or gzip.
     messages
-        Takes a sentence for everything that was mended.
+        Takes a sentence for everything that was corrected.
 
     Raises
     ------
@@ -250,67 +249,3 @@ def is_h5ad(path: Path | str) -> bool:
         return True
     with text.open_binary(path) as file:
         return file.read(4) == b"\x89HDF"
-
-
-def read_truth(path: Path | str, kind: str = "cell", samples: Collection[str] | None = None) -> pd.DataFrame:
-    """Read known fractions.
-
-    Parameters
-    ----------
-    path
-        TSV/CSV (samples x types, or transposed when `samples` are found in its columns), or an
-        h5ad of pseudobulk with ``obsm["cell_fractions"]`` and ``obsm["mrna_fractions"]``.
-    kind
-        ``cell`` or ``mrna``: which truth of a pseudobulk is taken.
-    samples
-        Sample names, to recognise a transposed table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        samples x types, float64; percent is divided by 100, and said so in ``attrs["messages"]``.
-
-    Raises
-    ------
-    DataError
-        Text among the numbers, negative fractions, rows in percent beside rows of fractions, duplicate names, or no
-        such truth in the h5ad.
-    """
-    path = Path(path)
-    if is_h5ad(path):
-        data = read_h5ad(path)
-        key = f"{kind}_fractions"
-        if key not in data.obsm:
-            raise DataError(
-                f"{path.name} has no obsm['{key}'] (found: {text.show(list(data.obsm)) or 'nothing'}).",
-                "pseudobulk made by unmix_simulate.py, or a table of samples x cell types",
-                "give the truth as TSV",
-            )
-        truth = data.obsm[key]
-        if not isinstance(truth, pd.DataFrame):
-            types = data.uns.get("unmix", {}).get("cell_types", range(truth.shape[1]))
-            truth = pd.DataFrame(truth, index=data.obs_names, columns=[str(name) for name in types])
-        return percent.as_fractions(truth, path.name)[0]
-    truth = read_table(path)
-    messages = truth.attrs["messages"]
-    if samples is not None:
-        wanted = {str(name) for name in samples}
-        if len(wanted & set(truth.columns)) > len(wanted & set(truth.index)):
-            truth = truth.T
-    truth, said = percent.as_fractions(truth, path.name)
-    truth.attrs["messages"] = [*messages, *said]
-    if (low := truth.stack()).lt(-_EPS).any():
-        sample, name = low[low < -_EPS].index[0]
-        raise DataError(
-            f"{path.name}: the fraction of {name!r} in sample {sample!r} is negative ({low[sample, name]:g}).",
-            "fractions of 0 or more",
-            "correct the table",
-        )
-    for axis, names in (("sample", truth.index), ("cell type", truth.columns)):
-        if names.has_duplicates:
-            raise DataError(
-                f"{path.name}: the {axis} {names[names.duplicated()][0]!r} occurs twice.",
-                f"every {axis} once",
-                "rename or remove the second one",
-            )
-    return truth

@@ -32,7 +32,7 @@ def read(path: Path, schema: Mapping[str, Any]) -> list[dict[str, str]]:
     """Read a samplesheet and check every row.
 
     A byte-order mark, Windows line ends, tabs or semicolons for commas, blank lines and blanks around
-    cells are mended.
+    cells are corrected.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables of samples and contrasts: what is taken as it is, mended and said, or refused with the reason."""
+"""Tables of samples and contrasts: what is taken as it is, corrected and said, or refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad input through the real scripts: mended and said, or exit 65 with a message and no output."""
+"""Bad input through the real scripts: corrected and said, or exit 65 with a message and no output."""
 
 import importlib.resources
 import json
@@ -108,7 +108,7 @@ def test_what_can_be_mended_is_mended_and_said(script, bulk, canonical, prepared
     assert sentence in done.stderr
     table = pd.read_csv(out / "check.tsv", sep="\t")
     assert list(table.columns) == ["level", "what", "sentence"]
-    assert set(table["level"]) <= {"ok", "mended", "warning"}
+    assert set(table["level"]) <= {"ok", "corrected", "warning"}
     assert table["sentence"].str.contains(sentence, regex=False).any()
     assert sentence in " ".join(json.loads((out / "run.json").read_text())["messages"])
     want = canonical.to_df().copy()

@@ -155,7 +155,7 @@ def test_genes_with_missing_values_and_bad_samples_go(tmp_path):
     assert list(bulk.obs_names) == ["s 1", "s-2"]
     assert NAMES[5] not in bulk.var_names  # not measured there: 0 would be a wrong number
     assert bulk.n_vars == 299
-    said = [f.sentence for f in findings if f.level == "mended"]
+    said = [f.sentence for f in findings if f.level == "corrected"]
     assert any("patient/3" in sentence and "dropped" in sentence for sentence in said)
     assert any(repr(NAMES[5]) in sentence and "'s-2'" in sentence for sentence in said)
     assert any("without any expression dropped: 4" in sentence for sentence in said)

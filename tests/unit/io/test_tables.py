@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from unmix.errors import DataError
 from unmix.io import tables
+from unmix.io.truth import read_truth
 
 NAMES = st.text("abcXYZ019_.+/ äµ", min_size=1, max_size=8).map(str.strip).filter(bool)
 VALUES = st.floats(-1e9, 1e9, allow_subnormal=False)
@@ -169,15 +170,15 @@ def test_truth_is_read_in_either_orientation_and_from_pseudobulk(tmp_path):
     truth = pd.DataFrame([[0.25, 0.75], [0.5, 0.5]], index=["s1", "s2"], columns=["B cell", "T"])
     tables.write_table(truth, tmp_path / "t.tsv", "sample")
     tables.write_table(truth.T, tmp_path / "turned.tsv", "type")
-    pd.testing.assert_frame_equal(tables.read_truth(tmp_path / "t.tsv"), truth, check_names=False)
-    turned = tables.read_truth(tmp_path / "turned.tsv", samples=["s1", "s2"])
+    pd.testing.assert_frame_equal(read_truth(tmp_path / "t.tsv"), truth, check_names=False)
+    turned = read_truth(tmp_path / "turned.tsv", samples=["s1", "s2"])
     pd.testing.assert_frame_equal(turned, truth, check_names=False)
     data = anndata.AnnData(np.ones((2, 3)), obs=pd.DataFrame(index=truth.index))
     data.obsm["mrna_fractions"] = truth
     data.write_h5ad(tmp_path / "t.h5ad")
-    pd.testing.assert_frame_equal(tables.read_truth(tmp_path / "t.h5ad", "mrna"), truth, check_names=False)
+    pd.testing.assert_frame_equal(read_truth(tmp_path / "t.h5ad", "mrna"), truth, check_names=False)
     with pytest.raises(DataError, match="cell_fractions"):
-        tables.read_truth(tmp_path / "t.h5ad")
+        read_truth(tmp_path / "t.h5ad")
 
 
 def test_impossible_truth_is_refused(tmp_path):
@@ -193,7 +194,7 @@ def test_impossible_truth_is_refused(tmp_path):
     ]:
         (tmp_path / "t.tsv").write_text(content)
         with pytest.raises(DataError, match=found):
-            tables.read_truth(tmp_path / "t.tsv")
+            read_truth(tmp_path / "t.tsv")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_impossible_truth_is_refused(tmp_path):
 )
 def test_truth_in_percent_is_divided_and_it_is_said(tmp_path, content, expected):
     (tmp_path / "t.tsv").write_text(content)
-    truth = tables.read_truth(tmp_path / "t.tsv")
+    truth = read_truth(tmp_path / "t.tsv")
     assert np.allclose(truth, expected)
     assert sum("percent" in sentence for sentence in truth.attrs["messages"]) == 1
 
@@ -216,7 +217,7 @@ def test_truth_in_percent_is_divided_and_it_is_said(tmp_path, content, expected)
 @pytest.mark.parametrize("content", ["B\tT\ns1\t1\t0\n", "B\tT\ns1\t0.84\t0.91\n", "purity\ns1\t1.0\ns2\t0.2\n"])
 def test_truth_in_fractions_stays_as_it_is(tmp_path, content):
     (tmp_path / "t.tsv").write_text("sample\t" + content)
-    truth = tables.read_truth(tmp_path / "t.tsv")
+    truth = read_truth(tmp_path / "t.tsv")
     assert truth.equals(tables.read_table(tmp_path / "t.tsv"))
     assert truth.attrs["messages"] == []
 

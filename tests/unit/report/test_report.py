@@ -101,7 +101,7 @@ def folder(tmp_path):
     write(place / "uniform", truth * 0 + 0.25, truth=truth)
     write(place / "odd", truth * 0 + [0.4, 0.3, 0.2, 0.1], method={"name": "odd", "family": "control"}, truth=truth)
     (place / "check").mkdir()
-    rows = ["level\twhat\tsentence", "mended\tids\tTwo <genes> were added.", "warning\tunit\tThe unit is a guess."]
+    rows = ["level\twhat\tsentence", "corrected\tids\tTwo <genes> were added.", "warning\tunit\tThe unit is a guess."]
     (place / "check" / "check.tsv").write_text("\n".join(rows) + "\n")
     (place / "reference.run.json").write_text(json.dumps({"messages": ["3 cells were dropped."]}))
     return place

@@ -47,7 +47,8 @@ def train(
     from unmix import settings as settings_of
     from unmix.engine.prior import WORDS, read_prior
     from unmix.io import check as doctor
-    from unmix.io import tables, text
+    from unmix.io import text
+    from unmix.io.truth import read_truth
     from unmix.pipeline.words import split_names
     from unmix.reference.prepare import read_reference
 
@@ -88,7 +89,7 @@ def train(
     calibration = None
     if calibration_bulk is not None:
         samples = doctor.read_bulk(calibration_bulk, calibration_unit, **matched, of_others=True)
-        known = tables.read_truth(calibration_fractions, samples=list(samples.obs_names))
+        known = read_truth(calibration_fractions, samples=list(samples.obs_names))
         for sentence in (*samples.uns["unmix"]["messages"], *known.attrs.get("messages", [])):
             run.say(f"Calibration: {sentence}")
         calibration = samples, known
