@@ -112,7 +112,7 @@ def read_map(given: Mapping[str, str] | Path | str | None) -> Mapping[str, str] 
     if cut not in lines[0]:
         raise DataError(f"{path.name} has one column.", need, "write the gene of each name into a second column")
     header, lines = text.header(lines, cut, path)
-    if not header[0]:  # names of rows before the two columns
+    if not header[0] and len(header) > 2:  # names of rows before the two columns
         raise DataError(f"{path.name} has more columns than its header.", need, "name every column in the first line")
     cells = pd.read_csv(io.StringIO("\n".join(lines)), sep=cut, header=None, dtype=str, keep_default_na=False)
     pairs = cells.iloc[:, :2].apply(lambda column: column.str.strip()).drop_duplicates()
