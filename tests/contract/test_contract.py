@@ -339,7 +339,8 @@ def test_header_tells_how_it_was_made(name, quick):
     assert bool(model.recipe) == (METHODS[name].info.family != "control")
     assert {"unmix", "seed", "training", "intervals", "reference", "quick"} <= set(model.facts)
     assert model.facts["intervals"]["held_out"] in ("donors", "replicates", "calibration samples")
-    cells = {"malignant": 120, "normal": 240} if METHODS[name].needs.malignant else dict.fromkeys(CELL_TYPES, 60)
+    number = 4 if METHODS[name].needs.profiles else 60  # a profile for each donor
+    cells = {"malignant": 120, "normal": 240} if METHODS[name].needs.malignant else dict.fromkeys(CELL_TYPES, number)
     assert model.facts["reference"]["cells_per_type"] == dict(sorted(cells.items()))
 
 

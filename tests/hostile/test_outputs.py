@@ -235,7 +235,7 @@ def results(tmp_path_factory, reference):
 def newer(folder, reference, out):
     """Return the commands of the newer steps and options, which write into the folder `out`."""
     long = [folder / name / "fractions_long.tsv" for name in ("nnls", "epic")]
-    cells, keys = folder.parent / "cells.h5ad", ("--cell-type-key", "cell_type", "--donor-key", "donor")
+    cells, keys = folder / "cells.h5ad", ("--cell-type-key", "cell_type", "--donor-key", "donor")
     if not cells.exists():
         import anndata
 
