@@ -50,10 +50,18 @@ def test_an_interrupted_training_ends_with_the_same_bytes(data, tmp_path, monkey
     assert checkpoint.exists()  # until the caller has saved the model
 
 
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """Return a model and the bytes of its checkpoint."""
+    path = tmp_path_factory.mktemp("trained") / "checkpoint"
+    model = engine.train("scaden", data[0], settings=SETTINGS, device="cpu", checkpoint=path)
+    return model, path.read_bytes()
+
+
 @pytest.mark.parametrize("change", ["seed", "method", "donors", "genes", "settings"])
-def test_a_checkpoint_of_another_training_is_not_used(data, tmp_path, change):
+def test_a_checkpoint_of_another_training_is_not_used(data, trained, tmp_path, change):
     path, options = tmp_path / "checkpoint", {"settings": SETTINGS, "device": "cpu"}
-    engine.train("scaden", data[0], **options, checkpoint=path)
+    path.write_bytes(trained[1])
     reference = data[0].copy()
     if change == "donors":  # the same cells, and the same numbers of cells per donor
         reference.obs["donor"] = np.where(reference.obs["donor"] == "donor1", "donor9", reference.obs["donor"])
@@ -70,11 +78,10 @@ def test_a_checkpoint_of_another_training_is_not_used(data, tmp_path, change):
 
 
 @pytest.mark.parametrize("damage", ["cut", "one bit", "empty", "pickle"])
-def test_a_damaged_checkpoint_is_set_aside_and_said(data, tmp_path, damage):
+def test_a_damaged_checkpoint_is_set_aside_and_said(data, trained, tmp_path, damage):
     path, said = tmp_path / "checkpoint", []
     options = {"settings": SETTINGS, "device": "cpu", "checkpoint": path}
-    first = engine.train("scaden", data[0], **options)
-    content = bytearray(path.read_bytes())
+    first, content = trained[0], bytearray(trained[1])
     content[len(content) // 2] ^= 1
     changed = {"cut": content[:-9], "one bit": content, "empty": b"", "pickle": b"\x80\x04N."}[damage]
     path.write_bytes(changed)
