@@ -16,7 +16,7 @@ from unmix import toy
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What differs between two runs without any kill: times, and pages that show them.
-WITH_TIMES = ("run.json", "report.html")
+WITH_TIMES = ("run.json", "skipped.json", "report.html")
 
 
 def ended(folder: Path) -> int:

@@ -111,4 +111,4 @@ def test_deep_methods_alone_get_a_gpu_in_docker(data, tmp_path):
         assert "--gpus all" in line
         assert f"localhost/unmix:{unmix.__version__}-cuda" in line
     assert not [name for name, line in asked.items() if "--gpus" in line]
-    assert {name.partition(" ")[0] for name in asked} == PROCESSES - {"EXPRESS", "COMPARE"}  # neither method can; there are no groups
+    assert {name.partition(" ")[0] for name in asked} == PROCESSES - {"EXPRESS", "COMPARE"}  # no groups
