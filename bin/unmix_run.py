@@ -54,18 +54,14 @@ from unmix.pipeline.row import Options, Row
 @click.option(
     "--controls", default=Options.controls, show_default=True, help="Controls that run beside the methods, or none."
 )
-@click.option(
-    "--calibration-bulk", type=cli.FILE, help="Bulk samples with known fractions, for methods that need them."
-)
-@click.option("--calibration-unit", default=Row.calibration_unit, show_default=True, help="Unit of --calibration-bulk.")
-@click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
+@cli.calibration
 @click.option("--malignant", default=Row.malignant, metavar="TYPES", help="Malignant cell types, separated by commas.")
 @click.option(
     "--signature", multiple=True, metavar="[METHOD=]FILE", help="Published signature and its tables; repeatable."
 )
 @click.option("--gene-sets", multiple=True, metavar="[METHOD=]FILE", help="Published gene sets; repeatable.")
 @click.option("--pretrained", multiple=True, metavar="METHOD=FILE", help="Networks of the authors; repeatable.")
-@click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
+@cli.ontology
 @cli.genes
 @click.option(
     "--mrna-per-cell",
@@ -83,10 +79,7 @@ from unmix.pipeline.row import Options, Row
     show_default=True,
     help="Settings of the methods; those without published ones use their default.",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a setting of the recipe; repeatable."
-)
-@click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates.")
+@cli.settings
 @click.option("--explain", is_flag=True, help="Also attribute the fractions to genes.")
 @click.option("--express", is_flag=True, help="Also estimate the expression of the cell types, where a method can.")
 @click.option("--title", default=Options.title, help="Title of the report.  [default: Cell-type fractions]")

@@ -11,11 +11,7 @@ from unmix import cli
 @click.option("--method", required=True, help="Name of the method; unmix_methods.py lists them.")
 @click.option("--bulk", type=cli.FILE, help="Bulk samples to be estimated, for methods that also learn from them.")
 @click.option("--unit", default="auto", show_default=True, help="Unit of --bulk.")
-@click.option(
-    "--calibration-bulk", type=cli.FILE, help="Bulk samples with known fractions, for methods that need them."
-)
-@click.option("--calibration-unit", default="auto", show_default=True, help="Unit of --calibration-bulk.")
-@click.option("--calibration-fractions", type=cli.FILE, help="Fractions of the calibration samples.")
+@cli.calibration
 @click.option(
     "--malignant", multiple=True, metavar="TYPE", help="Malignant cell type of the reference; repeatable, or T1,T2."
 )
@@ -34,7 +30,7 @@ from unmix import cli
 )
 @click.option("--pretrained", type=cli.FILE, multiple=True, help="Networks in their authors' format; repeatable.")
 @cli.genes
-@click.option("--ontology", type=cli.FILE, help="Ontology of the cell types (OBO), for methods that use it.")
+@cli.ontology
 @click.option(
     "--genes",
     type=cli.FILE,
@@ -44,10 +40,7 @@ from unmix import cli
 @click.option(
     "--recipe", default="default", show_default=True, help="Recipe of the method (default, published) or a JSON file."
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a setting of the recipe; repeatable."
-)
-@click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates.")
+@cli.settings
 @click.option(
     "--checkpoint", type=cli.OUTPUT, help="File from which an interrupted training continues.  [default: beside --out]"
 )

@@ -3,7 +3,20 @@
 Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at once.
 """
 
-from unmix.cli.options import DIRECTORY, FILE, OUTPUT, OUTPUT_DIRECTORY, common, genes, level, prior, skipped
+from unmix.cli.options import (
+    DIRECTORY,
+    FILE,
+    OUTPUT,
+    OUTPUT_DIRECTORY,
+    calibration,
+    common,
+    genes,
+    level,
+    ontology,
+    prior,
+    settings,
+    skipped,
+)
 from unmix.cli.step import record_beside, run
 
 __all__ = [
@@ -11,11 +24,14 @@ __all__ = [
     "FILE",
     "OUTPUT",
     "OUTPUT_DIRECTORY",
+    "calibration",
     "common",
     "genes",
     "level",
+    "ontology",
     "prior",
     "record_beside",
     "run",
+    "settings",
     "skipped",
 ]

@@ -62,43 +62,59 @@ prior = click.option(
 )
 
 
-def genes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the steps that match gene names with those of a reference."""
-    options = [
-        click.option(
-            "--orthologs",
-            is_flag=True,
-            help="If the species differ (human, mouse, rat), replace genes by their one-to-one orthologs.",
-        ),
-        click.option(
-            "--gene-map",
-            type=FILE,
-            metavar="TABLE",
-            help="Table of two columns, the name as the file has it and the gene, for names that are not recognised.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+def _together(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Return options as one decorator; --help shows them in this order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that every step has."""
-    options = [
-        click.option(
-            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="Where networks run; auto takes a GPU if there is one.",
-        ),
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all available]"),
-        click.option("--quiet", is_flag=True, help="Print errors only."),
-        click.version_option(__version__, prog_name="unmix"),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+#: The options of the steps that match gene names with those of a reference.
+genes = _together(
+    click.option(
+        "--orthologs",
+        is_flag=True,
+        help="If the species differ (human, mouse, rat), replace genes by their one-to-one orthologs.",
+    ),
+    click.option(
+        "--gene-map",
+        type=FILE,
+        metavar="TABLE",
+        help="Table of two columns, the name as the file has it and the gene, for names that are not recognised.",
+    ),
+)
+
+#: The options of the steps that train methods.
+calibration = _together(
+    click.option(
+        "--calibration-bulk", type=FILE, help="Bulk samples with known fractions, for methods that need them."
+    ),
+    click.option("--calibration-unit", default="auto", show_default=True, help="Unit of --calibration-bulk."),
+    click.option("--calibration-fractions", type=FILE, help="Fractions of the calibration samples."),
+)
+ontology = click.option("--ontology", type=FILE, help="Ontology of the cell types (OBO), for methods that use it.")
+settings = _together(
+    click.option(
+        "--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change a setting of the recipe; repeatable."
+    ),
+    click.option("--quick", is_flag=True, help="Train for seconds, to test a pipeline; do not use the estimates."),
+)
+
+#: The options that every step has.
+common = _together(
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw."),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where networks run; auto takes a GPU if there is one.",
+    ),
+    click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all available]"),
+    click.option("--quiet", is_flag=True, help="Print errors only."),
+    click.version_option(__version__, prog_name="unmix"),
+)

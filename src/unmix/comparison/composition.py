@@ -207,8 +207,7 @@ def _told(levels: Levels, say: Callable[[str], None]) -> str:
 
 def _recorded(path: Path) -> float | None:
     """Return the coverage of the intervals that the record beside a table names."""
-    record = path.with_name("run.json")
-    return records.read(record).get("level") if record.exists() else None
+    return records.read(path.with_name("run.json")).get("level")
 
 
 def _one_level(table: pd.DataFrame, resolution: str | None, name: str) -> pd.DataFrame:

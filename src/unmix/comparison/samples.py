@@ -11,7 +11,7 @@ import pandas as pd
 
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
-from unmix.io.text import show
+from unmix.io.text import show, split_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -98,8 +98,7 @@ def _alike(some: list[str], others: list[str]) -> list[tuple[str, str]]:
 
 def named(given: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
     """Return names that users give one by one, or several between commas; one that is known is taken whole."""
-    split = (part.strip() for text in given for part in ([text] if text in known else text.split(",")))
-    return tuple(dict.fromkeys(part for part in split if part))
+    return tuple(dict.fromkeys(split_names(given, known)))
 
 
 def column(table: pd.DataFrame, name: str, what: str) -> pd.Series:

@@ -22,9 +22,10 @@ from unmix.io.truth import read_truth
 from unmix.reference import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import anndata as ad
+    import pandas as pd
 
     from unmix.contract.attributions import Attributions
     from unmix.io.fractions import Fractions
@@ -166,14 +167,9 @@ def train(
             options[word] = [options[word]]
     matched = {"orthologs": orthologs, "gene_map": gene_map}
     if calibration is not None:
-        samples = _checked(calibration[0], calibration_unit, genes, say, **matched, of_others=True)
-        with as_file(calibration[1], "known fractions in memory") as path:
-            known = read_truth(path, samples=list(samples.obs_names))
-        for sentence in known.attrs.get("messages", []):
-            say(sentence)
-        calibration = samples, known
+        calibration = read_calibration(*calibration, calibration_unit, genes, say, **matched)
     if bulk is not None:
-        bulk = _checked(bulk, unit, genes, say, **matched)
+        bulk = checked(bulk, unit, genes, say, **matched)
     return training.train(name, cells, bulk=bulk, calibration=calibration, **options)
 
 
@@ -208,10 +204,8 @@ def predict(
     [1.0]
     """
     several = [_model(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
-    genes = list(dict.fromkeys(gene for one in several for gene in one.genes))
-    say = options.get("say", silent)
-    samples = _checked(bulk, unit, genes, say, orthologs=orthologs, gene_map=gene_map)
-    return answer.predict(several, samples, **options)
+    named = {"orthologs": orthologs, "gene_map": gene_map}
+    return answer.predict(several, checked_for(several, bulk, unit, options.get("say", silent), **named), **options)
 
 
 def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
@@ -227,7 +221,7 @@ def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **opti
     True
     """
     trained = _model(model)
-    return explanation.explain(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+    return explanation.explain(trained, checked_for([trained], bulk, unit, options.get("say", silent)), **options)
 
 
 def consensus(members: Sequence[Fractions | Path | str], **options: Any) -> Fractions:
@@ -263,7 +257,7 @@ def express(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **opti
     (6, 4)
     """
     trained = _model(model)
-    return expression.express(trained, _checked(bulk, unit, trained.genes, options.get("say", silent)), **options)
+    return expression.express(trained, checked_for([trained], bulk, unit, options.get("say", silent)), **options)
 
 
 def _estimates(given: Fractions | Path | str) -> Fractions:
@@ -273,8 +267,28 @@ def _estimates(given: Fractions | Path | str) -> Fractions:
     return read_estimates(path / "fractions_long.tsv" if path.is_dir() else path)[0]
 
 
-def _checked(bulk: Data, unit: str, genes: Iterable[str], say: Any, **named: Any) -> ad.AnnData:
-    """Return a checked bulk, and say what was found; `named` is how its genes are named."""
+def checked_for(models: Sequence[Model], bulk: Data, unit: str, say: Callable[[str], None], **named: Any) -> ad.AnnData:
+    """Return a bulk checked for all genes of models (see :func:`checked`)."""
+    return checked(bulk, unit, dict.fromkeys(gene for one in models for gene in one.genes), say, **named)
+
+
+def read_calibration(
+    bulk: Data, fractions: Data, unit: str, genes: Iterable[str], say: Callable[[str], None], **named: Any
+) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Return checked calibration samples and their known fractions (samples x types), and say what was found.
+
+    Parameters as of :func:`checked`; `fractions` is a file or in memory.
+    """
+    samples = checked(bulk, unit, genes, say, **named, of_others=True)
+    with as_file(fractions, "known fractions in memory") as path:
+        known = read_truth(path, samples=list(samples.obs_names))
+    for sentence in known.attrs.get("messages", []):
+        say(sentence)
+    return samples, known
+
+
+def checked(bulk: Data, unit: str, genes: Iterable[str], say: Callable[[str], None], **named: Any) -> ad.AnnData:
+    """Return a checked bulk, and say what was found; `named` is how its genes are named (:func:`read_bulk`)."""
     found = read_bulk(bulk, unit, list(genes) or None, **named)
     for sentence in found.uns["unmix"]["messages"]:
         say(sentence)

@@ -127,10 +127,9 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the columns of a table of a prior."""
     import pandas as pd
 
-    table = table.assign(sd=table.get("sd", SD)) if "fraction" in table else table
     if "fraction" not in table:
         raise DataError(f"{name} has no column 'fraction'", EXPECTED, "name the column")
-    table = table[["fraction", "sd"]].apply(pd.to_numeric, errors="coerce")
+    table = table.assign(sd=table.get("sd", SD))[["fraction", "sd"]].apply(pd.to_numeric, errors="coerce")
     usable = np.isfinite(table).all(axis=None) and (table > 0).all(axis=None)
     if len(table) < 2 or not table.index.is_unique or not usable:
         raise DataError(f"{name} is not a prior", f"{EXPECTED}; two cell types or more, each once", "correct the table")

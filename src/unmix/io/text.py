@@ -13,7 +13,7 @@ from unmix.io import expansion, exports
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 SEPARATORS = ("\t", ",", ";", " ")
@@ -209,3 +209,10 @@ def show(names: Collection[str], most: int = 5) -> str:
     """Return the first few names as text."""
     names = [str(name) for name in names]
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def split_names(given: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
+    known = set(known)
+    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
+    return [name for name in split if name]

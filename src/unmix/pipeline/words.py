@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 def errors(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -45,10 +45,3 @@ def instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, s
 def listed(names: Collection[str]) -> str:
     """List names; those of a set in alphabetical order."""
     return ", ".join(sorted(names) if isinstance(names, set) else names)
-
-
-def split_names(given: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return the names of a repeatable option; one that is not known is a list of names between commas."""
-    known = set(known)
-    split = (name.strip() for text in given for name in ([text] if text in known else text.split(",")))
-    return [name for name in split if name]

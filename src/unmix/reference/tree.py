@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError, UsageError
-from unmix.io import cell_names, text
+from unmix.io import cell_names, tables
 from unmix.io.levels import Levels
 from unmix.io.text import show
 from unmix.reference import resolution
@@ -108,18 +108,14 @@ def read(path: Path) -> tuple[list[str], dict[str, list[str]]]:
             f"one of {', '.join(SOURCES)}, or a table: {_TABLE}",
             "correct the name",
         )
-    lines = text.lines(path, [])
-    separator = text.separator(lines)
-    header, lines = text.header(lines, separator, path)
-    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
-    if len(header) < 2 or len(set(header)) < len(header):
-        raise DataError(f"{path.name} has the columns {', '.join(header)}", _TABLE, "name every level once")
+    table = tables.read_text(path)
+    header, rows = list(table), table.to_numpy().tolist()
     kinds = pd.Index([row[0] for row in rows])
     if kinds.has_duplicates:
         twice = kinds[kinds.duplicated()][0]
         raise DataError(f"{path.name}: the cell type {twice!r} occurs twice", "one line per cell type", "remove one")
     for row in rows:
-        if len(row) != len(header) or not all(row):
+        if not all(row):
             raise DataError(
                 f"{path.name}: the line of {row[0]!r} has an empty cell",
                 _TABLE,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import anndata as ad
-
     from unmix.contract.model import Model
     from unmix.pipeline.record import Run
 
@@ -33,6 +31,7 @@ def predict(
     from unmix.contract.model import Model
     from unmix.engine import answer, inputs
     from unmix.engine import mrna_per_cell as sources
+    from unmix.engine.memory import checked_for
     from unmix.engine.prior import WORDS, read_prior
     from unmix.io.fractions import write_fractions
 
@@ -48,7 +47,7 @@ def predict(
     for number, path in enumerate(also):
         run.input(f"also_{number}", path)
     models = [trained, *map(Model.load, also)]
-    samples = _samples(run, models, bulk, unit, orthologs, gene_map)
+    samples = checked_for(models, bulk, unit, run.say, orthologs=orthologs, gene_map=gene_map)
     given = {"level": level, "device": run.device, "mrna_per_cell": source, "prior": declared, "say": run.say}
     fractions = answer.predict(models, samples, **given)
     run.facts |= {"mrna_per_cell": fractions.mrna_per_cell, "levels": fractions.levels.model_dump()}
@@ -91,12 +90,13 @@ def explain(
     """Attribute fractions to genes, and write the strongest."""
     from unmix import engine
     from unmix.engine import explanation
+    from unmix.engine.memory import checked_for
     from unmix.io import tables
 
     run.input("gene_sets", gene_sets)
     trained = _model_and_bulk(run, model, bulk, gene_map)
     run.facts["method"] = engine.literature(trained.method)
-    samples = _samples(run, [trained], bulk, unit, orthologs, gene_map)
+    samples = checked_for([trained], bulk, unit, run.say, orthologs=orthologs, gene_map=gene_map)
     found = explanation.explain(trained, samples, device=run.device, say=run.say)
     rows = explanation.table(found, trained, samples, top)
     tables.write_table(rows.set_index("sample"), run.output(out), "sample")
@@ -122,10 +122,11 @@ def express(
     """Estimate the expression of every cell type, and write it."""
     from unmix import engine
     from unmix.engine.expression import express
+    from unmix.engine.memory import checked_for
 
     trained = _model_and_bulk(run, model, bulk, gene_map)
     run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-    samples = _samples(run, [trained], bulk, unit, orthologs, gene_map)
+    samples = checked_for([trained], bulk, unit, run.say, orthologs=orthologs, gene_map=gene_map)
     found = express(trained, samples, device=run.device, say=run.say)
     run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
     found.write_h5ad(run.output(out))
@@ -139,16 +140,3 @@ def _model_and_bulk(run: Run, model: Path, bulk: Path, gene_map: Path | None) ->
     run.input("bulk", bulk)
     run.input("gene_map", gene_map)
     return Model.load(model)
-
-
-def _samples(
-    run: Run, models: Sequence[Model], bulk: Path, unit: str, orthologs: bool, gene_map: Path | None
-) -> ad.AnnData:
-    """Return the checked bulk for models, and say what was found."""
-    from unmix.io import check as doctor
-
-    genes = list(dict.fromkeys(gene for one in models for gene in one.genes)) or None
-    samples = doctor.read_bulk(bulk, unit, genes, orthologs=orthologs, gene_map=gene_map)
-    for sentence in samples.uns["unmix"]["messages"]:
-        run.say(sentence)
-    return samples

@@ -45,11 +45,9 @@ def train(
     from unmix import engine
     from unmix import methods as registry
     from unmix import settings as settings_of
+    from unmix.engine.memory import checked, read_calibration
     from unmix.engine.prior import WORDS, read_prior
-    from unmix.io import check as doctor
     from unmix.io import text
-    from unmix.io.truth import read_truth
-    from unmix.pipeline.words import split_names
     from unmix.reference.prepare import read_reference
 
     run.facts["method"] = engine.literature(method)
@@ -88,22 +86,14 @@ def train(
     names = None if genes is None else [name.strip() for name in text.lines(genes, [])]
     calibration = None
     if calibration_bulk is not None:
-        samples = doctor.read_bulk(calibration_bulk, calibration_unit, **matched, of_others=True)
-        known = read_truth(calibration_fractions, samples=list(samples.obs_names))
-        for sentence in (*samples.uns["unmix"]["messages"], *known.attrs.get("messages", [])):
-            run.say(f"Calibration: {sentence}")
-        calibration = samples, known
-    learned = None
-    if bulk is not None:
-        learned = doctor.read_bulk(bulk, unit, **matched)
-        for sentence in learned.uns["unmix"]["messages"]:
-            run.say(sentence)
+        samples = {"bulk": calibration_bulk, "fractions": calibration_fractions, "unit": calibration_unit}
+        calibration = read_calibration(**samples, **matched, say=lambda said: run.say(f"Calibration: {said}"))
     model = engine.train(
         method,
         cells,
-        bulk=learned,
+        bulk=None if bulk is None else checked(bulk, unit, **matched, say=run.say),
         calibration=calibration,
-        malignant=split_names(malignant, types),
+        malignant=text.split_names(malignant, types),
         prior=declared,
         **published,
         ontology=ontology,
