@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from unmix.reference import tree
+
 HERE = Path(__file__).parent
 TYPES = ["B cells", "Monocytes", "NK cells", "T cells"]
 MARKERS = {
@@ -65,6 +67,7 @@ def main(folder: Path) -> None:
     cells = cells[:, sorted(genes)].copy()
     cells.obs = cells.obs.astype("category")
     cells.uns["unmix"] = {"kind": "reference", "counts": "raw", "messages": []}
+    tree.mark(cells, "ontology", [])
     cells.write_h5ad(folder / "reference.h5ad", compression="gzip")
     write_raw(cells, folder)
 
@@ -117,7 +120,7 @@ def keep_member(model: Path, folder: Path) -> None:
     out, name = folder / "predicted", f"member_{model.stem}"
     run("predict", model, folder / "bulk.tsv", "--out-dir", out)
     record = json.loads((out / "run.json").read_text("utf-8"))
-    kept = {key: record[key] for key in ("level", "method", "mrna_per_cell")}
+    kept = {key: record[key] for key in ("level", "method", "mrna_per_cell", "levels")}
     kept["model"] = {key: record["model"][key] for key in ("seed", "intervals", "mrna_per_cell", "quick", "reference")}
     (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shutil.copy(out / "held_out.tsv", folder / f"{name}_held_out.tsv")
