@@ -1,5 +1,5 @@
 #!/usr/bin/env nextflow
-// unmix: cell-type fractions of bulk RNA-seq. What runs stands in workflows/, one process per step in modules/.
+// unmix: cell-type fractions of bulk RNA-seq. What runs stands in workflows/, one process per step in modules/local/unmix/.
 
 include { DECONVOLVE } from './workflows/deconvolve.nf'
 

@@ -1,16 +1,16 @@
 // From a samplesheet to fractions and a report: every row by every method.
 
-include { SAMPLESHEET } from '../modules/samplesheet.nf'
-include { REFERENCE } from '../modules/reference.nf'
-include { CHECK } from '../modules/check.nf'
-include { TRAIN } from '../modules/train.nf'
-include { PREDICT } from '../modules/predict.nf'
-include { CONSENSUS } from '../modules/consensus.nf'
-include { EXPLAIN } from '../modules/explain.nf'
-include { EXPRESS } from '../modules/express.nf'
-include { EVALUATE } from '../modules/evaluate.nf'
-include { COMPARE } from '../modules/compare.nf'
-include { REPORT } from '../modules/report.nf'
+include { SAMPLESHEET } from '../modules/local/unmix/samplesheet/main.nf'
+include { REFERENCE } from '../modules/local/unmix/reference/main.nf'
+include { CHECK } from '../modules/local/unmix/check/main.nf'
+include { TRAIN } from '../modules/local/unmix/train/main.nf'
+include { PREDICT } from '../modules/local/unmix/predict/main.nf'
+include { CONSENSUS } from '../modules/local/unmix/consensus/main.nf'
+include { EXPLAIN } from '../modules/local/unmix/explain/main.nf'
+include { EXPRESS } from '../modules/local/unmix/express/main.nf'
+include { EVALUATE } from '../modules/local/unmix/evaluate/main.nf'
+include { COMPARE } from '../modules/local/unmix/compare/main.nf'
+include { REPORT } from '../modules/local/unmix/report/main.nf'
 
 // The columns of the samplesheet that name one file
 def columns_of_files() {

@@ -244,7 +244,7 @@ def test_a_parameter_of_another_type_that_a_shell_would_run_is_refused_by_the_fi
 PLAIN = {"task.cpus", "task.ext.args ?: ''", "device"}
 
 
-@pytest.mark.parametrize("module", sorted((ROOT / "modules").glob("*.nf")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", sorted((ROOT / "modules").rglob("*.nf")), ids=lambda path: path.parent.name)
 def test_every_value_of_every_script_is_quoted_and_every_file_comes_behind_the_options(module):
     text = module.read_text()
     for body in re.findall(r"\b(?:script|stub):\n(.*?)(?=\n    stub:|\n\}\n)", text, re.DOTALL):

@@ -1,4 +1,4 @@
-include { quote } from './quote.nf'
+include { quote } from '../quote.nf'
 
 // Check the samplesheet, the parameters and the methods. No stub: it takes a second, and a stub run follows its tables.
 process SAMPLESHEET {

@@ -1,4 +1,4 @@
-include { quote } from './quote.nf'
+include { quote } from '../quote.nf'
 
 // What differs between the groups of a table of samples, in the fractions of one method.
 process COMPARE {

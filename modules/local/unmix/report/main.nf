@@ -1,4 +1,4 @@
-include { quote } from './quote.nf'
+include { quote } from '../quote.nf'
 
 process REPORT {
     tag "${meta.id}"

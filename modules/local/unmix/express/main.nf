@@ -1,4 +1,4 @@
-include { quote } from './quote.nf'
+include { quote } from '../quote.nf'
 
 process EXPRESS {
     tag "${meta.id}:${meta.method}"

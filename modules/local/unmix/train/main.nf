@@ -1,4 +1,4 @@
-include { quote } from './quote.nf'
+include { quote } from '../quote.nf'
 
 // One process for all methods: meta.method comes from the registry, meta.deep says whether it is worth a GPU.
 process TRAIN {
