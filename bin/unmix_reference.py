@@ -47,8 +47,9 @@ from unmix import cli
     default="auto",
     show_default=True,
     metavar="SOURCE",
-    help="Groups of the cell types: ontology, inferred, none, or a table (cell type, then one column per level, from "
-    "fine to coarse). auto: the ontology where it knows all cell types, else inferred.",
+    help="Groups of the cell types: ontology, inferred, none, obs:COLUMN,... (columns of the cells, from fine to "
+    "coarse), or a table (cell type, then one column per level, from fine to coarse; or the columns child and parent). "
+    "auto: the ontology where it knows all cell types, else inferred.",
 )
 @click.option(
     "--label-map",

@@ -28,8 +28,9 @@ from unmix.pipeline.row import Options, Row
     default=Row.cell_type_tree,
     show_default=True,
     metavar="SOURCE",
-    help="Groups of the cell types: ontology, inferred, none, or a table (cell type, then one column per level, from "
-    "fine to coarse). auto: the ontology where it knows all cell types, else inferred.",
+    help="Groups of the cell types: ontology, inferred, none, obs:COLUMN,... (columns of the cells, from fine to "
+    "coarse), or a table (cell type, then one column per level, from fine to coarse; or the columns child and parent). "
+    "auto: the ontology where it knows all cell types, else inferred.",
 )
 @click.option("--label-map", type=cli.FILE, help="TSV with the columns from, to, to rename cell types of REFERENCE.")
 @click.option(

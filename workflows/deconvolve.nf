@@ -87,8 +87,8 @@ workflow DECONVOLVE {
     ch_sheet = SAMPLESHEET.out.rows
         .splitJson()
         .map { row ->
-            // these are paths, which are absolute by now, or names of a source
-            def sources = ['mrna_per_cell', 'cell_type_tree', 'prior'].collectEntries { column -> [column, row[column].contains('/') ? '' : row[column]] }
+            // these are paths, which are absolute by now, or names of a source (obs: columns of the cells)
+            def sources = ['mrna_per_cell', 'cell_type_tree', 'prior'].collectEntries { column -> [column, row[column].contains('/') && !row[column].startsWith('obs:') ? '' : row[column]] }
             row + [mrna_source: sources.mrna_per_cell, tree_source: sources.cell_type_tree, prior_source: sources.prior] + columns_of_files().collectEntries { column -> [column, file_of(sources[column] ? '' : row[column])] }
         }
         .map { row -> tuple(row, columns_of_files().find { column -> row[column] && !row[column].exists() }) }
@@ -218,6 +218,22 @@ workflow DECONVOLVE {
             tuple(id, method, ends.find { end -> end != 'asked' } ?: skipped_record(method, 'run', [exit_code: 1, found: "a task of ${method} ended without a result, by an error of the program or the machine, or for want of memory or time", expected: 'tasks that end', 'do': 'see .nextflow.log and trace.txt; if the exit is 1, please report it']))
         }
 
+    // The consensus of every row that asks for one, in the same way
+    ch_ended_consensus = ch_jobs_of_sheet
+        .filter { _id, job -> job.panel }
+        .map { id, _job -> tuple(id, 'asked') }
+        .unique()
+        .mix(
+            CONSENSUS.out.fractions.map { meta, _fractions, _long -> tuple(meta.id, 'done') },
+            CONSENSUS.out.skipped.map { meta, record -> tuple(meta.id, record) },
+            ch_unusable,
+        )
+        .groupTuple()
+        .filter { _id, ends -> 'asked' in ends }
+        .map { id, ends ->
+            tuple(id, 'consensus', ends.find { end -> end != 'asked' } ?: skipped_record('consensus', 'consensus', [exit_code: 1, found: 'no method of the consensus gave fractions, or its task ended without a result', expected: 'fractions of two methods or more', 'do': 'see the lines of its methods']))
+        }
+
     // A report for every row, also of one that cannot be used
     REPORT(
         PREDICT.out.tables
@@ -241,7 +257,7 @@ workflow DECONVOLVE {
     )
 
     ch_summary = ch_ended
-        .mix(EVALUATE.out.skipped.mix(COMPARE.out.skipped).map { meta, record -> tuple(meta.id, meta.method, record) })
+        .mix(ch_ended_consensus, EVALUATE.out.skipped.mix(COMPARE.out.skipped).map { meta, record -> tuple(meta.id, meta.method, record) })
         .groupTuple(by: [0, 1])
         .map { id, method, ends -> summary_line(id, method, 'done' in ends, ends.find { end -> end != 'done' }) }
         .collectFile(name: 'summary.tsv', storeDir: outdir, newLine: true, sort: true, seed: summary_columns().join('\t'))

@@ -244,16 +244,22 @@ def test_groups_are_compared_where_a_table_of_samples_is_given_and_a_row_without
 
 
 def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
-    """And only methods that can are asked for expression."""
+    """Only methods that can are asked for expression, and the consensus has a line in the summary."""
     (tmp_path / "samples.csv").write_text("sample,condition\n")
-    arguments = ("-profile", "test", "--methods", "nnls,tape", "--controls", "random", "--express", "true")
+    arguments = ("-profile", "test", "--methods", "default,tape", "--controls", "random", "--express", "true")
     arguments += ("--samples", tmp_path / "samples.csv")
     done = nextflow(tmp_path, "run", ROOT, *arguments, "--input", data / "sheet.csv", "-stub-run")
     assert done.returncode == 0, done.out
-    assert sorted(tasks(tmp_path, "EXPRESS")) == ["(first:tape)", "(second:tape)"]
+    able = [f"({row}:{method})" for row in ("first", "second") for method in ("dissect", "tape")]
+    assert sorted(tasks(tmp_path, "EXPRESS")) == able
     assert {row["process"] for row in trace(tmp_path)} == {
-        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "EXPRESS", "EVALUATE", "COMPARE", "REPORT",
+        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS", "EXPRESS", "EVALUATE",
+        "COMPARE", "REPORT",
     }  # fmt: skip
+    _, rows = table(tmp_path / "results" / "summary.tsv")
+    assert [row[:3] for row in rows if row[1] == "consensus"] == [
+        [name, "consensus", "done"] for name in ("first", "second")
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     folder
         Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone.
     schema
-        JSON schema of one row; its ``format: file-path`` says which columns are paths, and `words` what
+        JSON schema of one row; its ``format: file-path`` says which columns are paths, and `words` and `prefix` what
         may stand there instead; columns of published files hold several paths.
 
     Returns
@@ -102,11 +102,11 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
         published files holds pairs of method ("" for all) and path.
     """
     columns = schema["properties"].items()
-    paths = {name: rule.get("words", []) for name, rule in columns if rule.get("format") == "file-path"}
+    paths = {name: rule for name, rule in columns if rule.get("format") == "file-path"}
     names: dict[tuple[Any, ...], str] = {}
     resolved = []
     for row in rows:
-        files = {name: row[name] for name, words in paths.items() if row[name] not in words}
+        files = {name: row[name] for name, rule in paths.items() if not _is_word(row[name], rule)}
         values: dict[str, Any] = {**row, **{name: _absolute(path, folder) for name, path in files.items()}}
         for sort in SORTS:
             values[sort] = tuple((name, _absolute(path, folder)) for name, path in entries(row[sort]))
@@ -118,6 +118,11 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
             names[key] = next(name for name in tries if name.casefold() not in taken)
         resolved.append({**values, "reference_name": names[key]})
     return resolved
+
+
+def _is_word(cell: str, rule: Mapping[str, Any]) -> bool:
+    """Say whether a cell names no file, by the schema of its column."""
+    return cell in rule.get("words", []) or ("prefix" in rule and cell.startswith(rule["prefix"]))
 
 
 def reference_name(path: str) -> str:

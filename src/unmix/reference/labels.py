@@ -15,6 +15,7 @@ from unmix.io.text import show
 from unmix.reference import codes
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
 from unmix.reference.states import within_types
+from unmix.reference.tree_tables import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,11 +39,12 @@ def annotate(
     messages: list[str],
     cell_state_key: str | None = None,
     rows: str = "cells",
+    groups: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return cell type, donor, batch and state of every cell of every file; the type is ``""`` where cells are dropped.
 
     Donors and batches of several files are kept apart, even if they have the same name. `rows` is the word for the
-    cells in the messages.
+    cells in the messages; `groups` are columns of groups of the cell types, kept with :data:`tree_tables.PREFIX`.
     """
     named = donor_key if donor_key != "none" else None
     parts = []
@@ -53,6 +55,7 @@ def annotate(
             part["batch"] = _column(found, batch_key, "--batch-key")
         if cell_state_key:
             part["cell_state"] = _column(found, cell_state_key, "--cell-state-key", messages)
+        part |= {PREFIX + name: _column(found, name, f"--cell-type-tree {PREFIX}", messages) for name in groups}
         parts.append(pd.DataFrame(part, index=found.obs_names))
     if len(files) > 1:
         names = _names(files)
@@ -85,7 +88,7 @@ def _column(found: SingleCells, key: str, option: str, messages: list[str] | Non
     """Return a column of the cells; with `messages`, codes become the names that the file holds for them."""
     if key in found.keys:
         return found.column(key) if messages is None else codes.named(found, key, messages)
-    of_types = option in ("--cell-type-key", "--cell-state-key")
+    of_types = option not in ("--donor-key", "--batch-key")
     near = type_columns(found) if of_types else list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
     there = ", ".join(found.keys) or "no annotation at all"
     if not near and of_types:
@@ -97,7 +100,7 @@ def _column(found: SingleCells, key: str, option: str, messages: list[str] | Non
     raise DataError(
         f"{found.name} has no column {key!r} for {option} (found: {there}).",
         "a column of obs",
-        f"{option} {shlex.quote(near[0])}" if near else "omit it, or name one of the columns",
+        f"{option}{' ' * (option[-1] != ':')}{shlex.quote(near[0])}" if near else "omit it, or name one of the columns",
     )
 
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_groups, gene_tables, tables
 from unmix.io.units import LARGEST
-from unmix.reference import count_recovery, qc, technical, tree
+from unmix.reference import count_recovery, qc, technical, tree, tree_tables
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
@@ -126,8 +126,9 @@ def prepare_reference(
         Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md);
         ``profile``: the names of the profiles.
     cell_type_tree
-        Where groups of the cell types come from (docs/resolution.md): ``ontology``, ``inferred``, ``none``, or a table
-        of cell types and their groups; ``auto`` is the ontology where it knows all types, else inferred.
+        Where groups of the cell types come from (docs/resolution.md): ``ontology``, ``inferred``, ``none``, a table of
+        cell types and their groups, pairs of child and parent, or ``obs:COLUMN,...``, from fine to coarse; ``auto`` is
+        the ontology where it knows all types, else inferred.
     label_map
         Old label -> new label; ``""`` drops the cells.
     preset
@@ -179,7 +180,8 @@ def prepare_reference(
     if kind == "cells":
         check_types(files, cell_type_key, messages)
     rows = "profiles" if kind == "profiles" else "cells"
-    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key, rows)
+    groups = tree_tables.columns(cell_type_tree)
+    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key, rows, groups)
     if kind == "cells" and donor_key in (None, "none"):
         messages.append(no_donors(files[0], declared=donor_key == "none"))
     chosen = choose(obs, max_cells_per_type, seed, messages)
@@ -213,6 +215,7 @@ def prepare_reference(
     found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst.kind}
     reference.uns["unmix"] = {**found, "messages": messages}
     tree.mark(reference, cell_type_tree, messages)
+    reference.obs = reference.obs.drop(columns=[tree_tables.PREFIX + name for name in groups])
     return reference
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from unmix.errors import DataError, UsageError
-from unmix.io import cell_names, tables
+from unmix.errors import DataError
+from unmix.io import cell_names
 from unmix.io.levels import Levels
 from unmix.io.text import show
-from unmix.reference import resolution
+from unmix.reference import resolution, tree_tables
 from unmix.reference.states import FEW_CELLS
 
 if TYPE_CHECKING:
@@ -21,11 +20,8 @@ if TYPE_CHECKING:
 
     import anndata as ad
 
-#: What ``--cell-type-tree`` takes beside a table; ``auto``: the ontology where it knows all types, else inferred.
-SOURCES = ("auto", "ontology", "inferred", "none")
 #: Types that the name of a group without a term lists.
 LISTED = 5
-_TABLE = "the cell type in the first column, and one column of groups for each level, from fine to coarse"
 
 
 def levels_of(reference: ad.AnnData) -> Levels:
@@ -56,7 +52,8 @@ def mark(reference: ad.AnnData, source: str | Path, messages: list[str]) -> None
     reference
         Cells x genes, as docs/data_contracts.md describes.
     source
-        One of :data:`SOURCES`, or a table (:func:`read`).
+        One of :data:`unmix.reference.tree_tables.SOURCES`, ``obs:`` and columns of obs, or a table
+        (:func:`unmix.reference.tree_tables.read`).
     messages
         Takes what was found.
 
@@ -65,13 +62,14 @@ def mark(reference: ad.AnnData, source: str | Path, messages: list[str]) -> None
     UsageError
         If there is no such source and no such file.
     DataError
-        As :func:`read` and :func:`given`.
+        As :mod:`unmix.reference.tree_tables` and :func:`given`.
     """
     sizes = reference.obs["cell_type"].astype(str).value_counts()
     types = sorted(sizes.index)
     if source == "none" or len(types) < 2:
         return
-    table = None if str(source) in SOURCES else given(read(Path(source)), types, Path(source).name, messages)
+    told = tree_tables.told(source, reference.obs)
+    table = None if told is None else given(told, types, Path(source).name, messages)
     counts = resolution.markers(reference, types)
     fewest = np.minimum(counts, counts.T).astype(float)
     few = [k for k, name in enumerate(types) if sizes[name] < FEW_CELLS and sizes.max() >= FEW_CELLS]
@@ -90,38 +88,6 @@ def mark(reference: ad.AnnData, source: str | Path, messages: list[str]) -> None
         return
     reference.uns["unmix"]["levels"] = json.dumps(found.model_dump(), ensure_ascii=False, sort_keys=True)
     messages += _told(found)
-
-
-def read(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """Read a table of a tree: return the names of its levels, and the groups of every cell type.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file.
-    DataError
-        If it is no such table, a cell type occurs twice, or a cell is empty.
-    """
-    if not path.is_file():
-        raise UsageError(
-            f"--cell-type-tree {path}: no such file and no such source",
-            f"one of {', '.join(SOURCES)}, or a table: {_TABLE}",
-            "correct the name",
-        )
-    table = tables.read_text(path)
-    header, rows = list(table), table.to_numpy().tolist()
-    kinds = pd.Index([row[0] for row in rows])
-    if kinds.has_duplicates:
-        twice = kinds[kinds.duplicated()][0]
-        raise DataError(f"{path.name}: the cell type {twice!r} occurs twice", "one line per cell type", "remove one")
-    for row in rows:
-        if not all(row):
-            raise DataError(
-                f"{path.name}: the line of {row[0]!r} has an empty cell",
-                _TABLE,
-                "give every cell type a group at every level; a type that stays alone has its own name as group",
-            )
-    return header[1:], {row[0]: row[1:] for row in rows}
 
 
 def given(

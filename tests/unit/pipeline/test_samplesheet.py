@@ -125,6 +125,14 @@ def test_relative_paths_start_at_the_samplesheet(schema, folder, path, resolved)
     assert row["truth"] == ""
 
 
+@pytest.mark.parametrize("tree", ["ontology", "obs:lineage,compartment"])
+def test_a_tree_that_is_no_file_stays_as_it_is(schema, tree):
+    words = {"cell_type_tree": tree, "mrna_per_cell": "obs:a.tsv"}
+    (row,) = resolve(schema, words)
+    assert row["cell_type_tree"] == tree
+    assert row["mrna_per_cell"] == "/data/sheets/obs:a.tsv"
+
+
 def test_rows_share_a_reference_if_keys_and_label_map_agree(schema):
     rows = resolve(
         schema,

@@ -104,6 +104,47 @@ def test_a_given_tree_that_parts_what_is_alike_says_so(path, tmp_path):
     assert levels.sentence() == "CD4T and CD8T cannot be told apart in level here; no level of the tree joins them."
 
 
+def test_pairs_of_child_and_parent_are_levels_by_height(path, tmp_path):
+    given = table(tmp_path, "child\tparent\nCD4T\tT\nCD8T\tT\nT\tlymphoid\nB\tlymphoid\nMonocyte\tmyeloid\n")
+    levels = tree.levels_of(prepared(path, cell_type_tree=given))
+    assert (levels.source, levels.leads) == ("given", 1)
+    assert levels.groups[0] == {"B": "B", "CD4T": "T", "CD8T": "T", "Monocyte": "myeloid"}
+    assert levels.groups[1] == {"B": "lymphoid", "CD4T": "lymphoid", "CD8T": "lymphoid", "Monocyte": "myeloid"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("child\tparent\nCD4T\tT\nCD4T\tU\n", "'CD4T' occurs twice"),
+        ("child\tparent\nCD4T\tT\nT\tU\nU\tT\n", "are parents of each other"),
+        ("child\tparent\nCD4T\t\n", "has an empty cell"),
+        ("child\tparent\nCD4T\tT\nCD8T\tT\nB\tL\n", "does not name the cell type Monocyte"),
+    ],
+)
+def test_pairs_that_are_no_tree_are_refused(path, tmp_path, text, found):
+    with pytest.raises(DataError, match=found):
+        prepared(path, cell_type_tree=table(tmp_path, text))
+
+
+def test_columns_of_the_cells_are_levels_and_stay_out_of_the_reference(tmp_path):
+    cells = cells_of()
+    cells.obs["lineage"] = cells.obs["cell_type"].str.replace("CD.T", "T", regex=True)
+    cells.obs["compartment"] = np.where(cells.obs["cell_type"] == "Monocyte", "myeloid", "lymphoid")
+    cells.write_h5ad(tmp_path / "c.h5ad")
+    made = prepared(tmp_path / "c.h5ad", cell_type_tree="obs:lineage,compartment")
+    levels = tree.levels_of(made)
+    assert (levels.names, levels.leads) == (["lineage", "compartment"], 1)
+    assert levels.groups[0]["CD8T"] == "T"
+    assert levels.groups[1]["B"] == "lymphoid"
+    assert not [name for name in made.obs if name.startswith("obs:")]
+    with pytest.raises(DataError, match="--cell-type-tree"):
+        prepared(tmp_path / "c.h5ad", cell_type_tree="obs:lineages")
+    with pytest.raises(DataError, match="the cells of type 'B' are in one, two of the column 'donor'"):
+        prepared(tmp_path / "c.h5ad", cell_type_tree="obs:donor")
+    with pytest.raises(UsageError, match="obs:COLUMN"):
+        prepared(tmp_path / "c.h5ad", cell_type_tree="obs:")
+
+
 def test_none_and_other_sources(path):
     assert not tree.levels_of(prepared(path, cell_type_tree="none")).groups
     assert tree.levels_of(prepared(path, cell_type_tree="inferred")).source == "inferred"
