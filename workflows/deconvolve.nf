@@ -11,6 +11,7 @@ include { EXPRESS } from '../modules/local/unmix/express/main.nf'
 include { EVALUATE } from '../modules/local/unmix/evaluate/main.nf'
 include { COMPARE } from '../modules/local/unmix/compare/main.nf'
 include { REPORT } from '../modules/local/unmix/report/main.nf'
+include { INDEX } from '../modules/local/unmix/index/main.nf'
 
 // The columns of the samplesheet that name one file
 def columns_of_files() {
@@ -46,6 +47,14 @@ def skipped_record(name, step, error) {
 def genes_of(bulk) {
     def shared = bulk.resolveSibling('shared_genes.txt')
     return shared.exists() ? kept('shared_genes.txt', shared.text) : []
+}
+
+// What was asked for, as JSON: the command (a run that is resumed is the same), the parameters, and a row of the samplesheet
+def request_of(samplesheet, settings, row) {
+    def parameters = new groovy.json.JsonSlurper().parseText(settings).collectEntries { name, value -> [name, value == null ? '' : value.toString()] }
+    def given = row.collectEntries { column, value -> [column, value instanceof List ? value.collect { entry -> entry.findAll().join('=') }.join(';') : value.toString()] }
+    def command = workflow.commandLine.replaceAll(/ -resume( +[0-9a-f-]{36})?/, '')
+    return groovy.json.JsonOutput.toJson([command: [command], samplesheet: samplesheet.name, row: given, parameters: parameters])
 }
 
 // What stands in a record
@@ -237,7 +246,7 @@ workflow DECONVOLVE {
     // A report for every row, also of one that cannot be used
     REPORT(
         PREDICT.out.tables
-            .mix(CONSENSUS.out.tables, CONSENSUS.out.skipped, EVALUATE.out.tables, EVALUATE.out.skipped, COMPARE.out.tables, COMPARE.out.skipped)
+            .mix(CONSENSUS.out.tables, CONSENSUS.out.skipped, EVALUATE.out.tables, EVALUATE.out.skipped, COMPARE.out.tables, COMPARE.out.skipped, EXPLAIN.out.attributions, EXPLAIN.out.skipped)
             .map { meta, tables -> tuple(meta.id, [tables: [tables].flatten()]) }
             .mix(
                 ch_ended.filter { _id, _method, end -> end != 'done' }.map { id, _method, record -> tuple(id, [tables: [record]]) },
@@ -249,10 +258,11 @@ workflow DECONVOLVE {
             )
             .groupTuple()
             .join(ch_jobs_of_sheet.map { id, job -> tuple(id, job.method) }.groupTuple())
-            .map { id, parts, methods ->
+            .join(SAMPLESHEET.out.rows.splitJson().map { row -> tuple(row.id, request_of(samplesheet, settings, row)) })
+            .map { id, parts, methods, request ->
                 def tables = parts.collectMany { part -> part.tables ?: [] }.unique().sort { path -> path.name }
                 def headline = (['consensus'] + methods).find { method -> tables.any { path -> path.name == "${method}.fractions.tsv" } }
-                tuple([id: id, headline: headline ?: ''], parts.findResult([]) { part -> part.check }, parts.findResult([]) { part -> part.reference }, tables)
+                tuple([id: id, headline: headline ?: ''], parts.findResult([]) { part -> part.check }, parts.findResult([]) { part -> part.reference }, tables, request)
             }
     )
 
@@ -261,6 +271,15 @@ workflow DECONVOLVE {
         .groupTuple(by: [0, 1])
         .map { id, method, ends -> summary_line(id, method, 'done' in ends, ends.find { end -> end != 'done' }) }
         .collectFile(name: 'summary.tsv', storeDir: outdir, newLine: true, sort: true, seed: summary_columns().join('\t'))
+
+    def request = request_of(samplesheet, settings, [:])
+    INDEX(
+        ch_summary.map { summary -> kept('summary.tsv', summary.text) },
+        REPORT.out.facts.map { meta, facts -> kept("${meta.id}.json", facts.text) }.toSortedList { path -> path.name },
+        request,
+    )
+    channel.of(request).collectFile(name: 'request.json', storeDir: tracedir)
+    channel.of(samplesheet.text).collectFile(name: samplesheet.name, storeDir: tracedir)
 
     channel.topic('versions')
         .unique()
@@ -285,4 +304,5 @@ workflow DECONVOLVE {
         ) // channel: [ meta, run record with the reason ]; of a whole row the method is ''
     summary = ch_summary // channel: summary.tsv, a line for every method of every row
     reports = REPORT.out.report // channel: [ meta, report.html ]
+    index = INDEX.out.index // channel: index.html, a line for every row
 }

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import unmix
+from unmix.report.beside import FILES
 
 from . import kills
 from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
@@ -53,7 +54,7 @@ def test_results_are_laid_out_as_the_contract_says(finished):
     explained = {"attributions.tsv", "attributions.svg", "attributions.run.json"}
     for row, given, headline in (("first", tables | evaluated, top | {"metrics.tsv"}), ("second", tables, top)):
         assert {path.name for path in (results / row).iterdir()} == {
-            *headline, "check", "report.html", "music", "nnls", "scaden", "random",
+            *headline, "check", "report.html", "request.json", *FILES, "music", "nnls", "scaden", "random",
         }  # fmt: skip
         for method in ("nnls", "scaden", "random"):
             found = {path.name for path in (results / row / method).iterdir()}
@@ -71,6 +72,9 @@ def test_results_are_laid_out_as_the_contract_says(finished):
     }
     records = {path.name for path in (results / "pipeline_info").iterdir()}
     assert {"trace.txt", "report.html", "timeline.html", "dag.html", "versions.tsv"} <= records
+    assert (results / "pipeline_info" / "sheet.csv").read_bytes().decode("utf-8-sig").startswith("id,bulk")
+    asked = json.loads((results / "pipeline_info" / "request.json").read_text())
+    assert asked["parameters"]["methods"] == "music,nnls,scaden"
 
 
 def test_first_method_that_can_be_applied_stands_in_the_folder_of_the_row(finished):
@@ -107,13 +111,22 @@ def test_a_row_without_any_method_that_can_be_applied_ends_with_a_page_that_says
     for row in ("first", "second"):
         assert f"unmix: {row} has no fractions, see results/{row}" in done.out
         found = {path.name for path in (tmp_path / "results" / row).iterdir()}
-        assert found == {"check", "music", "report.html"}
+        assert found == {"check", "music", "report.html", "request.json"}
         assert "music needs 2 donors" in (tmp_path / "results" / row / "report.html").read_text()
 
 
 def test_nextflow_names_the_report_of_every_row(finished):
     for row in ("first", "second"):
         assert f"unmix: {row} is done, see results/{row}/report.html" in finished[1]
+
+
+def test_the_index_names_every_row_with_its_page_and_headline(finished):
+    page = (finished[0] / "results" / "index.html").read_text()
+    for row in ("first", "second"):
+        assert f'<a href="{row}/report.html">{row}</a>' in page
+    assert "Non-negative least squares" in page
+    assert "music needs 2 donors" in page
+    assert "--methods music,nnls,scaden" in page
 
 
 def test_fractions_are_explained_where_asked_for(finished):
@@ -300,7 +313,7 @@ def test_rows_that_cannot_be_used_are_reported_and_the_others_run(broken, finish
     failed = {(row, method): ("failed", reasons[row][0]) for row in reasons for method in ("music", "nnls")}
     assert found == failed | {("first", "music"): ("skipped", "train"), ("first", "nnls"): ("done", "")}
     for row, (step, reason, words) in reasons.items():
-        assert {path.name for path in (results / row).iterdir()} == {step, "report.html"}
+        assert {path.name for path in (results / row).iterdir()} == {step, "report.html", "request.json"}
         page = html.unescape((results / row / "report.html").read_text())
         assert words in page
         assert reason in page

@@ -115,6 +115,9 @@ class _Record(_Part):
     versions: dict[str, str] = {}
     evaluation: _Evaluation | None = None
     error: _Error | None = None
+    samplesheet: str = ""
+    row: dict[str, str] = {}
+    parameters: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _members_have_a_rule(self) -> Self:

@@ -63,7 +63,7 @@ class Run:
         self.messages: list[str] = []
         self.facts: dict[str, Any] = {}
         self._tell = tell
-        self._command = list(command or [Path(sys.argv[0]).name, *sys.argv[1:]])
+        self.command = list(command or [Path(sys.argv[0]).name, *sys.argv[1:]])
         self._inputs: dict[str, Path] = {}
         self._kept: list[tuple[str, Path]] = []
         self._reason: Path | None = None
@@ -127,7 +127,7 @@ class Run:
         """Return the contents of run.json: enough to repeat this step exactly."""
         return {
             "step": self.step,
-            "command": self._command,
+            "command": self.command,
             "unmix": __version__,
             "seed": self.seed,
             "device": self.device,

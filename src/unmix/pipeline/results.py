@@ -13,6 +13,7 @@ from unmix.io import tables
 from unmix.io.fractions import QUANTITIES, read_fractions
 from unmix.io.long_tables import read_long
 from unmix.pipeline.start import make_room
+from unmix.report.beside import write_beside
 from unmix.report.plots import Plots
 from unmix.report.words import count
 
@@ -170,7 +171,9 @@ class Results(Estimates):
         shutil.copytree(self._place, out, dirs_exist_ok=True)
         page = out / "report.html"
         if title or not page.exists():
-            page.write_text(report.render(report.read_results(out), title), encoding="utf-8")
+            results = report.read_results(out)
+            page.write_text(report.render(results, title), encoding="utf-8")
+            write_beside(results, title, lambda name: out / name)
         return out
 
     def __repr__(self) -> str:

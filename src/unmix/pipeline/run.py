@@ -86,6 +86,10 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     start.check_files(row, options, [path for job in todo for path in job["published"]])
     prepared = start.unchanged(row)
     start.make_room(out, [job["method"] for job in todo], start.files(row, options).values())
+    if machine.pages:
+        with recorded(_job(machine, "run", options.seed)) as job:
+            asked = start.request(row, options, machine.command or job.command)
+            job.output(out / start.REQUEST).write_text(asked, encoding="utf-8")
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)
@@ -112,6 +116,12 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
         raise failures[asked[0]]
 
 
+def _job(machine: Machine, step: str, seed: int, tell: Callable[[str], None] | None = None) -> Run:
+    """Return a step on the machine."""
+    given = {"device": machine.device, "threads": machine.threads, "command": machine.command}
+    return Run(step, seed=seed, tell=tell or machine.say, progress=machine.progress, **given)
+
+
 class _Work:
     """The steps of one run."""
 
@@ -133,8 +143,7 @@ class _Work:
                 self.told.add(told)
                 machine.say(f"{of}: {sentence}" if of else sentence)
 
-        given = {"device": machine.device, "threads": machine.threads, "command": machine.command}
-        job = Run(step, seed=self.options.seed, tell=tell, progress=machine.progress, **given)
+        job = _job(machine, step, self.options.seed, tell)
         with recorded(job, record, skipped):
             yield job
 
@@ -263,9 +272,8 @@ class _Work:
             return
         page, options = self.out / "report.html", self.options
         with self.step("report") as run:
-            steps.report(
-                run, self.out, page, title=options.title, pdf=page.with_suffix(".pdf") if options.pdf else None
-            )
+            pdf = page.with_suffix(".pdf") if options.pdf else None
+            steps.report(run, self.out, page, title=options.title, pdf=pdf, tables=self.out)
 
     @contextlib.contextmanager
     def caught(self, step: str, name: str, skipped: Path) -> Iterator[list[UnmixError]]:

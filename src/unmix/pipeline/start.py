@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,27 @@ from typing import TYPE_CHECKING
 from unmix.errors import DataError, UsageError
 from unmix.io import records
 from unmix.reference import prepare
+from unmix.report.beside import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from unmix.pipeline.row import Options, Row
+
+
+#: What was asked for, in the folder of the results.
+REQUEST = "request.json"
+
+
+def request(row: Row, options: Options, command: Sequence[str]) -> str:
+    """Return what was asked for as JSON: the command, the inputs (as a row of a samplesheet) and the parameters."""
+
+    def told(given: Row | Options) -> dict[str, str]:
+        values = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in asdict(given).items()}
+        return {name: "" if value is None else str(value) for name, value in values.items()}
+
+    asked = {"command": [str(word) for word in command], "row": told(row), "parameters": told(options)}
+    return json.dumps(asked, indent=2, ensure_ascii=False) + "\n"
 
 
 def unchanged(row: Row) -> bool:
@@ -87,6 +104,8 @@ def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) 
                 "inputs outside the folders of the methods",
                 "give another folder for the results, or move the input",
             )
+    for name in (REQUEST, *FILES):
+        (out / name).unlink(missing_ok=True)
     for place in sorted(places):
         for path in [*(out / place).glob("*run.json"), *(out / place).glob("*skipped.json")]:
             for name in [*records.read(path).get("outputs", {}), path.name]:

@@ -77,10 +77,8 @@ def _estimates(lead: Result) -> dict[str, Any]:
         "score": score,
         "level": lead.level,
         "types": types,
-        "legend": list(zip(figures.COLOURS, types, strict=False)),
-        "rest": count(len(types) - len(figures.COLOURS), "rarer cell type")
-        if len(types) > len(figures.COLOURS)
-        else "",
+        "legend": list(zip(figures.colours(figures.COLOURED), types, strict=False)),
+        "rest": count(len(types) - figures.COLOURED, "rarer cell type") if len(types) > figures.COLOURED else "",
         "rest_colour": figures.REST,
         "columns": columns,
         "each": not figures.many(values),

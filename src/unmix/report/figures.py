@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Paul Tol's "muted" scheme, safe for colour-blind readers, its darkest three lighter so that they show on black too.
 COLOURS = ("#6558c8", "#44aa99", "#ddcc77", "#cc6677", "#88ccee", "#2f8f55", "#aa4499", "#999933", "#993366")
+#: Shades of these for further types, as the share of white (black, where negative) that is mixed in.
+SHADES = (0.0, 0.5, -0.35)
 #: Of the rarer types; more colours cannot be distinguished.
 REST = "#a3adb5"
 #: Width of a figure that takes the whole column, of one beside another, and of a small one.
@@ -35,6 +37,23 @@ PRINTED = 2000
 #: Start and length of a part of a stacked bar, its colour, what it is.
 Segment = tuple[float, float, str, str]
 PERCENT: Ticks = [(0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1, "100%")]
+
+
+#: Types that have a colour of their own.
+COLOURED = len(COLOURS) * len(SHADES)
+
+
+def colours(number: int) -> list[str]:
+    """Return the colours of the `number` most abundant types: nine, two further shades of each, then grey."""
+    shades = [_mixed(colour, share) for share in SHADES for colour in COLOURS]
+    return [*shades, *[REST] * number][:number]
+
+
+def _mixed(colour: str, share: float) -> str:
+    """Return a colour (#rrggbb) with a share of white, or of black where it is negative."""
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    mixed = (round(part + share * (255 - part) if share > 0 else part * (1 + share)) for part in parts)
+    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 @styled
@@ -259,9 +278,9 @@ def segments(row: pd.Series) -> list[Segment]:
     values = np.clip(np.nan_to_num(row.to_numpy(float)), 0, None)
     lengths = values / max(1.0, values.sum())
     starts = np.cumsum(lengths) - lengths
-    named = zip(starts, lengths, COLOURS, row.index, values, strict=False)
+    named = zip(starts, lengths, colours(min(COLOURED, len(row))), row.index, values, strict=False)
     parts = [(x, length, colour, f"{name} {percent(value)}%") for x, length, colour, name, value in named]
-    if len(row) > len(COLOURS):
-        rest = slice(len(COLOURS), None)
+    if len(row) > COLOURED:
+        rest = slice(COLOURED, None)
         parts.append((starts[rest][0], lengths[rest].sum(), REST, f"rarer types {percent(values[rest].sum())}%"))
     return [part for part in parts if part[1] > 5e-5]

@@ -43,9 +43,9 @@ class Plots:
         for at, (_, row) in enumerate(values.iterrows()):
             parts = figures.segments(row)
             marks.stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in parts], f"s{at}")
-        shown, rarer = values.columns[: len(figures.COLOURS)], values.columns[len(figures.COLOURS) :]
+        shown, rarer = values.columns[: figures.COLOURED], values.columns[figures.COLOURED :]
         rest = [rarer[0] if len(rarer) == 1 else f"{len(rarer)} rarer types"] if len(rarer) else []
-        colours, names = [*figures.COLOURS[: len(shown)], figures.REST], [*shown, *rest]
+        colours, names = [*figures.colours(len(shown)), figures.REST], [*shown, *rest]
         handles = [Patch(color=colour, label=label(name)) for colour, name in zip(colours, names, strict=False)]
         axes.legend(handles=handles, bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False)
         axes.set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5), xlabel=quantity(lead), title=lead.title)

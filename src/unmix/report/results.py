@@ -174,6 +174,7 @@ class Result(Asked):
 class Results:
     """A folder of results: the methods (the headline first, controls last), skipped methods, and the preceding steps.
 
+    `request` is what was asked for (``request.json``), empty where that is not known.
     `methods` may be empty only if a method was skipped, or a step before all methods failed (the first of `skipped`).
     """
 
@@ -181,6 +182,7 @@ class Results:
     skipped: list[Skipped]
     checks: list[dict[str, str]]
     reference: list[str]
+    request: dict[str, Any] = field(default_factory=dict)
 
     @property
     def headline(self) -> Result:
@@ -235,7 +237,7 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
     prepared = sorted(folder.glob("references/*.run.json"))  # of unmix_run.py; a task of the pipeline has it beside
     reference = records.read(prepared[0] if prepared else folder / "reference.run.json").get("messages", [])
-    return Results(methods, skipped, rows, reference)
+    return Results(methods, skipped, rows, reference, records.read(folder / "request.json"))
 
 
 def _read_result(folder: Path) -> Result:

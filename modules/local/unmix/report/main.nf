@@ -5,11 +5,12 @@ process REPORT {
     label 'process_low'
 
     input:
-    tuple val(meta), path(check), path(reference, stageAs: 'reference.run.json'), path(tables, stageAs: 'tables/*')
+    tuple val(meta), path(check), path(reference, stageAs: 'reference.run.json'), path(tables, stageAs: 'tables/*'), val(request)
 
     output:
     tuple val(meta), path('report.html'), emit: report
-    tuple val(meta), path('results/{*.tsv,run.json}'), optional: true, emit: headline
+    tuple val(meta), path('results/{*.tsv,*.xlsx,*_mqc.json,run.json,request.json}'), emit: headline
+    tuple val(meta), path('results/report.json'), optional: true, emit: facts
     tuple val(meta), path('results/*/*skipped.json'), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
 
@@ -18,6 +19,7 @@ process REPORT {
     def inputs = [check, reference].findAll().collect { input -> quote(input) }.join(' ')
     """
     mkdir results
+    printf '%s' ${quote(request)} > results/request.json
     for input in ${inputs}; do
         cp -RL "\$input" results/
     done
@@ -29,13 +31,15 @@ process REPORT {
     headline=${quote(meta.headline)}
     if [ -n "\$headline" ]; then
         cp "results/\$headline"/{*.tsv,run.json} results/
-        rm -f results/{pairs,held_out}.tsv
+        rm -f results/{pairs,held_out,attributions}.tsv
     fi
-    unmix_report.py --threads ${task.cpus} ${task.ext.args ?: ''} --out report.html -- results
+    unmix_report.py --threads ${task.cpus} ${task.ext.args ?: ''} --title ${quote(meta.id)} \\
+        --tables results --out report.html -- results
     """
 
     stub:
     """
-    touch report.html
+    mkdir results
+    touch report.html results/request.json
     """
 }

@@ -6,7 +6,9 @@ record. Libraries are imported when a step needs them, so that a script loads th
 
 from unmix.pipeline.steps.estimation import consensus, explain, express, predict
 from unmix.pipeline.steps.preparation import check, reference
-from unmix.pipeline.steps.reporting import compare, evaluate, report
+from unmix.pipeline.steps.reporting import compare, evaluate, index, report
 from unmix.pipeline.steps.training import train
 
-__all__ = ["check", "compare", "consensus", "evaluate", "explain", "express", "predict", "reference", "report", "train"]
+__all__ = [
+    "check", "compare", "consensus", "evaluate", "explain", "express", "index", "predict", "reference", "report", "train",
+]  # fmt: skip

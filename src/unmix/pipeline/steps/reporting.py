@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from unmix.pipeline.record import Run
@@ -63,15 +64,27 @@ def compare(
 
 
 def report(
-    run: Run, results_dir: Path, out: Path, *, title: str = "", headline: str | None = None, pdf: Path | None = None
+    run: Run,
+    results_dir: Path,
+    out: Path,
+    *,
+    title: str = "",
+    headline: str | None = None,
+    pdf: Path | None = None,
+    tables: Path | None = None,
 ) -> None:
-    """Write the page of a folder of results, and the same page as PDF; the page is complete without the PDF."""
+    """Write the page of a folder of results, the tables beside it, and the page as PDF; the page needs neither."""
     from unmix import report as pages
+    from unmix.report.beside import FILES, write_beside
 
     for path in [*results_dir.rglob("*.tsv"), *results_dir.rglob("*.json")]:
-        run.keep(f"table {path.name}", path)
-    page = pages.render(pages.read_results(results_dir, headline), title)
+        if path.name not in FILES:
+            run.keep(f"table {path.name}", path)
+    results = pages.read_results(results_dir, headline)
+    page = pages.render(results, title)
     run.output(out).write_text(page, encoding="utf-8")
+    if tables:
+        write_beside(results, title, lambda name: run.output(tables / name))
     if pdf:
         from unmix.report.pdf import as_pdf
 
@@ -82,3 +95,18 @@ def report(
             run.say(f"No PDF: {error.found}. {error.do}.")
         else:
             run.output(pdf).write_bytes(printed)
+
+
+def index(run: Run, summary: Path, reports: Sequence[Path], out: Path, *, request: Path | None = None) -> None:
+    """Write the page that lists the rows of a run; `reports` are ``<id>.json`` (docs/data_contracts.md)."""
+    import json
+
+    from unmix.io import records
+    from unmix.io.long_tables import read_long
+    from unmix.report.index import index
+
+    run.input("summary", summary)
+    table = read_long(summary, ("id", "method", "status", "step", "found", "do"))
+    facts = {path.name.removesuffix(".json"): json.loads(path.read_text(encoding="utf-8")) for path in reports}
+    asked = records.read(request) if request else {}
+    run.output(out).write_text(index(table, facts, asked), encoding="utf-8")
