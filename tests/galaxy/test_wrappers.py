@@ -23,6 +23,7 @@ TOOLS = ROOT / "galaxy_tools"
 STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob("unmix_*.py"))
 NO_TOOL = {
     "download": "a Galaxy job has no network; signatures are uploaded",
+    "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",
     "samplesheet": "a form takes its place",
 }

@@ -27,7 +27,9 @@ def request(row: Row, options: Options, command: Sequence[str]) -> str:
     """Return what was asked for as JSON: the command, the inputs (as a row of a samplesheet) and the parameters."""
 
     def told(given: Row | Options) -> dict[str, str]:
-        values = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in asdict(given).items()}
+        values = {
+            name: ", ".join(value) if isinstance(value, tuple) else value for name, value in asdict(given).items()
+        }
         return {name: "" if value is None else str(value) for name, value in values.items()}
 
     asked = {"command": [str(word) for word in command], "row": told(row), "parameters": told(options)}

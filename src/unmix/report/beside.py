@@ -87,7 +87,9 @@ def facts(results: Results, title: str) -> dict[str, Any]:
         "samples": len(lead.values),
         "cell_types": lead.values.shape[1],
         "flagged": len(flagged),
-        "largest": {} if lead.quantity == "score" else {str(name): f"{percent(value)}%" for name, value in mean.items()},
+        "largest": {}
+        if lead.quantity == "score"
+        else {str(name): f"{percent(value)}%" for name, value in mean.items()},
         "accuracy": {name: round(value, 4) for name, value in measured.items() if value == value},
     }
 

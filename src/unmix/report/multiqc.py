@@ -29,7 +29,13 @@ def sections(results: Results, title: str) -> list[dict[str, Any]]:
     }
     about = f"The {quantity(lead)} estimated by {lead.title}. report.html of unmix shows intervals and limitations."
     return [
-        {"id": f"{key}_fractions", "section_name": "Estimates", "description": about, **parent, **_estimates(lead, key)},
+        {
+            "id": f"{key}_fractions",
+            "section_name": "Estimates",
+            "description": about,
+            **parent,
+            **_estimates(lead, key),
+        },
         {
             "id": f"{key}_flags",
             "section_name": "Flags",
@@ -41,7 +47,7 @@ def sections(results: Results, title: str) -> list[dict[str, Any]]:
                 "flag": {"title": "Flag", "description": "; ".join(FLAGS), "scale": False},
                 "largest": {"title": "Largest type", "description": "The cell type with the highest estimate"},
             },
-            "data": {sample: facts for sample, facts in _flags(lead)},
+            "data": dict(_flags(lead)),
         },
     ]
 

@@ -41,7 +41,7 @@ def write_workbook(results: Results, title: str, path: Path) -> None:
 
     options = {"constant_memory": True, "in_memory": False, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": title, "created": datetime.datetime(1980, 1, 1)})  # noqa: DTZ001 no zone in xlsx
+        book.set_properties({"title": title, "created": datetime.datetime(1980, 1, 1)})
         bold = book.add_format({"bold": True, "text_wrap": True})
         taken: set[str] = set()
         for name, table in [("about", _about(results, title)), *_sheets(results)]:

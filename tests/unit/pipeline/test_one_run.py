@@ -106,7 +106,7 @@ def test_an_unusable_bulk_ends_with_65_and_a_report_that_says_why(root, folder, 
     page = (tmp_path / "out" / "report.html").read_text()
     assert "The bulk cannot be used." in page
     assert "is negative" in page
-    assert tree(tmp_path / "out") == ["check/skipped.json", "report.html"]
+    assert tree(tmp_path / "out") == ["check/skipped.json", "report.html", "request.json"]
     with pytest.raises(DataError, match="is negative"):
         unmix.read_results(tmp_path / "out")
     start(folder, tmp_path / "out", pages=True)  # the corrected bulk into the same folder

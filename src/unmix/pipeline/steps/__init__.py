@@ -10,5 +10,6 @@ from unmix.pipeline.steps.reporting import compare, evaluate, index, report
 from unmix.pipeline.steps.training import train
 
 __all__ = [
-    "check", "compare", "consensus", "evaluate", "explain", "express", "index", "predict", "reference", "report", "train",
+    "check", "compare", "consensus", "evaluate", "explain", "express", "index", "predict", "reference", "report",
+    "train",
 ]  # fmt: skip
