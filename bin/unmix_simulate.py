@@ -34,7 +34,10 @@ def main(reference, samples, cells, scenario, settings, out, **options):
         run.input("reference", reference)
         recipe = named(scenario, cells, settings)
         bulk = pseudobulk(read_reference(reference), recipe, samples, options["seed"])
-        run.facts["recipe"] = asdict(recipe)
+        sizes = bulk.uns["unmix"]["mrna_per_cell"]
+        run.facts |= {"recipe": asdict(recipe), "mrna_per_cell": sizes}
+        if sizes == "reference":
+            run.say("The mRNA per cell is that of the reference: estimate fractions with --mrna-per-cell reference.")
         bulk.write_h5ad(run.output(out))
 
 

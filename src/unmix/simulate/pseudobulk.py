@@ -271,6 +271,13 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     seed
         Of every draw.
 
+    Returns
+    -------
+    AnnData
+        Samples x genes; known fractions in ``obsm["cell_fractions"]`` and ``obsm["mrna_fractions"]``;
+        ``uns["unmix"]["mrna_per_cell"]`` says of what the mRNA of a cell is: ``reference`` (its cells' counts),
+        ``table`` (these times the factors of the recipe) or ``none`` (alike for all cells).
+
     Examples
     --------
     >>> import unmix
@@ -293,5 +300,8 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     for target in ("cell", "mrna"):
         bulk.obsm[f"{target}_fractions"] = pd.DataFrame(pseudobulk.truth(target)[:, known], names, types)
     unit = "counts" if recipe.aggregate == "counts" else "cpm"
-    bulk.uns["unmix"] = {"kind": "bulk", "unit": unit, "log": "none", "messages": []}
+    cells_of = reference.uns.get("unmix", {}).get("kind") != "profiles" and recipe.aggregate == "counts"
+    sizes = "reference" if cells_of else "none"
+    facts = {"kind": "bulk", "unit": unit, "log": "none", "mrna_per_cell": "table" if recipe.mrna else sizes}
+    bulk.uns["unmix"] = {**facts, "messages": []}
     return bulk

@@ -201,3 +201,19 @@ def test_merged_cells_come_apart_again():
     again = cells.merged(["NK"]).select(np.arange(100)).unmerged()
     assert again.cell_types == cells.cell_types
     assert np.array_equal(again.type_of, cells.type_of[:100])
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "found"),
+    [
+        ({}, "reference", "reference"),
+        ({"mrna": {toy(genes=200)[0].obs["cell_type"].iloc[0]: 2.0}}, "reference", "table"),
+        ({"aggregate": "cpm"}, "reference", "none"),
+        ({}, "profiles", "none"),
+    ],
+)
+def test_pseudobulk_says_of_what_the_mrna_of_a_cell_is(changes, kind, found):
+    reference = toy(genes=200)[0]
+    reference.uns["unmix"] = {"kind": kind}
+    bulk = pseudobulk(reference, Simulation(cells=10, **changes), 2, 0)
+    assert bulk.uns["unmix"]["mrna_per_cell"] == found
