@@ -52,6 +52,12 @@ def choose(page: Page, field: str, text: str) -> None:
     page.wait_for_timeout(1500)  # the form asks the server for what depends on the choice
 
 
+def unfold(page: Page, title: str) -> None:
+    """Open a section of the form."""
+    page.locator(".portlet-header, .ui-form-section .portlet-header", has_text=title).first.click()
+    page.wait_for_timeout(800)
+
+
 def walk(page: Page, galaxy: serve.Galaxy, history: str) -> None:
     """Go through the pages, and take a screenshot of each."""
     page.goto(f"{galaxy.url}/login/start")
@@ -68,8 +74,10 @@ def walk(page: Page, galaxy: serve.Galaxy, history: str) -> None:
     choose(page, "bulk", "bulk.tsv")
     choose(page, "source|cells", "pbmc68k")
     choose(page, "source|cell_type_key", "bulk_labels")
-    choose(page, "source|label_map", "labels.tsv")
-    choose(page, "truth", "truth.tsv")
+    unfold(page, "Donors, and names of the cell types")
+    choose(page, "source|cells_options|label_map", "labels.tsv")
+    unfold(page, "Known fractions of the samples")
+    choose(page, "known|truth", "truth.tsv")
     page.evaluate("document.querySelector('.center-panel, #center').scrollTo(0, 0)")
     page.screenshot(path=OUT / "2-filled.png")
     page.set_viewport_size({"width": 1400, "height": 3600})

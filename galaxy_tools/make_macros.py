@@ -27,6 +27,8 @@ OUT = Path(__file__).parent / "macros_methods.xml"
 DEFAULT = "scaden"
 #: The entry that stands for the panel of methods and their consensus.
 CONSENSUS = "default"
+FIND = "Type a part of its name to find it"
+METHOD = 'argument="--method" type="select" label="Method"'
 COMPARED = ("uniform", "reference_mean")
 UNIT_LABELS = {
     "auto": "Detect automatically",
@@ -65,9 +67,9 @@ def option(value: str, label: str, *, selected: bool) -> str:
 
 
 def menu_label(method: type[Method]) -> str:
-    """Return how the menu shows a method."""
-    year = f" ({method.info.year})" if method.info.year else ""
-    return f"{method.info.title}{year}: {method.info.summary}"
+    """Return how the menu shows a method: by its key, so that a user who types it finds it before all others."""
+    of = ", ".join(str(word) for word in (method.info.family, method.info.year) if word)
+    return f"{method.name}: {method.info.title.removesuffix(' (control)')} ({of})"
 
 
 def unit_label(unit: str) -> str:
@@ -180,7 +182,7 @@ def macros() -> str:
             *(
                 f"    {line}"
                 for line in menu(
-                    'argument="--method" type="select" label="Method" help="The help below describes the methods"',
+                    f'{METHOD} help="{FIND}. The help below describes the methods"',
                     (option(m.name, menu_label(m), selected=m.name == DEFAULT) for m in methods),
                 )
             ),
@@ -188,16 +190,16 @@ def macros() -> str:
             "</conditional>",
         ],
         "method": menu(
-            'name="method" type="select" label="Method" help="Shown first in the report"',
+            f'name="method" type="select" label="Method" help="Shown first in the report. {FIND}"',
             [
-                option(CONSENSUS, f"Consensus of {', '.join(panel)}", selected=True),
+                option(CONSENSUS, f"default: consensus of {', '.join(panel)}", selected=True),
                 *(option(m.name, menu_label(m), selected=False) for m in plain if m.info.family != "control"),
             ],
         ),
         "compared": menu(
             'name="compared" type="select" multiple="true" optional="true" label="Compare with" '
             'help="Controls are independent of the input. A useful method is more accurate than the controls"',
-            (option(m.name, m.info.title, selected=m.name in COMPARED) for m in plain),
+            (option(m.name, menu_label(m), selected=m.name in COMPARED) for m in plain),
         ),
         "recipe": menu(
             'argument="--recipe" type="select" label="Settings" '

@@ -114,13 +114,27 @@ def hda(identity):
 def test_a_red_dataset_says_what_was_found_what_was_expected_and_what_to_do(galaxy):
     history = History(galaxy)
     bulk = history.upload(DATA / "negative.tsv", "tabular")
-    made, _ = history.run("unmix_check", {"bulk": hda(bulk)})
+    reference = history.upload(DATA / "reference.h5ad", "h5ad")
+    made, _ = history.run("unmix_check", {"bulk": hda(bulk), "reference": hda(reference)})
     assert made["findings"]["state"] == "error"
-    said = made["findings"]["misc_info"]
-    assert "unmix check: error:" in said
+    said = made["findings"]["misc_info"].strip()
+    assert said.startswith("unmix check: error:"), said  # what the history shows begins here
     assert "expected:" in said
     assert "do:" in said
     assert "Traceback" not in said
+
+
+def test_the_red_dataset_of_the_run_begins_with_the_error_and_not_with_a_note(galaxy):
+    history = History(galaxy)
+    bulk = history.upload(DATA / "negative.tsv", "tabular")
+    cells = history.upload(DATA / "cells.h5ad", "h5ad")
+    source = {"source|form": "cells", "source|cells": hda(cells), "source|cell_type_key": "label"}
+    made, job = history.run("unmix_run", {"bulk": hda(bulk), **source})
+    said = made["fractions"]["misc_info"].strip()
+    assert said.startswith("unmix run: error:"), said
+    whole = galaxy.call(f"/api/jobs/{job['jobs'][0]['id']}?full=true")["tool_stderr"]
+    assert len(whole) > len(said)  # the notes are kept, behind it
+    assert "cells" in whole.split("do:")[1]
 
 
 def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_path):
@@ -129,7 +143,8 @@ def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_pa
     bulk = history.upload(DATA / "bulk.tsv", "tabular")
     cells = history.upload(DATA / "cells.h5ad", "h5ad")
     form = {"bulk": hda(bulk), "source|form": "cells", "source|cells": hda(cells), "source|cell_type_key": "label"}
-    form |= {"source|donor_key": "patient", "method": methods[0], "compared": [methods[1]], "advanced|quick": True}
+    form |= {"source|cells_options|donor_key": "patient", "training|quick": True}
+    form |= {"training|method": methods[0], "training|compared": [methods[1]]}
     _, made = history.run("unmix_run", form)
     (collection,) = [row["id"] for row in made["output_collections"] if row["output_name"] == "all_fractions"]
     elements = galaxy.call(f"/api/dataset_collections/{collection}?instance_type=history")["elements"]

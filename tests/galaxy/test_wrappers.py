@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import click
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import unmix
@@ -154,9 +156,54 @@ def test_menus_are_up_to_date():
     assert maker.OUT.read_text("utf-8") == maker.macros(), "run: python galaxy_tools/make_macros.py"
 
 
-def test_the_figure_of_the_help_is_up_to_date():
-    maker = load(TOOLS / "static" / "images" / "make_figure.py")
-    assert maker.OUT.read_text("utf-8") == maker.figure(), "run: python galaxy_tools/static/images/make_figure.py"
+@pytest.mark.parametrize(("name", "menu"), [("train", "method"), ("run", "method"), ("run", "compared")])
+def test_typing_the_name_of_a_method_selects_this_method(wrapper, name, menu):
+    """Galaxy's menu keeps the entries that contain what is typed, the shortest first."""
+    params = wrapper(name).find("inputs").iter("param")
+    (param,) = [one for one in params if menu in (one.get("name"), (one.get("argument") or "").removeprefix("--"))]
+    entries = {entry.get("value"): entry.text for entry in param.iter("option")}
+    for key in entries:
+        found = [value for value, text in entries.items() if key in text.lower()]
+        assert min(found, key=lambda value: len(entries[value])) == key
+
+
+def test_the_form_asks_four_questions_and_folds_the_rest(wrapper):
+    inputs = wrapper("run").find("inputs")
+    assert [one.get("name") or one.get("argument") for one in inputs if one.tag != "section"] == [
+        *("bulk", "source", "--samples"),
+    ]
+    cells = inputs.find("conditional[@name='source']/when[@value='cells']")
+    assert [one.get("name") or one.get("argument") for one in cells if one.tag != "section"] == [
+        *("cells", "--cell-type-key"),
+    ]
+    assert all(section.get("expanded") == "false" for section in inputs.iter("section"))
+
+
+def test_no_table_is_taken_as_bulk_unless_it_is_chosen(wrapper):
+    """Galaxy fills a required input with the newest table, which may be one of fractions."""
+    for name in WRAPPERS:
+        for param in wrapper(name).findall("inputs/param[@name='bulk']"):
+            assert param.get("optional") == "true", name
+            assert "no bulk samples are chosen" in wrapper(name).find("command").text
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_the_command_shows_an_error_before_the_notes(wrapper, name, tmp_path):
+    """What Galaxy runs, with a script that notes something and fails."""
+    command = wrapper(name).find("command").text.strip()
+    first = command[: command.index("EXIT &&") + len("EXIT &&")].replace("\n", " ").replace("\\$", "$")
+    fails = "{ echo a note >&2; printf 'unmix x: error: bad\\n  do: mend it\\n' >&2; exit 65; }"
+    done = subprocess.run(["sh", "-ec", f"{first} {fails}"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (65, "unmix x: error: bad\n  do: mend it\na note\n")
+
+
+def test_the_figure_of_the_help_is_up_to_date_and_of_a_kind_that_galaxy_shows(wrapper, tmp_path):
+    script = TOOLS / "static" / "images" / "make_figure.py"
+    subprocess.run([sys.executable, script, tmp_path / "made.png"], check=True)
+    made, kept = (plt.imread(path) for path in (tmp_path / "made.png", script.with_name("unmix_steps.png")))
+    assert made.shape == kept.shape, "run: python galaxy_tools/static/images/make_figure.py"
+    assert np.allclose(made, kept, atol=0.02), "run: python galaxy_tools/static/images/make_figure.py"
+    assert "/static/images/unmix_steps.png" in wrapper("run").find("help").text
 
 
 @pytest.mark.parametrize("name", WRAPPERS)

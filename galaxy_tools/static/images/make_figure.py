@@ -1,12 +1,19 @@
 #!/usr/bin/env python
-"""Write unmix_steps.svg, the figure of the tools' help: ``python galaxy_tools/static/images/make_figure.py``."""
+"""Write unmix_steps.png, the figure of the tools' help: ``python galaxy_tools/static/images/make_figure.py``.
+
+A PNG, since Galaxy takes an SVG for an object and leaves it out of the help.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from xml.sax.saxutils import escape
 
-OUT = Path(__file__).with_name("unmix_steps.svg")
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+OUT = Path(__file__).with_name("unmix_steps.png")
 INK, SOFT, INPUT, STEP, RESULT = "#1b2126", "#56616b", "#eef1f4", "#d7ecef", "#fdeccf"
 #: Name, what it is, column, row, colour. Columns and rows are counted from the top left.
 BOXES = {
@@ -30,6 +37,7 @@ ARROWS = [
     ("evaluate", "report"),
 ]
 WIDTH, HEIGHT, STEP_X, STEP_Y, LEFT, TOP = 170, 56, 202, 112, 12, 44
+DOTS = 150  # per inch; a unit of the drawing is a hundredth of an inch
 
 
 def corner(name: str) -> tuple[int, int]:
@@ -38,47 +46,37 @@ def corner(name: str) -> tuple[int, int]:
     return LEFT + column * STEP_X, TOP + row * STEP_Y
 
 
-def box(name: str) -> str:
-    """Return a box with its two lines."""
-    title, words, _, _, colour = BOXES[name]
-    x, y = corner(name)
-    middle = x + WIDTH / 2
-    return (
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="7" fill="{colour}" stroke="{SOFT}"/>'
-        f'<text x="{middle}" y="{y + 24}" font-weight="600" fill="{INK}">{escape(title)}</text>'
-        f'<text x="{middle}" y="{y + 42}" font-size="11" fill="{SOFT}">{escape(words)}</text>'
-    )
-
-
-def arrow(start: str, end: str) -> str:
-    """Return an arrow from the right of a box to the left of another, or down, or slanting."""
+def ends(start: str, end: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return where an arrow between two boxes begins and ends: to the right, down, or slanting."""
     (x0, y0), (x1, y1) = corner(start), corner(end)
     if x0 == x1:
-        path = f"M{x0 + WIDTH / 2},{y0 + HEIGHT} L{x1 + WIDTH / 2},{y1 - 3}"
-    else:
-        path = f"M{x0 + WIDTH},{y0 + HEIGHT / 2} L{x1 - 3},{y1 + HEIGHT / 2 + (12 if y1 < y0 else 0)}"
-    return f'<path d="{path}" fill="none" stroke="{SOFT}" stroke-width="1.5" marker-end="url(#head)"/>'
+        return (x0 + WIDTH / 2, y0 + HEIGHT), (x1 + WIDTH / 2, y1)
+    return (x0 + WIDTH, y0 + HEIGHT / 2), (x1, y1 + HEIGHT / 2 + (12 if y1 < y0 else 0))
 
 
-def figure() -> str:
+def figure() -> Figure:
     """Return the figure."""
-    width, height = LEFT * 2 + STEP_X * 4 + WIDTH, TOP + STEP_Y + HEIGHT + 12
-    frame = (LEFT + STEP_X - 12, TOP - 12, STEP_X * 3 + WIDTH + 20, STEP_Y + HEIGHT + 24)
-    x, y, w, h = frame
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="13" text-anchor="middle">',
-        f'<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        f'<path d="M0,0 L8,4 L0,8 z" fill="{SOFT}"/></marker></defs>',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="10" fill="none" stroke="#2a8c9e" stroke-dasharray="5 4"/>',
-        f'<text x="{x + w / 2}" y="{y - 10}" fill="#0b6477">unmix does all of this in one go</text>',
-        *(arrow(*ends) for ends in ARROWS),
-        *(box(name) for name in BOXES),
-        "</svg>",
-    ]
-    return "\n".join(lines) + "\n"
+    width, height = LEFT * 2 + STEP_X * 4 + WIDTH, TOP + STEP_Y + HEIGHT + 16
+    drawn = Figure(figsize=(width / 100, height / 100), dpi=DOTS)
+    FigureCanvasAgg(drawn)
+    axes = drawn.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    x, y, w, h = LEFT + STEP_X - 12, TOP - 12, STEP_X * 3 + WIDTH + 20, STEP_Y + HEIGHT + 24
+    round_corners = {"boxstyle": "round,pad=0,rounding_size=8"}
+    axes.add_patch(FancyBboxPatch((x, y), w, h, fill=False, edgecolor="#2a8c9e", linestyle="--", **round_corners))
+    centred = {"ha": "center", "va": "center"}
+    axes.text(x + w / 2, y - 14, "the tool unmix does all of this in one step", color="#0b6477", size=9, **centred)
+    for start, end in (ends(*names) for names in ARROWS):
+        axes.add_patch(
+            FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=SOFT, shrinkA=0, shrinkB=0)
+        )
+    for name, (title, words, _, _, colour) in BOXES.items():
+        left, top = corner(name)
+        axes.add_patch(FancyBboxPatch((left, top), WIDTH, HEIGHT, facecolor=colour, edgecolor=SOFT, **round_corners))
+        axes.text(left + WIDTH / 2, top + 19, title, color=INK, size=9, weight="bold", **centred)
+        axes.text(left + WIDTH / 2, top + 38, words, color=SOFT, size=7.5, **centred)
+    return drawn
 
 
 if __name__ == "__main__":
-    OUT.write_text(figure(), encoding="utf-8")
+    figure().savefig(Path(sys.argv[1]) if sys.argv[1:] else OUT, metadata={"Software": None})
