@@ -28,7 +28,7 @@ from unmix.errors import UnmixError
 #: Of a case and of a process.
 SECONDS, BYTES = 60, 12 << 30
 #: Kinds of which a case takes half a second: a whole page is made.
-SLOW = ("results", "run record", "tables of a report")
+SLOW = ("results", "run record", "tables of a report", "groups of a report", "compared fractions")
 
 
 def case(kind: str, number: int, files: Path, work: Path) -> str:

@@ -23,9 +23,10 @@ from tests.hostile.changes import (
     pick,
 )
 
-from unmix import engine, methods, report, settings, toy
+from unmix import comparison, engine, methods, report, settings, toy
 from unmix.contract.model import Model
 from unmix.engine import answer, consensus, explanation, expression, mrna_per_cell
+from unmix.engine.prior import read_prior
 from unmix.evaluation import pairing
 from unmix.io import check, fractions, gene_sets, long_tables, ontology, pretrained, signatures, tables, text
 from unmix.io.truth import read_truth
@@ -91,6 +92,7 @@ def make_files(folder: Path, names: tuple[str, ...] = MODELS) -> None:
     _make_results(folder)
     _make_tables_of_others(folder, reference, table)
     _make_networks(folder)
+    _make_groups(folder, list(bulk.obs_names), list(profiles.index))
     (folder / "sheet.csv").write_text(
         "id,bulk,reference,truth,unit\na,bulk.tsv,r.h5ad,t.tsv,counts\nb,b.tsv,r.h5ad,,auto\n"
     )
@@ -155,6 +157,32 @@ def _make_tables_of_others(folder: Path, reference: anndata.AnnData, table: pd.D
     stanzas = [f"[Term]\nid: X:{number}\nname: {name}\nis_a: X:0" for number, name in enumerate(["root", *types])]
     stanzas[0] = stanzas[0].removesuffix("\nis_a: X:0")
     (folder / "types.obo").write_text("format-version: 1.2\n\n" + "\n\n".join(stanzas) + "\n")
+
+
+def _make_groups(folder: Path, samples: list[str], types: list[str]) -> None:
+    """Write tables of samples, contrasts, a prior and a tree of cell types, and results with levels and groups."""
+    table = pd.DataFrame(
+        {"condition": ["a", "b"] * 3, "age": [31, 45, 52, 28, 60, 47], "donor": list("xxyyzz")}, samples
+    )
+    tables.write_table(
+        table.assign(time=[3.5, 2, 8, 4, 6, 1], event=[1, 0, 1, 1, 0, 1]), folder / "samples.tsv", "sample"
+    )
+    (folder / "contrasts.csv").write_text("id,variable,reference,target,blocking\nb_a,condition,a,b,donor\n")
+    prior = pd.DataFrame({"fraction": np.linspace(0.1, 0.3, len(types)), "sd": 0.2}, pd.Index(types))
+    tables.write_table(prior, folder / "prior.tsv", "cell_type")
+    tree = pd.DataFrame({"broad": ["T" if "T" in one else one for one in types]}, pd.Index(types))
+    tables.write_table(tree, folder / "tree.tsv", "cell_type")
+    cells, model = folder / "levels.h5ad", folder / "levels.safetensors"
+    keys = ("--cell-type-key", "cell_type", "--donor-key", "donor", "--preset", "none")
+    out = folder / "grouped" / "nnls"
+    for command in (
+        ("reference", folder / "cells.h5ad", *keys, "--cell-type-tree", folder / "tree.tsv", "--out", cells),
+        ("train", cells, "--method", "nnls", "--out", model),
+        ("predict", model, folder / "bulk.h5ad", "--out-dir", out),
+        ("compare", out / "fractions_long.tsv", "--samples", folder / "samples.tsv", "--draws", 3, "--out-dir", out),
+    ):
+        code, said = forks.run(*command)
+        assert code == 0, said
 
 
 def _lines(table: pd.DataFrame) -> list[str]:
@@ -363,6 +391,45 @@ def _read_checkpoint(path: Path, folder: Path, rng: np.random.Generator) -> None
     assert all(np.array_equal(model.arrays[name], good.arrays[name]) for name in good.arrays)
 
 
+def _read_groups(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    given = {name: folder / name for name in ("samples.tsv", "contrasts.csv")} | {path.name: path}
+    contrasts = given["contrasts.csv"] if path.name == "contrasts.csv" or rng.random() < 0.5 else None
+    _compare(folder / "grouped" / "nnls" / "fractions_long.tsv", given["samples.tsv"], contrasts, path.parent)
+
+
+def _read_compared(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    results = path.parent / "grouped"
+    shutil.copytree(folder / "grouped" / "nnls", results)
+    shutil.copy(path, results / path.name)
+    _compare(results / "fractions_long.tsv", folder / "samples.tsv", None, path.parent)
+
+
+def _compare(fractions_long: Path, samples: Path, contrasts: Path | None, out: Path) -> None:
+    found = comparison.compare(fractions_long, samples, contrasts, draws=3)
+    comparison.write(found, lambda name: out / name)
+    assert not np.isinf(found.effects.select_dtypes("number").to_numpy()).any()
+
+
+def _read_grouped(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    results = path.parent / "grouped"
+    shutil.copytree(folder / "grouped", results)
+    shutil.copy(path, results / "nnls" / path.name)
+    report.render(report.read_results(results))
+
+
+def _read_prior(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    prior, model = read_prior(path), Model.load(folder / "nnls.safetensors")
+    _check_fractions(answer.predict(model, check.read_bulk(folder / "bulk.h5ad"), device="cpu", prior=prior))
+
+
+def _read_tree(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    prepare_reference([folder / "cells.h5ad"], "cell_type", "donor", preset="none", cell_type_tree=path)
+
+
+def _read_profiles(path: Path, folder: Path, rng: np.random.Generator) -> None:
+    prepare_reference([path], "cell_type", kind="profiles", preset="none", unit=pick(rng, ["auto", "tpm"]))
+
+
 #: Kind: names of the files, what changes them, what reads them.
 KINDS: dict[str, tuple[tuple[str, ...], Callable, Callable]] = {
     "model": (tuple(f"{name}.safetensors" for name in MODELS), change_model, _read_model),
@@ -413,5 +480,19 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable, Callable]] = {
         change_json,
         _read_earlier,
     ),
+    "samples and contrasts": (("samples.tsv", "contrasts.csv"), change_text, _read_groups),
+    "compared fractions": (
+        ("grouped/nnls/fractions_long.tsv", "grouped/nnls/levels.tsv", "grouped/nnls/run.json"),
+        change_any,
+        _read_compared,
+    ),
+    "groups of a report": (
+        tuple(f"grouped/nnls/{name}" for name in ("effects.tsv", "groups.tsv", "survival.tsv", "comparison.run.json")),
+        change_any,
+        _read_grouped,
+    ),
+    "prior": (("prior.tsv",), change_text, _read_prior),
+    "tree of cell types": (("tree.tsv",), change_text, _read_tree),
+    "profiles": (("signature.tsv",), change_text, _read_profiles),
     "checkpoint": (("scaden.checkpoint",), change_bytes, _read_checkpoint),
 }

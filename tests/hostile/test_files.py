@@ -47,6 +47,8 @@ def test_a_changed_file_ends_in_a_result_or_a_sentence(files, kind):
         (lambda m: m.arrays.update(signature=m.arrays["signature"].astype(np.int8)), "of type int8"),
         (lambda m: m.arrays.update(signature=m.arrays["signature"] * 1e30), "beyond 1e+18"),
         (lambda m: m.arrays.update(other=m.arrays["signature"]), "has an array 'other'"),
+        (lambda m: m.arrays.update({"reference.profiles": -m.arrays["reference.profiles"]}), "below 0"),
+        (lambda m: m.arrays.pop("intervals.shared_mrna"), "no array intervals.shared_mrna"),
     ],
 )
 def test_arrays_that_no_training_writes_are_refused(files, change, said):
@@ -57,6 +59,29 @@ def test_arrays_that_no_training_writes_are_refused(files, change, said):
     change(model)
     with pytest.raises(DataError, match=said.replace("+", r"\+")):
         engine.predict(model, check.read_bulk(files / "bulk.tsv"), device="cpu")
+
+
+def test_a_model_of_states_has_intervals_of_states(files):
+    from unmix import engine
+    from unmix.io import check
+
+    model = Model.load(files / "states.safetensors")
+    del model.arrays["intervals.state_scores"]
+    with pytest.raises(DataError, match="no array intervals.state_scores"):
+        engine.predict(model, check.read_bulk(files / "bulk.tsv"), device="cpu")
+
+
+@pytest.mark.parametrize("label", ["T\x07cell", "T" * 1001])
+def test_names_of_cell_types_that_no_table_can_hold_are_refused(files, tmp_path, label):
+    import anndata
+
+    from unmix.reference.prepare import prepare_reference
+
+    cells = anndata.read_h5ad(files / "cells.h5ad")
+    cells.obs["cell_type"] = cells.obs["cell_type"].astype(str).replace("NK", label)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    with pytest.raises(DataError, match="is no name of a cell type"):
+        prepare_reference([tmp_path / "cells.h5ad"], "cell_type", "donor", preset="none")
 
 
 def test_a_recipe_that_asks_for_a_huge_network_takes_no_memory(files):

@@ -53,7 +53,7 @@ class Classical(Recipe):
 class ClassicalMethod(Method):
     """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
 
-    layout = {"rna?": "types"}
+    layout = {"rna?": "amount: types"}
 
     @classmethod
     def suited(cls, recipe: Any, cells: Reference, say: Callable[[str], None]) -> Any:

@@ -17,7 +17,7 @@ from unmix.errors import DataError, NotApplicable, UsageError
 from unmix.io import records
 from unmix.io.fractions import QUANTITIES, Fractions
 from unmix.io.levels import Levels
-from unmix.io.long_tables import read_long
+from unmix.io.long_tables import as_numbers, read_long
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -241,8 +241,9 @@ def _wide(
     samples, types = table["sample"].unique(), table["cell_type"].unique()
 
     def wide(column: str) -> pd.DataFrame:
-        found = table.pivot(index="sample", columns="cell_type", values=column)
-        return found.reindex(index=samples, columns=types).astype(float).rename_axis(index=None, columns=None)
+        numbers = table.assign(**{column: as_numbers(table[column], name)})
+        found = numbers.pivot(index="sample", columns="cell_type", values=column)
+        return found.reindex(index=samples, columns=types).rename_axis(index=None, columns=None)
 
     values = wide("fraction")
     if (lost := values.isna()).any(axis=None):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Fewest events for a regression, and fewest per coefficient for one that is not warned of (Peduzzi 1995).
 FEWEST, ENOUGH = 3, 10
+#: Log hazard ratios per standard deviation, and standard errors of them, from which the fraction separates the samples
+#: with events from the others, so that no ratio can be estimated.
+SEPARATED = 8.0
 #: Most draws from the intervals: each is a regression of its own, of a tenth of a second.
 DRAWS = 20
 #: Words for an event and for none (censored).
@@ -136,7 +139,8 @@ def cox(
     events, columns = int(followed["event"].sum()), 1 + covariates.shape[1]
     if events < ENOUGH * columns:
         say(f"Survival: few events ({events}) for the coefficients ({columns}); {ENOUGH} for each are advised.")
-    rows = []
+    rows: list[dict[str, object]] = []
+    without: list[str] = []
     estimated = log_ratios(composition.positive(), reference)
     of_draws = log_ratios(drawn, reference)
     for k, name in enumerate(composition.cell_types):
@@ -145,17 +149,25 @@ def cox(
         slope, error = _hazard(estimated[:, k], followed, covariates)
         found = np.array([_hazard(one[:, k], followed, covariates) for one in of_draws])
         found = found[np.isfinite(found).all(1)]
-        ends = mixture_interval(found[:, :1], found[:, 1:], np.inf, level) if len(found) else (np.full(1, np.nan),) * 2
+        estimable = np.isfinite(slope) and 2 * len(found) > len(of_draws)
+        if not estimable:
+            without.append(name)
+        ends = mixture_interval(found[:, :1], found[:, 1:], np.inf, level) if estimable else (np.full(1, np.nan),) * 2
         rows.append(
             {
                 "cell_type": name,
                 "samples": len(followed),
                 "events": events,
-                "hazard_ratio": np.exp(found[:, 0].mean()) if len(found) else np.nan,
+                "hazard_ratio": np.exp(found[:, 0].mean()) if estimable else np.nan,
                 "lower": float(np.exp(ends[0][0])),
                 "upper": float(np.exp(ends[1][0])),
-                "p_value": _p_value(slope / error) if error > 0 else np.nan,
+                "p_value": _p_value(slope / error) if estimable and error > 0 else np.nan,
             }
+        )
+    if without:
+        say(
+            f"Survival: the hazard ratio of {show(without)} cannot be estimated from {events} events: the fraction does "
+            "not vary, or separates the samples with events from the others."
         )
     table = pd.DataFrame(rows)
     return table.assign(q_value=adjusted(table["p_value"].to_numpy()))
@@ -179,7 +191,8 @@ def _hazard(values: np.ndarray, followed: pd.DataFrame, covariates: np.ndarray) 
         fitted = PHReg(followed["time"].to_numpy(), matrix, status=followed["event"].to_numpy(), ties="efron").fit(
             disp=0
         )
-    return float(fitted.params[0]), float(fitted.bse[0])
+    slope, error = float(fitted.params[0]), float(fitted.bse[0])
+    return (slope, error) if abs(slope) < SEPARATED and error < SEPARATED else (np.nan, np.nan)
 
 
 def kaplan_meier(

@@ -2,9 +2,9 @@
 
 A layout is a dict from the name of an array to its axes in words: ``"types genes"``. ``types``, ``reported``, ``genes``
 and ``reference_genes`` are the lengths of the model's lists, a number is that length, and any other word is a length
-that all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers); without one, it
-holds finite numbers. A name that ends in ``?`` may be absent, and one that ends in ``*`` stands for all that begin so,
-which the method verifies itself.
+that all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers, ``amount``: finite
+and not below 0); without one, it holds finite numbers. A name that ends in ``?`` may be absent, and one that ends in
+``*`` stands for all that begin so, which the method verifies itself.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ COMMON = {
     "intervals.state_scores?": "missing: pseudobulk types",
     "intervals.level_scores?": "missing: pseudobulk groups",
     "intervals.shared_estimate?": "shared types",
-    "intervals.shared_mrna?": "shared shared_types",
-    "reference.profiles": "reference_types reference_genes",
+    "intervals.shared_mrna?": "amount: shared types",
+    "reference.profiles": "amount: reference_types reference_genes",
     "domain_shift.threshold": "1",
     "domain_shift.typical": "1",
     "domain_shift.detected?": "4",
-    "lengths?": "genes",
+    "lengths?": "amount: genes",
 }
+#: Both or none.
+SHARED = ("intervals.shared_estimate", "intervals.shared_mrna")
 #: Larger numbers leave the range of float32 when they are multiplied.
 LARGEST = 1e18
-_KINDS = {"float": "f", "missing": "f", "int": "iu", "bool": "bu"}
+_KINDS = {"float": "f", "amount": "f", "missing": "f", "int": "iu", "bool": "bu"}
 
 
 def check(model: Model, layout: Mapping[str, str]) -> None:
@@ -49,7 +51,10 @@ def check(model: Model, layout: Mapping[str, str]) -> None:
     layout = COMMON | dict(layout)
     needed = {name.rstrip("?"): axes for name, axes in layout.items() if not name.endswith("*")}
     prefixes = tuple(name[:-1] for name in layout if name.endswith("*"))
-    if missing := [name for name in layout if not name.endswith(("?", "*")) and name not in model.arrays]:
+    expected = [name for name in layout if not name.endswith(("?", "*"))]
+    expected += ["intervals.state_scores"] * bool(model.states) + ["intervals.level_scores"] * bool(model.levels.groups)
+    expected += SHARED if model.arrays.keys() & set(SHARED) else ()
+    if missing := [name for name in expected if name not in model.arrays]:
         raise damaged(model, f"it has no array {missing[0]}")
     if not model.arrays["reference.profiles"].size:
         raise damaged(model, "it has no profiles of its reference")
@@ -91,5 +96,7 @@ def _check_array(
     if array.shape != shape or len(axes) != array.ndim:
         expected = " x ".join(axis if axis.isdigit() else f"{lengths.get(axis, '?')} {axis}" for axis in axes)
         raise damaged(model, f"the array {name} is {' x '.join(map(str, array.shape)) or 'one number'}, not {expected}")
-    if kind == "float" and not np.isfinite(array).all():
+    if kind in ("float", "amount") and not np.isfinite(array).all():
         raise damaged(model, f"the array {name} holds numbers that are not finite")
+    if kind == "amount" and (array < 0).any():
+        raise damaged(model, f"the array {name} holds numbers below 0")

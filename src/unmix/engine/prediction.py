@@ -122,8 +122,6 @@ def _calibrations(model: Model) -> list[np.ndarray]:
     """Return the calibration scores of the reported types, and of the groups of each level."""
     by_type = model.arrays["intervals.scores"]
     sizes = [len(set(groups.values())) for groups in model.levels.groups]
-    if sizes and "intervals.level_scores" not in model.arrays:
-        raise damaged(model, "it has no array intervals.level_scores")
     return [
         by_type,
         *(np.split(model.arrays["intervals.level_scores"], np.cumsum(sizes)[:-1], axis=1) if sizes else []),

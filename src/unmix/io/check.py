@@ -11,7 +11,7 @@ import pandas as pd
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_ids, gene_match, gene_names, gene_tables, quality, samples, units
 from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
-from unmix.io.text import show
+from unmix.io.text import check_names, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -148,12 +148,7 @@ def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
 def _sample_names(samples: pd.Index, path: Path, findings: list[Finding]) -> pd.Index:
     """Return the names of the samples without blanks around them; refuse what no table can hold."""
     given, samples = samples.astype(str), samples.astype(str).str.strip()
-    if (bad := (samples == "") | samples.str.contains(r"[\x00-\x1f]")).any():
-        raise DataError(
-            f"{path.name}: {samples[bad][0]!r} is no name of a sample.",
-            "names without tabs and line breaks, and none that is empty",
-            "rename the sample",
-        )
+    check_names(samples, "sample", path.name)
     if (changed := given != samples).any():
         said = f"Blanks around names of samples were removed: {show(list(map(repr, given[changed])))}."
         findings.append(Finding("corrected", "samples", said))

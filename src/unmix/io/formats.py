@@ -167,7 +167,7 @@ def _parts(path: Path) -> frozenset[str]:
     try:
         with h5py.File(path, "r") as file:
             return frozenset(file)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, KeyError):
         return frozenset()
 
 

@@ -86,16 +86,25 @@ def read_long(path: Path, text: Collection[str], numbers: Collection[str] = ()) 
             expected,
             "name these columns in the first line",
         )
-    for name in numbers:
-        found = pd.to_numeric(table[name], errors="coerce")
-        if (bad := found.isna() & table[name].notna() | found.isin([float("inf"), -float("inf")])).any():
-            raise DataError(
-                f"{path.name}: column {name!r} holds {table[name][bad].iloc[0]!r}",
-                "finite numbers, or NA where one is missing",
-                "correct that cell",
-            )
-        table[name] = found.astype(float)
-    return table
+    return table.assign(**{name: as_numbers(table[name], path.name) for name in numbers})
+
+
+def as_numbers(column: pd.Series, source: str) -> pd.Series:
+    """Return a column of a table as numbers, which may be missing.
+
+    Raises
+    ------
+    DataError
+        If it holds text, or numbers that are not finite.
+    """
+    found = pd.to_numeric(column, errors="coerce")
+    if (bad := found.isna() & column.notna() | found.isin([float("inf"), -float("inf")])).any():
+        raise DataError(
+            f"{source}: column {column.name!r} holds {column[bad].iloc[0]!r}",
+            "finite numbers, or NA where one is missing",
+            "correct that cell",
+        )
+    return found.astype(float)
 
 
 def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SEPARATORS = ("\t", ",", ";", " ")
 TABLE = "a table of text (TSV or CSV, plain or .gz): names in the first column and the first line"
+#: Characters that no name in a table of text can hold, and the longest name.
+_CONTROL, LONGEST = re.compile(r"[\x00-\x1f]"), 1000
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 #: What stands above the names of rows.
 _CORNER = re.compile(
@@ -35,6 +37,23 @@ def open_binary(path: Path) -> io.BufferedReader:
         raise DataError(f"{path} is a folder.", "an input file", "name the file inside it") from error
     except PermissionError as error:
         raise DataError(f"{path} cannot be read (permission denied).", "a readable file", "chmod +r") from error
+
+
+def check_names(names: Iterable[str], what: str, source: str) -> None:
+    """Refuse names that no table can hold.
+
+    Raises
+    ------
+    DataError
+        A name is empty, has more than 1,000 characters, or holds tabs, line breaks or other control characters.
+    """
+    for name in names:
+        if not name or len(name) > LONGEST or _CONTROL.search(name):
+            raise DataError(
+                f"{source}: {name[:80]!r} is no name of a {what}.",
+                f"names of 1 to {LONGEST:,} characters, without tabs, line breaks and control characters",
+                f"rename the {what}",
+            )
 
 
 def lines(path: Path, messages: list[str]) -> list[str]:

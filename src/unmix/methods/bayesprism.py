@@ -76,7 +76,7 @@ class BayesPrism(ClassicalMethod):
     """Fractions of reads under a multinomial model of the reference's profiles."""
 
     name = "bayesprism"
-    layout = {"profile": "types genes", "reference?": "types genes", "malignant?": "int: types"}
+    layout = {"profile": "amount: types genes", "reference?": "types genes", "malignant?": "int: types"}
     quantity = "mrna"
     expresses = True
     recipes = {

@@ -101,7 +101,7 @@ class Bisque(Method):
 
     name = "bisque"
     needs = Needs(cells=True)
-    layout = {"profile": "types genes", "donors": "donors types"}
+    layout = {"profile": "amount: types genes", "donors": "donors types"}
     quantity = "mrna"
     transductive = True
     recipes = {

@@ -40,7 +40,7 @@ class Dtangle(ClassicalMethod):
     """fraction ~ 2^((mean of the markers in the sample - their mean in the pure type) / slope)."""
 
     name = "dtangle"
-    layout = {"profile": "types genes", "marker": "int: types genes"}
+    layout = {"profile": "amount: types genes", "marker": "int: types genes"}
     quantity = "mrna"
     recipes = {
         "default": Recipe(markers=20, slope=0.8),

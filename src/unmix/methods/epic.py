@@ -76,7 +76,12 @@ class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
 
     name = "epic"
-    layout = {"profile": "known genes", "variance": "missing: known genes", "size": "known", "rna?": "known"}
+    layout = {
+        "profile": "amount: known genes",
+        "variance": "missing: known genes",
+        "size": "amount: known",
+        "rna?": "amount: known",
+    }
     quantity = "cell"
     takes = "signature"
     recipes = {

@@ -38,7 +38,7 @@ class JointLog(ClassicalMethod):
     name = "jointlog"
     quantity = "mrna"
     transductive = True
-    layout = {"profile": "types genes"}
+    layout = {"profile": "amount: types genes"}
     recipes = {"default": Recipe()}
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:

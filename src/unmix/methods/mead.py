@@ -75,7 +75,7 @@ class MEAD(ClassicalMethod):
     """(X'WX - sum of w V) f = X'W y, then f >= 0."""
 
     name = "mead"
-    layout = {"profile": "types genes", "error": "types genes", "noise": "types genes"}
+    layout = {"profile": "amount: types genes", "error": "types genes", "noise": "types genes"}
     needs = Needs(donors=2)
     quantity = "mrna"
     recipes = {

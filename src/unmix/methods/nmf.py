@@ -109,7 +109,7 @@ class NMF(Method):
     """samples ~ weights x profiles, both non-negative; the weights of a sample are the fractions of its mRNA."""
 
     name = "nmf"
-    layout = {"profile": "types genes"}
+    layout = {"profile": "amount: types genes"}
     quantity = "mrna"
     transductive = True
     recipes = {

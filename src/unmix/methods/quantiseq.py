@@ -49,7 +49,7 @@ class QuanTIseq(ClassicalMethod):
     """min ||signature f - sample||^2, f >= 0, sum(f) <= 1."""
 
     name = "quantiseq"
-    layout = {"signature": "own genes", "size": "own"}
+    layout = {"signature": "own genes", "size": "amount: own"}
     quantity = "cell"
     takes = "signature"
     recipes = {

@@ -67,7 +67,12 @@ class SCDC(MuSiC):
 
     name = "scdc"
     needs = Needs(cells=True, donors=2)
-    layout = {"profile": "types genes", "variance": "types genes", "size": "types", "scale?": "types genes"}
+    layout = {
+        "profile": "amount: types genes",
+        "variance": "types genes",
+        "size": "amount: types",
+        "scale?": "types genes",
+    }
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=2.0),
         "published": Recipe(original=True),

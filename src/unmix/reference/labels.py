@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io.text import show
+from unmix.io.text import check_names, show
 from unmix.reference import codes
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
 from unmix.reference.states import within_types
@@ -78,8 +78,10 @@ def annotate(
     if unlabelled:
         messages.append(f"{unlabelled:,} {rows} without a label were dropped.")
     _map_labels(obs, label_map, messages, rows)
+    check_names(set(obs["cell_type"]) - {""}, "cell type", f"the column {cell_type_key!r}")
     _doubtful(obs["cell_type"], messages, rows)
     if cell_state_key:
+        check_names(set(obs["cell_state"]) - {""}, "cell state", f"the column {cell_state_key!r}")
         obs["cell_state"] = within_types(obs.assign(cell_state=trimmed(obs["cell_state"], messages)), messages, rows)
     return obs
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
-from unmix.io.text import show
+from unmix.io.text import check_names, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +85,7 @@ def of_columns(obs: pd.DataFrame, names: list[str]) -> dict[str, list[str]]:
                     "correct the column, or give a table of groups to --cell-type-tree",
                 )
             groups.setdefault(str(kind), []).append(held[0])
+    check_names((group for row in groups.values() for group in row), "group of cell types", "the columns of the tree")
     return groups
 
 
@@ -117,6 +118,7 @@ def read(path: Path) -> Tree:
                 if pairs
                 else "give every cell type a group at every level; a type that stays alone has its own name as group",
             )
+    check_names((cell for row in (header[1:], *rows) for cell in row), "group of cell types", path.name)
     return _of_pairs(path.name, dict(rows)) if pairs else (header[1:], {row[0]: row[1:] for row in rows})
 
 

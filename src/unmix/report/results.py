@@ -30,9 +30,15 @@ PRECEDING = {"samplesheet": "row of the samplesheet", "reference": "reference", 
 TABLES = {
     "metrics": (("level", "cell_type", "metric", "flag"), ("value", "lower", "upper", "n", "median")),
     "pairs": (("sample", "cell_type"), ("truth", "estimate", "lower", "upper")),
-    "effects": (("contrast", "variable", "reference", "target", "cell_type"), ()),
+    "effects": (
+        ("contrast", "variable", "reference", "target", "cell_type"),
+        (
+            *("samples_reference", "samples_target", "log2_ratio", "lower", "upper", "p_value", "q_value"),
+            *("points", "points_lower", "points_upper"),
+        ),
+    ),
     "groups": (("contrast", "sample", "value"), ()),
-    "survival": (("cell_type",), ()),
+    "survival": (("cell_type",), ("hazard_ratio", "lower", "upper", "p_value", "q_value", "log_rank_p")),
 }
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}

@@ -46,6 +46,19 @@ def test_without_an_association_none_is_found():
     assert (found.survival["q_value"] > 0.05).all()
 
 
+def test_a_type_that_separates_the_events_has_no_hazard_ratio_and_this_is_said():
+    long, table = cohort(samples=8, width=0.0)
+    b = [0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15]
+    long["fraction"] = [part for one in b for part in (one, 0.4 * (1 - one), 0.6 * (1 - one))]
+    long["lower"] = long["upper"] = long["fraction"]
+    table["time"], table["event"] = range(1, 9), 1
+    said = []
+    found = unmix.compare(long, table, draws=2, say=said.append).survival.set_index("cell_type")
+    assert found.loc["B", ["hazard_ratio", "lower", "upper", "p_value"]].isna().all()
+    assert np.isfinite(found.loc["B", "log_rank_p"])
+    assert "cannot be estimated" in " ".join(said)
+
+
 def test_the_curves_are_kaplan_meiers():
     long, table = cohort(samples=6)
     values = pd.DataFrame({"B": [0.1, 0.12, 0.14, 0.5, 0.52, 0.54]}, index=table["sample"])
