@@ -67,7 +67,7 @@ def test_a_model_of_states_has_intervals_of_states(files):
 
     model = Model.load(files / "states.safetensors")
     del model.arrays["intervals.state_scores"]
-    with pytest.raises(DataError, match="no array intervals.state_scores"):
+    with pytest.raises(DataError, match=r"no array intervals\.state_scores"):
         engine.predict(model, check.read_bulk(files / "bulk.tsv"), device="cpu")
 
 

@@ -166,8 +166,8 @@ def cox(
         )
     if without:
         say(
-            f"Survival: the hazard ratio of {show(without)} cannot be estimated from {events} events: the fraction does "
-            "not vary, or separates the samples with events from the others."
+            f"Survival: the hazard ratio of {show(without)} cannot be estimated from {events} events: the fraction "
+            "does not vary, or separates the samples with events from the others."
         )
     table = pd.DataFrame(rows)
     return table.assign(q_value=adjusted(table["p_value"].to_numpy()))
