@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """The default answer as a user gets it: accuracy, intervals and unknown content on blood whose cells were counted.
 
-    .venv/bin/python benchmarks/default_answer.py rule | accuracy | coverage | terms | cost [--seeds 0,1,2]
+    .venv/bin/python benchmarks/default_answer.py rule | accuracy | methods | coverage | terms | cost [--seeds 0,1,2]
 
 Reads the models and estimates of `benchmarks/blood.py predict`, and goes through the functions of unmix: conversion to
 cells, consensus and intervals are those of the program. Prints tables in Markdown, for docs/default_answer.md.
+`methods` also writes docs/real_blood.tsv, of which scripts/standing.py makes what the pages of the methods say.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 
     from unmix.io.fractions import Fractions
 
-NAMES = ("panel", *registry.PANEL, "bayesprism", "bisque", "nusvr", "nmf", "rnasieve", "scaden", "nnice", "ucdbase")
+FURTHER_METHODS = tuple(
+    name
+    for name, kind in registry.all_methods().items()
+    if kind.info.family != "control" and name not in registry.PANEL
+)
+NAMES = ("panel", *registry.PANEL, *FURTHER_METHODS)
 CONTROLS = ("uniform", "reference_mean")
 #: Of which panels are made.
 MEMBERS = ("jointlog", "dissect", "hascad", "nnls")
@@ -44,6 +50,8 @@ FURTHER = (("shenorr", "newman-blood"), ("becht", "newman-blood"), ("cell-lines"
 SETS = [(bulk, REFERENCES) for bulk in FIVE] + [(bulk, (over,)) for bulk, over in FURTHER]
 #: Resamples of the samples of each bulk for the 95 % intervals of figures.
 RESAMPLES = 300
+#: Figures of all methods, a row for each bulk.
+TABLE = blood.ROOT / "docs" / "real_blood.tsv"
 
 
 @cache
@@ -175,6 +183,27 @@ def accuracy(seeds: list[int]) -> None:
         )
 
 
+def of_methods(seeds: list[int]) -> None:
+    """Print and write the figures of all methods that were run on the five bulks, beside the better control."""
+    rows = []
+    for name in (*NAMES, *CONTROLS):
+        tables = {bulk: of_bulk(bulk, REFERENCES, name, seeds) for bulk in FIVE}
+        for bulk, table in tables.items() if all(table is not None for table in tables.values()) else ():
+            control = min(of_bulk(bulk, REFERENCES, one, seeds)["RMSE"][0] for one in CONTROLS)
+            row = table.loc[0, ["RMSE", "CCC", "T", "r"]].round(4)
+            rows.append({"method": name, "bulk": bulk, **row, "RMSE of the better control": round(control, 4)})
+    table = pd.DataFrame(rows)
+    table.to_csv(TABLE, sep="\t", index=False)
+    print(f"| method | RMSE | CCC | T | r | RMSE {' | '.join(FIVE)} |")
+    print("|---|" + "---|" * (4 + len(FIVE)))
+    means = table.groupby("method", sort=False)[["RMSE", "CCC", "T", "r"]].mean()
+    for name, mean in means.sort_values("RMSE").iterrows():
+        own = table[table["method"] == name].set_index("bulk").loc[list(FIVE)]
+        marks = np.where(own["RMSE"] >= own["RMSE of the better control"], "**", "")
+        each = " | ".join(f"{mark}{value:.3f}{mark}" for mark, value in zip(marks, own["RMSE"], strict=True))
+        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in mean)} | {each} |")
+
+
 def rule(seeds: list[int]) -> None:
     """Choose rule and members of the consensus by all bulks but one, score on that one (docs/default_answer.md).
 
@@ -295,16 +324,23 @@ def cost(_seeds: list[int]) -> None:
     print(f"| 1,000 samples over 100 | {totals[1000] / totals[100]:.2f} | |")
 
 
+PARTS = {
+    "rule": rule,
+    "accuracy": accuracy,
+    "methods": of_methods,
+    "coverage": coverage,
+    "terms": terms,
+    "cost": cost,
+}
+
+
 def main() -> None:
     """Parse the command line and run a part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "part",
-        choices=(parts := {"rule": rule, "accuracy": accuracy, "coverage": coverage, "terms": terms, "cost": cost}),
-    )
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--seeds", default="0", help="numbers between commas")
     given = parser.parse_args()
-    parts[given.part]([int(seed) for seed in given.seeds.split(",")])
+    PARTS[given.part]([int(seed) for seed in given.seeds.split(",")])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 """Cell types against the leading level of the reference, on five bulks of PBMC with counted cells.
 
-    .venv/bin/python benchmarks/resolution.py METHOD [METHOD ...]
+    .venv/bin/python benchmarks/resolution.py [--seed 0] NAME [NAME ...]
 
-References Newman and Zheng, seed 0, default table of mRNA per cell. Truth and estimates are divided by their sum over
-five types. Prints a line per method, level and bulk, and the means (docs/resolution.md). Needs the development data
-(UNMIX_SHARED) and, for the bulk `daism`, `make demo`.
+NAME is a method, or `panel`: the consensus of the default methods. References Newman and Zheng, default table of mRNA
+per cell, models of `benchmarks/blood.py predict`. Truth and estimates are divided by their sum over five types. Prints
+a line per method, level and bulk, and the means (docs/resolution.md). Needs the development data (UNMIX_SHARED) and,
+for the bulk `daism`, `make demo`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,8 +21,10 @@ import blood
 import numpy as np
 import pandas as pd
 
-from unmix import engine
+from unmix import methods as registry
+from unmix.contract.model import Model
 from unmix.engine import answer
+from unmix.engine.consensus import consensus
 from unmix.evaluation import metrics
 from unmix.io import levels
 
@@ -52,22 +56,34 @@ def figures(found: Fractions, groups: dict[str, str], truth: pd.DataFrame) -> di
     }
 
 
-def main(methods: list[str]) -> None:
+@cache
+def estimated(bulk: str, over: str, name: str, seed: int) -> Fractions:
+    """Return what a method of `benchmarks/blood.py predict` or the panel estimates."""
+    if name == "panel":
+        return consensus([estimated(bulk, over, method, seed) for method in registry.PANEL])
+    model = Model.load(blood.stored(bulk, over, name, seed).with_suffix(".safetensors"))
+    return answer.predict(model, blood.samples(bulk, over)[0], device="cpu")
+
+
+def main() -> None:
     """Print the figures, means over references, then over bulks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
     rows = []
-    for method, over, bulk in ((m, r, b) for m in methods for r in REFERENCES for b in BULKS):
-        mixed, truth = blood.samples(bulk, over)
+    for name, over, bulk in ((m, r, b) for m in given.names for r in REFERENCES for b in BULKS):
+        truth = blood.samples(bulk, over)[1]
         known = truth.set_axis(truth.index.astype(str))
-        model = engine.train(method, blood.reference(over), bulk=mixed, seed=0, device="cpu")
-        found = answer.predict(model, mixed, device="cpu")
-        alone = {name: name for name in found.values}
+        found = estimated(bulk, over, name, given.seed)
+        alone = {kind: kind for kind in found.values}
         groups = found.levels.groups[found.levels.leads - 1] if found.levels.leads else alone
         for level, own, held in (("types", found, alone), ("leading", found.leading, groups)):
-            rows.append({"method": method, "level": level, "bulk": bulk, **figures(own, held, known)})
+            rows.append({"method": name, "level": level, "bulk": bulk, **figures(own, held, known)})
     by_bulk = pd.DataFrame(rows).groupby(["method", "level", "bulk"], sort=False).mean()
     print(by_bulk.round(3).to_string())
     print(by_bulk.groupby(["method", "level"], sort=False).mean().round(3).to_string())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

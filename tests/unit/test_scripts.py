@@ -114,7 +114,7 @@ def test_the_consensus_of_two_methods_is_written_and_reported(folder, model, tmp
     done = run("unmix_report.py", results, "--headline", "consensus", "--out", tmp_path / "report.html")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "The consensus is the median of Non-negative least squares and dtangle, each" in page
+    assert "The consensus is the mean of Non-negative least squares and dtangle, each" in page
     assert "Methods of the consensus" in page
     skipped = run("unmix_consensus.py", long[0], "--out-dir", tmp_path, "--skipped", tmp_path / "skipped.json")
     assert skipped.returncode == 99

@@ -1,4 +1,4 @@
-"""One answer from several methods: their median, with intervals of its own.
+"""One answer from several methods: their mean, with intervals of its own.
 
 No method is the most accurate on every data set, and held-out error on the user's own reference does not tell which is;
 a consensus of unlike methods is among the best on all. How far the members disagree does not predict the error, so that
@@ -16,7 +16,7 @@ import numpy as np
 
 from unmix.contract.method import silent
 from unmix.engine.cell_fractions import moved, widened
-from unmix.engine.consensus_intervals import combined, intervals, median, table
+from unmix.engine.consensus_intervals import combined, intervals, mean, table
 from unmix.engine.ensemble import common
 from unmix.engine.mrna_per_cell import MRNAPerCell, tell
 from unmix.engine.prior import sentence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from unmix.io.fractions import Fractions
 
-#: How the members are combined, in words. A geometric mean would lose a type that one member of four loses
-#: (docs/default_answer.md).
-RULE = "median"
+#: How the members are combined, in words (docs/default_answer.md). A geometric mean would lose a type that one member
+#: of four loses.
+RULE = "mean"
 
 
 def consensus(
@@ -85,7 +85,7 @@ def consensus(
     values = table(combined([one.values.loc[samples, types].to_numpy() for one in members]), first.values)
     level = level or first.level
     between = [one.between_references.loc[samples, types] for one in members if one.between_references is not None]
-    spread = median(between) if between else None
+    spread = mean(between) if between else None
     lower, upper = intervals(members, values, spread, level, say)
     used = first.mrna_per_cell
     levels = common([one.levels for one in members], say)
@@ -104,7 +104,7 @@ def consensus(
         upper_relative=upper,
         flags=_flags([one.flags.loc[samples] for one in members]),
         level=level,
-        samples=median([one.samples for one in members if one.samples is not None]),
+        samples=mean([one.samples for one in members if one.samples is not None]),
         mrna=moved(values, values, pd.Series(used["values"])) if by_type else None,
         held_out=None,
         between_references=spread,
@@ -152,7 +152,7 @@ def _of_groups(
     if spread is not None:
         told = [one.sums[number].between_references for one in members if one.sums]
         # of members without tables of their levels, the most that it can be
-        spread = median(told)[list(values)] if told else coarser.summed(spread, groups)
+        spread = mean(told)[list(values)] if told else coarser.summed(spread, groups)
     missing = values * np.nan
     lower, upper = (missing, missing) if unknown else intervals(members, values, spread, level, silent, groups)
     own = replace(

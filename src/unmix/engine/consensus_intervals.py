@@ -31,7 +31,7 @@ def intervals(
     """Return the ends of the conformal intervals of the consensus; missing where they cannot be known.
 
     Of several references: the mean of the ends by the consensus' errors with each, by weight, wider by how far the
-    references disagree (`spread`, the median over the members), as those of one method. With `groups` (cell type to
+    references disagree (`spread`, the mean over the members), as those of one method. With `groups` (cell type to
     group), `values` are of groups.
     """
     missing = values * np.nan
@@ -46,7 +46,7 @@ def intervals(
             "the same references with the same seed."
         )
         return missing, missing
-    distance = median([one.samples for one in members])["distance"].to_numpy()[:, None]
+    distance = mean([one.samples for one in members])["distance"].to_numpy()[:, None]
     shift = domain_shift.ratio(distance), domain_shift.between_laboratory(distance)
     middle = values.to_numpy()
     ends = np.stack([conformal.interval(middle, middle, scores, level, *shift) for scores, _ in calibrations])
@@ -91,16 +91,16 @@ def _calibrations(
 
 
 def combined(estimates: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the median of estimates (each samples x types), divided by its sum in every sample."""
-    found = np.clip(np.median(np.stack(estimates), axis=0), 0, None)
+    """Return the mean of estimates (each samples x types), divided by its sum in every sample."""
+    found = np.clip(np.mean(np.stack(estimates), axis=0), 0, None)
     return found / np.maximum(found.sum(1, keepdims=True), 1e-12)
 
 
-def median(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the median of tables of the same samples."""
+def mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean of tables of the same samples."""
     first = tables[0]
     stacked = np.stack([table.loc[first.index, first.columns].to_numpy(float) for table in tables])
-    return table(np.median(stacked, axis=0), first)
+    return table(np.mean(stacked, axis=0), first)
 
 
 def table(values: np.ndarray, like: pd.DataFrame) -> pd.DataFrame:

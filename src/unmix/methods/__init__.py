@@ -71,7 +71,7 @@ def _plain(name: str) -> str:
 def real_samples() -> dict[str, list[tuple[str, float, float]]]:
     """Return, by method, the sets of real samples: name, RMSE of the method, and that of the better control.
 
-    Made by scripts/standing.py from docs/results.tsv.
+    Made by scripts/standing.py.
     """
     text = resources.files("unmix").joinpath("data", "real_samples.tsv").read_text("utf-8")
     found: dict[str, list[tuple[str, float, float]]] = {}
@@ -90,9 +90,13 @@ def standing(name: str) -> str:
     better = [one for one, *_ in sets if one not in worse]
     more = "more accurate than the controls (RMSE) on"
     if not better:
-        return f"On real samples not {more} {' and '.join(worse)}."
-    but = f", but not on {' and '.join(worse)}" if worse else ""
-    return f"On real samples {more} {' and '.join(better)}{but}."
+        return f"On real samples not {more} {_listed(worse)}."
+    but = f", but not on {_listed(worse)}" if worse else ""
+    return f"On real samples {more} {_listed(better)}{but}."
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def describe(method: type[Method]) -> dict[str, Any]:
