@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: audit benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy galaxy-demo format sync lock clean
+.PHONY: audit benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -38,7 +38,7 @@ demo-pbmc: prerequisites setup ## the accuracy story, on the data beside the pro
 	@.venv/bin/python scripts/scores.py results/demo-pbmc
 	@echo "demo-pbmc: open results/demo-pbmc/report.html; metrics: results/demo-pbmc/<method>/metrics.tsv"
 
-test: prerequisites lint test-unit test-pipeline test-containers test-galaxy ## everything that CI runs
+test: prerequisites lint test-unit test-docs test-pipeline test-containers test-galaxy ## everything that CI runs
 
 lint: setup ## style of the Python code, order of its rooms
 	.venv/bin/ruff check .
@@ -57,6 +57,15 @@ test-containers: setup ## the image
 
 test-galaxy: prerequisites setup ## the Galaxy tools, in a real Galaxy
 	$(PYTEST) tests/galaxy
+
+test-docs: docs ## the site of the documentation: links, and its pages in a browser
+	$(PYTEST) tests/docs
+
+docs: setup .venv/.docs .cache/demo/ready ## the site of the documentation, its notebooks executed -> docs/_build/html/
+	OMP_NUM_THREADS=1 .venv/bin/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+
+.venv/.docs: requirements/docs.lock .venv/.setup
+	@scripts/setup docs
 
 galaxy-demo: setup .cache/demo/ready ## the form of unmix filled in a browser -> results/galaxy-demo/
 	@.venv/bin/python -c 'import sys; sys.path.insert(0, "galaxy_tools"); import serve; serve.install()'
