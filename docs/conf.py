@@ -24,6 +24,7 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 html_theme = "furo"
 html_title = "unmix"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_show_sphinx = html_show_copyright = False
 html_copy_source = False
