@@ -62,7 +62,7 @@ test-docs: docs ## the site of the documentation: links, and its pages in a brow
 	$(PYTEST) tests/docs
 
 docs: setup .venv/.docs .cache/demo/ready ## the site of the documentation, its notebooks executed -> docs/_build/html/
-	OMP_NUM_THREADS=1 .venv/bin/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+	OMP_NUM_THREADS=1 .venv/bin/python -m sphinx --fail-on-warning --keep-going --fresh-env --jobs 2 --quiet docs docs/_build/html
 
 .venv/.docs: requirements/docs.lock .venv/.setup
 	@scripts/setup docs

@@ -65,9 +65,10 @@ REACHABLE = (
 
 
 def adapt(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Lead links to pages outside of docs/ to their pages of the site, and add the tree of pages."""
+    """Lead links to pages outside of docs/ to their pages of the site, name links by titles, and add the tree."""
     for outside, page in ELSEWHERE.items():
         source[0] = source[0].replace(f"]({outside}", f"]({page}")
+    source[0] = re.sub(r"\[(\w+)\.md\]\(\1\.md\)", r"[](\1.md)", source[0])  # MyST puts the title of the page
     source[0] += TREES.get(name, "")
 
 
