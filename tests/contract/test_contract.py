@@ -15,7 +15,7 @@ import pytest
 from unmix import engine, methods
 from unmix.contract.model import Model
 from unmix.engine import explanation
-from unmix.engine.inputs import transductive
+from unmix.engine.alignment import transductive
 from unmix.errors import DataError, NotApplicable
 from unmix.io import levels
 from unmix.reference import tree

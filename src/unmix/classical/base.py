@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.classical.signature import Genes, choose
+from unmix.classical.solvers import for_each
+from unmix.classical.weights import weighed
+from unmix.contract.blocks import one_thread
 from unmix.contract.method import Fit, Method, Task
 from unmix.io.signatures import signature_of
 from unmix.settings import NonNegative, Settings
@@ -21,12 +24,8 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.reference import Reference
 
-#: Added to a gene's mean before dividing by it, as a share of the mean over genes: spares genes of hardly any counts.
-OFFSET = 0.05
 #: Profiles of each type from which differences between types are tested: two are left where one is held out.
 REPLICATES = 3
-#: Rounds in which the level of a capped sample settles; each takes away all but a share of what is too much.
-ROUNDS = 100
 
 
 class Recipe(Settings):
@@ -51,7 +50,7 @@ class Classical(Recipe):
 
 
 class ClassicalMethod(Method):
-    """A method that solves sample by sample; subclasses define :meth:`learn` and :meth:`solve`."""
+    """A method that solves the samples; subclasses define :meth:`learn`, and :meth:`solve` or :meth:`solve_cohort`."""
 
     layout = {"rna?": "amount: types"}
 
@@ -80,10 +79,12 @@ class ClassicalMethod(Method):
         """Solve the samples over the genes that are present; a type without expression there gets 0."""
         weights = np.zeros((len(expression), len(model.cell_types)))
         learned, known = present_arrays(model, present)
-        samples = expression[:, present].astype(np.float64)
+        samples = np.compress(present, expression, axis=1).astype(np.float64, copy=False)
         expressed = np.flatnonzero(samples.any(1))
         if len(expressed) and len(known):
-            weights[np.ix_(expressed, known)] = self.solve_cohort(learned, samples[expressed], self.recipe_of(model))
+            with one_thread():
+                solved = self.solve_cohort(learned, samples[expressed], self.recipe_of(model))
+            weights[np.ix_(expressed, known)] = solved
         if "rna" in model.arrays:
             weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]
         return weights
@@ -157,7 +158,8 @@ class SignatureMethod(ClassicalMethod):
 
     def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Classical) -> np.ndarray:
         """Scale signature and sample to the same mean, weigh the genes, regress."""
-        return self.regress(*weighed(learned["signature"], sample, recipe), recipe)
+        design, weigh = weighed(learned["signature"], recipe)
+        return self.regress(design, weigh(sample), recipe)
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Any) -> np.ndarray:
         """Return the weights of the types.
@@ -177,19 +179,24 @@ class SignatureMethod(ClassicalMethod):
 class LeastSquares(SignatureMethod):
     """A regression whose weights are a matrix times the sample, once it is known which of them are not zero."""
 
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Classical) -> np.ndarray:
+        """Weigh the samples in blocks, and regress each on as many equations as there are types."""
+        design, weigh = weighed(learned["signature"], recipe)
+        return for_each(lambda equations, goal: self.regress(equations, goal, recipe), design, weigh, samples)
+
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Attribute exactly: every gene has its own summand in every weight."""
         from unmix.contract.attributions import Attributions
         from unmix.io.fractions import normalised
 
         recipe = self.recipe_of(model)
+        design, weigh = weighed(model.arrays["signature"][:, present], recipe)
         estimate = normalised(self.estimate(model, expression, present, device))
         values = np.zeros((*estimate.shape, len(present)))
         for i, sample in enumerate(expression[:, present]):
             types = np.flatnonzero(estimate[i])
             if sample.any():
-                design, target = weighed(model.arrays["signature"][:, present], sample, recipe)
-                summands = self.inverse(design[:, types], design, recipe) * target
+                summands = self.inverse(design[:, types], design, recipe) * weigh(sample)
                 summands *= (estimate[i, types] / summands.sum(1))[:, None]  # to the unit of the estimate
                 values[np.ix_([i], types, np.flatnonzero(present))] = summands
         return Attributions(values, estimate, np.zeros(estimate.shape[1]))
@@ -205,34 +212,3 @@ class LeastSquares(SignatureMethod):
             Of the method's own type.
         """
         return np.linalg.pinv(active)
-
-
-def weighed(signature: np.ndarray, sample: np.ndarray, recipe: Classical) -> tuple[np.ndarray, np.ndarray]:
-    """Scale signature (types x genes) and sample to the same mean and weigh the genes; return genes x types, genes."""
-    sample = capped(signature, sample, recipe.max_ratio)
-    signature, sample = signature / signature.mean(), sample / max(sample.mean(), 1e-12)
-    weights = weights_of(signature, recipe)
-    return (signature * weights).T, sample * weights
-
-
-def capped(signature: np.ndarray, sample: np.ndarray, max_ratio: float) -> np.ndarray:
-    """Return a sample whose genes are at most `max_ratio` times their highest type (types x genes); 0: as it is.
-
-    The level at which sample and signature are compared is that of the capped sample, found by iteration: the mean of
-    the sample itself follows the very gene that is to be capped.
-    """
-    if not max_ratio:
-        return sample
-    highest, found = max_ratio * signature.max(0) / signature.mean(), sample
-    for _ in range(ROUNDS):
-        last, found = found, np.minimum(sample, highest * found.mean())
-        if np.allclose(found, last, rtol=1e-6, atol=0):
-            break
-    return found
-
-
-def weights_of(signature: np.ndarray, recipe: Classical) -> np.ndarray:
-    """Return the weights of the genes of a signature (types x genes) whose mean is 1."""
-    if recipe.gene_weights == "none":
-        return np.ones(signature.shape[1])
-    return (signature.mean(0) + OFFSET) ** (-0.5 if recipe.gene_weights == "root" else -1)

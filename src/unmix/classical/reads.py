@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unmix.classical.solvers import em, gibbs
+from unmix.contract.blocks import in_blocks
 
 
 def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -16,6 +17,14 @@ def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Any) -> tu
     theta = em(reads, profiles, recipe.iterations)
     chance = profiles * theta[:, None]
     return theta, chance / chance.sum(0) * reads
+
+
+def cohort_fractions(learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Any) -> np.ndarray:
+    """Return the fractions of the reads of samples x genes (samples x types); other parameters of `own_profiles`."""
+    if recipe.sampler == "em" and "malignant" not in learned:  # one set of profiles for all samples
+        profiles = normal(learned["profile"], recipe.pseudo)
+        return in_blocks(lambda block: em(block, profiles, recipe.iterations), samples)
+    return np.stack([sample_fractions(one, own_profiles(learned, one, recipe), recipe)[0] for one in samples])
 
 
 def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:

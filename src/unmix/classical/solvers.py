@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from unmix.contract.blocks import in_blocks
 from unmix.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def nonnegative(design: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -12,6 +18,33 @@ def nonnegative(design: np.ndarray, target: np.ndarray) -> np.ndarray:
     from scipy.optimize import nnls
 
     return nnls(design, target)[0]
+
+
+def for_each(
+    solve: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    design: np.ndarray,
+    targets: Callable[[np.ndarray], np.ndarray],
+    samples: np.ndarray,
+) -> np.ndarray:
+    """Return the solution of every sample (samples x types) of a problem of least squares with one design.
+
+    The design is brought to triangular form once, so that each sample leaves a problem of types x types with the same
+    solution (Lawson & Hanson 1974), and not of genes x types.
+
+    Parameters
+    ----------
+    solve
+        Of design and target to the weights of the types, by nothing but the squared error between them.
+    design
+        Genes x types.
+    targets
+        Of a block of samples to what the design shall explain in each (samples x genes).
+    samples
+        Samples x genes.
+    """
+    q, r = np.linalg.qr(design)
+    goals = in_blocks(lambda block: targets(block) @ q, samples)
+    return np.stack([solve(r, goal) for goal in goals])
 
 
 def weighted_nonnegative(
@@ -107,80 +140,6 @@ def sum_divided(design: np.ndarray, target: np.ndarray, *, exactly: bool) -> np.
     return x / max(x.sum(), 1e-300 if exactly else 1.0)
 
 
-def nu_svr(design: np.ndarray, target: np.ndarray, nu: float, cost: float = 1.0, tolerance: float = 1e-9) -> np.ndarray:
-    """Return the coefficients of linear nu-support-vector regression (Schoelkopf 2000), solved to optimality.
-
-    Minimises |w|^2 / 2 + cost (nu n epsilon + sum of what exceeds epsilon), with intercept. A primal-dual interior
-    point method (Mehrotra's predictor and corrector) on the dual: every step solves a system of types + 2 unknowns,
-    where the decomposition of libsvm takes time with the square of the genes.
-
-    Parameters
-    ----------
-    design
-        Genes x types.
-    target
-        Genes.
-    nu, cost
-        Bound on the share of genes outside the tube; weight of the errors.
-    tolerance
-        Of the complementarity and the residuals, relative to the scale of the problem.
-    """
-    n, types = design.shape
-    full = np.hstack([design, np.ones((n, 1))])  # with the intercept
-    goal = np.concatenate([target, -target])
-    budget = cost * nu * n
-    u = np.full(2 * n, min(budget / (2 * n), cost * 0.5))  # multipliers of points above and below the tube
-    low, high = np.ones(2 * n), np.ones(2 * n)  # multipliers of 0 <= u and of u <= cost
-    t = np.zeros(types + 2)  # coefficients, intercept, half-width of the tube
-    keep = np.append(np.ones(types), [0.0, 0.0])
-    scale = 1 + np.abs(target).max()
-
-    def spread(v: np.ndarray) -> np.ndarray:
-        fitted = full @ v[:-1]
-        return np.concatenate([fitted + v[-1], v[-1] - fitted])
-
-    def gather(v: np.ndarray) -> np.ndarray:
-        return np.append(full.T @ (v[:n] - v[n:]), v.sum())
-
-    wanted = np.zeros(types + 2)
-    wanted[-1] = budget
-    for _ in range(100):
-        room = cost - u
-        primal = keep * t + wanted - gather(u)
-        dual = goal - spread(t) + low - high
-        gap = (u @ low + room @ high) / (2 * n)
-        if max(gap, np.abs(primal).max() / n, np.abs(dual).max()) < tolerance * scale:
-            break
-        inverse = 1 / (low / u + high / room)
-        both, difference = inverse[:n] + inverse[n:], inverse[:n] - inverse[n:]
-        system = np.empty((types + 2, types + 2))
-        system[:-1, :-1] = full.T @ (full * both[:, None])
-        system[:-1, -1] = system[-1, :-1] = full.T @ difference
-        system[-1, -1] = both.sum()
-        system[np.diag_indices(types)] += 1
-
-        def step(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, ...]:
-            """Solve for given complementarity residuals of the two bounds."""
-            right = dual + first / u - second / room  # noqa: B023 - used within this round
-            moved = np.linalg.solve(system, gather(inverse * right) - primal)  # noqa: B023
-            du = inverse * (right - spread(moved))  # noqa: B023
-            return du, (first - low * du) / u, (second + high * du) / room, moved  # noqa: B023
-
-        du, dlow, dhigh, _ = step(-u * low, -room * high)
-        length = _longest((u, du), (room, -du), (low, dlow), (high, dhigh))
-        ahead = (u + length * du) @ (low + length * dlow) + (room - length * du) @ (high + length * dhigh)
-        centre = gap * (ahead / (2 * n * gap)) ** 3
-        du, dlow, dhigh, dt = step(centre - u * low - du * dlow, centre - room * high + du * dhigh)
-        length = 0.995 * _longest((u, du), (room, -du), (low, dlow), (high, dhigh))
-        u, low, high, t = u + length * du, low + length * dlow, high + length * dhigh, t + length * dt
-    return t[:types]
-
-
-def _longest(*pairs: tuple[np.ndarray, np.ndarray]) -> float:
-    """Return the longest step, up to 1, that keeps every value positive."""
-    return min(1.0, *(1 / max(float((-change / value).max()), 1e-300) for value, change in pairs))
-
-
 def softmax_map(profiles: np.ndarray, counts: np.ndarray, sigma: float) -> np.ndarray:
     """Return profiles between the given ones and those of observed counts (BayesPrism's reference update).
 
@@ -237,22 +196,22 @@ def moderated(variance: np.ndarray, freedom: float) -> np.ndarray:
 
 
 def em(reads: np.ndarray, profiles: np.ndarray, iterations: int) -> np.ndarray:
-    """Return the fractions of a sample's reads (types) that make them most likely.
+    """Return the fractions of the reads of samples (types last) that make them most likely.
 
     Parameters
     ----------
     reads
-        Genes.
+        Of one sample or of several: genes last.
     profiles
         Types x genes, rows sum to 1.
     iterations
         Rounds.
     """
-    share = reads / reads.sum()
-    theta = np.full(len(profiles), 1 / len(profiles))
+    share = reads / reads.sum(-1, keepdims=True)
+    theta = np.full((*reads.shape[:-1], len(profiles)), 1 / len(profiles))
     for _ in range(iterations):
-        theta = theta * (profiles @ (share / (theta @ profiles)))
-    return theta / theta.sum()
+        theta = theta * ((share / (theta @ profiles)) @ profiles.T)
+    return theta / theta.sum(-1, keepdims=True)
 
 
 def gibbs(

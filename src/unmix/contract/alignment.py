@@ -17,8 +17,9 @@ def aligned(bulk: ad.AnnData | None, genes: np.ndarray) -> np.ndarray | None:
     if bulk is None:
         return None
     places = bulk.var_names.get_indexer(genes)
-    values = np.asarray(bulk.X, dtype=np.float64)
-    return np.where(places >= 0, values[:, places], np.nan)
+    values = np.take(np.asarray(bulk.X, dtype=np.float64), places, axis=1)
+    values[:, places < 0] = np.nan
+    return values
 
 
 def per_base(model: Model, counts: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unmix.contract.blocks import in_blocks
 from unmix.contract.layout import damaged
 from unmix.contract.method import Fit, Method, Needs, Task
 from unmix.deep.preprocessing import Transform, arranged, select_genes
@@ -249,12 +250,9 @@ class DeepMethod(Method):
         return integrated(lambda values: self.infer(net, values), inputs, transform.neutral, device)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Run the network, one sample at a time because that decides about the bytes."""
+        """Run the network on blocks of samples."""
         net, transform = self.restore(model, device)
-        # Sums and matrix products of one row and of many rows may round differently: rows go one by one, so that a
-        # sample has the same bytes alone and in company.
-        rows = [transform(expression[i : i + 1], present) for i in range(len(expression))]
-        return np.concatenate([self._infer(net, row, device) for row in rows])
+        return in_blocks(lambda block: self._infer(net, transform(block, present), device), expression)
 
 
 def _choose_genes(task: Task) -> np.ndarray:

@@ -16,7 +16,7 @@ from unmix.contract.alignment import aligned
 from unmix.contract.attributions import profiles_of
 from unmix.contract.method import silent
 from unmix.deep.attribution import TOLERANCE
-from unmix.engine.inputs import align
+from unmix.engine.alignment import align
 from unmix.io.gene_sets import GMT, read_gmt
 from unmix.io.units import per_million
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unmix import methods
 from unmix.contract.method import silent
-from unmix.engine import inputs
+from unmix.engine import alignment
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
 from unmix.io.units import per_million
@@ -53,7 +53,7 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
             f"a model of {', '.join(able)}",
             f"unmix_train.py REFERENCE --method {able[0]}, then unmix_express.py with that model",
         )
-    expression, present, chosen = inputs.align(method, model, bulk, device, say)
+    expression, present, chosen = alignment.align(method, model, bulk, device, say)
     fractions = normalised(method.estimate(model, expression, present, chosen))
     profiles = method.express(model, expression, present, chosen).astype(np.float32)
     obs, var = pd.DataFrame(index=bulk.obs_names.astype(str)), pd.DataFrame(index=pd.Index(model.genes, dtype=str))
@@ -69,7 +69,7 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
         "layers": np.array(layers, dtype=str),
         "fractions": model.quantity,
         "unit": "per million over the genes of the model",
-        "transductive": inputs.transductive(model),
+        "transductive": alignment.transductive(model),
     }
     return out
 

@@ -10,8 +10,7 @@ import numpy as np
 from unmix import methods
 from unmix.contract.layout import damaged
 from unmix.contract.method import silent
-from unmix.engine import cell_fractions
-from unmix.engine.inputs import align
+from unmix.engine import alignment, cell_fractions
 from unmix.io import levels
 from unmix.io.fractions import Fractions, normalised
 from unmix.uncertainty import conformal, domain_shift
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
     import anndata as ad
     import pandas as pd
 
+    from unmix.contract.method import Method
     from unmix.contract.model import Model
 
+#: Samples that are estimated together, unless a method learns from all of them: so many take little memory.
+SAMPLES = 1024
 #: Share of a model's genes below which the samples of a bulk are flagged.
 COVERAGE_FLAGGED = 0.8
 
@@ -64,19 +66,19 @@ def predict(
     import pandas as pd
 
     method = methods.get(model.method)
-    expression, present, chosen = align(method, model, bulk, device, say)
-    silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
-    estimate, decisive = method.estimate(model, expression, present, chosen), present[method.decisive(model)]
-    if not np.isfinite(estimate).all():
-        sample = bulk.obs_names[int(np.argmin(np.isfinite(estimate).all(1)))]
-        raise damaged(model, f"its estimates of sample {sample!r} are not finite")
-    if model.quantity != "score":
-        estimate = normalised(estimate)
+    present, chosen = alignment.seen(method, model, bulk, device, say)
+    decisive = present[method.decisive(model)]
+    number = len(bulk) if method.transductive_of(method.recipe_of(model)) else SAMPLES
+    estimates = [
+        _estimated(method, model, bulk[start : start + number], present, chosen)
+        for start in range(0, len(bulk), number)
+    ]
+    silent_samples, estimate, *bounds = (np.concatenate(part) for part in list(zip(*estimates, strict=True))[:4])
+    told = {name: [row for part in estimates for row in part[4][name]] for name in estimates[0][4]}
     distances = domain_shift.distances(model, bulk)
     farther = [
         part(model, distances)[:, None] for part in (domain_shift.distance_ratio, domain_shift.between_laboratory_error)
     ]
-    bounds = method.bounds(model, expression, present, chosen, estimate)
     _say_too_few(model, level, say)
     calibrations = _calibrations(model)
     parts = [
@@ -97,7 +99,7 @@ def predict(
     }
     flags = [";".join(reason for reason, hit in reasons.items() if hit[i]) or "ok" for i in range(len(estimate))]
     samples = bulk.obs_names.astype(str)
-    further = _by_sample(method.tables(model, expression, present, chosen, estimate), samples)
+    further = _by_sample(told, samples)
     if model.states:
         ends = conformal.interval(*bounds, model.arrays["intervals.state_scores"], level, *farther)
         further["states"] = _states(model, samples, estimate, *ends)
@@ -116,6 +118,22 @@ def predict(
     ]
     found = replace(by_type, tables=further, levels=model.levels, sums=tuple(sums))
     return cell_fractions.to_cells(model, found, mrna_per_cell, say)
+
+
+def _estimated(
+    method: Method, model: Model, bulk: ad.AnnData, present: np.ndarray, device: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, list[list[dict[str, Any]]]]]:
+    """Return which samples have no expression, the estimates, their lower and upper bounds, and further tables."""
+    expression = alignment.expression_of(model, bulk, present)
+    silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
+    estimate = method.estimate(model, expression, present, device)
+    if not np.isfinite(estimate).all():
+        sample = bulk.obs_names[int(np.argmin(np.isfinite(estimate).all(1)))]
+        raise damaged(model, f"its estimates of sample {sample!r} are not finite")
+    if model.quantity != "score":
+        estimate = normalised(estimate)
+    given = model, expression, present, device, estimate
+    return silent_samples, estimate, *method.bounds(*given), method.tables(*given)
 
 
 def _calibrations(model: Model) -> list[np.ndarray]:

@@ -13,7 +13,8 @@ from unmix.contract.method import Task, silent
 from unmix.contract.model import Model
 from unmix.deep.recipe import Train
 from unmix.engine import cell_fractions
-from unmix.engine.inputs import calibration_samples, check_needs, device_of, only
+from unmix.engine.alignment import device_of
+from unmix.engine.inputs import calibration_samples, check_needs, only
 from unmix.engine.prior import read_prior
 from unmix.errors import UsageError
 from unmix.io.text import show

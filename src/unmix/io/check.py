@@ -81,7 +81,7 @@ def examine(
     findings: list[Finding] = []
     wanted = _wanted(genes)
     table, rows, checked = load(path, wanted, findings)
-    table = table.set_axis(_sample_names(table.index, path, findings))
+    table.index = _sample_names(table.index, path, findings)
     if checked:
         values, facts = _verified(table, checked, path)
         findings += [Finding("ok", "earlier check", str(sentence)) for sentence in checked["messages"]]
@@ -136,8 +136,11 @@ def _wanted(genes: Sequence[str] | pd.DataFrame | None) -> pd.DataFrame | None:
 def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
     """Refuse a table of fractions given as bulk."""
     values = table.to_numpy()
-    for sums, width in ((np.nansum(values, 1), values.shape[1]), (np.nansum(values, 0), values.shape[0])):
-        if np.nanmin(values) >= 0 and 1 < width < 200 and any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
+    for axis, width in ((1, values.shape[1]), (0, values.shape[0])):
+        if not 1 < width < 200 or np.nanmin(values) < 0:
+            continue
+        sums = np.nansum(values, axis)
+        if any(np.allclose(sums, total, rtol=0.1) for total in (1, 100)):
             raise DataError(
                 f"{path.name} looks like a table of fractions: {width} columns whose sums are about {sums[0]:.3g}.",
                 NEED,
@@ -242,9 +245,11 @@ def _sum_duplicates(
     var = pd.DataFrame(index=pd.Index(order, dtype=object))
     if "length" in rows and pd.api.types.is_numeric_dtype(rows["length"]):
         var["length"] = np.maximum.reduceat(rows["length"].to_numpy(dtype=float)[sorting], starts)
-    summed = np.add.reduceat(values[:, sorting], starts, axis=1)
+    if (sorting != np.arange(len(labels))).any():
+        values = values[:, sorting]
+    summed = np.add.reduceat(values, starts, axis=1) if len(starts) < len(labels) else values
     if average:
-        summed /= sizes
+        summed = summed / sizes
     if (sizes > 1).any():
         how = "averaged" if average else "summed"
         said = (

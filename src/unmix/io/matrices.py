@@ -14,12 +14,14 @@ from unmix.io.logarithms import BASES
 from unmix.io.text import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: Columns of var that say what a feature is: a gene, an antibody, a guide (10x, muon).
 FEATURE_TYPES = ("feature_types", "feature_type", "modality")
 #: Layers that hold a part of the counts, or no counts.
 PARTIAL = re.compile(r"(un)?spliced|ambiguous|ambient|background|mature|nascent|intron\w*|mask|M[su]|velocity|fit_\w+")
+#: Rows of a block (see :func:`row_blocks`).
+ROWS = 256
 
 
 def partial(name: str) -> bool:
@@ -35,8 +37,24 @@ def is_mask(values: np.ndarray) -> bool:
 
 def whole(values: np.ndarray) -> bool:
     """Say whether values are whole numbers, as counts are."""
-    filled = values[np.isfinite(values) & (values != 0)]
-    return bool(filled.size) and float(np.mean(filled == np.round(filled))) > 0.999
+    filled, integers = (part.sum() for part in filled_and_whole(np.atleast_2d(values)))
+    return bool(integers > 0.999 * filled)
+
+
+def filled_and_whole(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many values of every row are finite and not 0, and how many of these are whole numbers."""
+    counts = np.zeros((2, len(values)), np.int64)
+    for rows in row_blocks(values):
+        block = values[rows]
+        filled = np.isfinite(block) & (block != 0)
+        counts[0, rows] = filled.sum(axis=1)
+        counts[1, rows] = (filled & (block == np.rint(block))).sum(axis=1)
+    return counts[0], counts[1]
+
+
+def row_blocks(values: np.ndarray) -> Iterator[slice]:
+    """Return slices over the rows of a matrix, so that what is computed from it takes little memory beside it."""
+    return (slice(start, start + ROWS) for start in range(0, len(values), ROWS))
 
 
 def logged(uns: Mapping) -> str | None:

@@ -89,15 +89,17 @@ def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.nda
         )
     if not usable:  # what is wrong with X is said by the check of its values
         return _dense(data.X), data.var
-    counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}
-    chosen = max(counts, key=counts.get) if counts else next(iter(usable))
+    chosen = next(iter(usable), "X")
+    if len(usable) > 1:
+        counts = {name: np.nansum(X) for name, (X, _) in usable.items() if matrices.whole(X)}
+        chosen = max(counts, key=counts.get) if counts else chosen
     if chosen != "X":
         findings.append(Finding("ok", "matrix", f"Expression was taken from {chosen}, not from X."))
     return usable[chosen]
 
 
 def _dense(matrix: Any) -> np.ndarray:
-    return (matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)).astype(np.float64)
+    return (matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)).astype(np.float64, copy=False)
 
 
 def _orient(

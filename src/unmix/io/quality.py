@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.io import gene_groups
+from unmix.io.matrices import row_blocks
 from unmix.io.orientation import Finding
 from unmix.io.text import show
 
@@ -49,12 +50,13 @@ def measure(values: np.ndarray, genes: Sequence[str], samples: pd.Index, unit: s
         ``poor_library`` where mitochondrial and ribosomal genes are nearly all.
     """
     totals = np.maximum(values.sum(axis=1), 1e-12)
-    top = np.partition(values, -TOP, axis=1)[:, -TOP:] if values.shape[1] > TOP else values
+    number = min(TOP, values.shape[1])
+    top = [np.partition(values[rows], -number, axis=1)[:, -number:].sum(axis=1) for rows in row_blocks(values)]
     found = pd.DataFrame(
         {
             "reads": totals if unit == "counts" else np.nan,
             "genes": (values > 0).sum(axis=1),
-            "top_50_share": top.sum(axis=1) / totals,
+            "top_50_share": np.concatenate(top) / totals,
         },
         index=samples,
     )

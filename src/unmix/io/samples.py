@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def repeated(table: pd.DataFrame) -> list[Finding]:
     """Return a warning of samples that hold the same values under several names."""
     same: dict[bytes, list[str]] = {}
     for name, row in zip(table.index.astype(str), table.to_numpy(), strict=True):
-        same.setdefault(row.tobytes(), []).append(name)
+        same.setdefault(hashlib.blake2b(np.ascontiguousarray(row)).digest(), []).append(name)
     groups = [" and ".join(names) for names in same.values() if len(names) > 1]
     said = f"Samples that hold the same values: {show(groups)}. They are estimated all; if they are one, keep one."
     return [Finding("warning", "samples", said)] if groups else []
@@ -181,4 +182,6 @@ def varying(
         if those.any():
             said = f"{those.sum()} samples {what} dropped: {show(table.index[those])}."
             findings.append(Finding("corrected", "samples", said))
+    if not (empty | constant).any():
+        return table, values
     return table.loc[~(empty | constant)], values[~(empty | constant)]

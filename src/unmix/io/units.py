@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unmix.errors import DataError, UsageError
-from unmix.io import logarithms
+from unmix.io import logarithms, matrices
 from unmix.io.logarithms import BASES, PREFIX
 from unmix.io.text import show
 
@@ -86,42 +86,35 @@ def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
         Standardised or 0-to-1 scaled values, from which expression cannot be recovered; samples in different units;
         or numbers that several units would explain.
     """
-    known = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    known = values.ravel() if finite.all() else values[finite]
     if not known.size or not known.any():
         raise DataError("The matrix holds zeros or nothing at all.", "expression values", "check the export")
-    _refuse_scaled(values)
-    small = _may_be_logarithms(values)
-    used = np.nan_to_num(values).any(axis=1)
+    _refuse_scaled(values, known)
+    filled, whole = matrices.filled_and_whole(values)
+    small = (whole < 0.99 * filled) & (np.nanmax(values, axis=1, initial=-np.inf) <= LOG_MAX)
+    used = filled > 0
     if (small & used).any():
         if not small[used].all():
             raise _mixed(small & used, used, samples)
         return _detect_small(values)
-    _refuse_counts_beside_tpm(values, samples)
-    return _detect_linear(values, known)
+    sums = np.concatenate([np.nansum(values[rows], axis=1) for rows in matrices.row_blocks(values)])
+    _refuse_counts_beside_tpm(used, used & (whole >= 0.99 * filled), sums, samples)
+    return _detect_linear(values, known, sums, whole.sum() / max(filled.sum(), 1))
 
 
-def _refuse_counts_beside_tpm(values: np.ndarray, samples: list[str] | None) -> None:
+def _refuse_counts_beside_tpm(used: np.ndarray, whole: np.ndarray, sums: np.ndarray, samples: list[str] | None) -> None:
     """Refuse samples of whole numbers beside samples with decimals that sum to a million."""
-    filled = np.isfinite(values) & (values != 0)
-    whole = ((values == np.round(values)) & filled).sum(axis=1) >= 0.99 * np.maximum(filled.sum(axis=1), 1)
-    million = np.abs(np.nansum(values, axis=1) / 1e6 - 1) < 0.001
-    counts, tpm = whole & ~million & filled.any(axis=1), ~whole & million
+    million = np.abs(sums / 1e6 - 1) < 0.001
+    counts, tpm = whole & ~million, used & ~whole & million
     if counts.any() and tpm.any():
-        names = np.array(samples if samples is not None else range(1, len(values) + 1), dtype=object)
+        names = np.array(samples if samples is not None else range(1, len(sums) + 1), dtype=object)
         raise DataError(
             f"The samples are not all in one unit: {counts.sum()} hold whole numbers, as counts are "
             f"({show(names[counts])}); {tpm.sum()} have decimals and sum to a million ({show(names[tpm])}).",
             "all samples in one unit",
             "give the counts and the TPM in two files",
         )
-
-
-def _may_be_logarithms(values: np.ndarray) -> np.ndarray:
-    """Say of every sample whether it is so small that it may hold logarithms."""
-    with np.errstate(invalid="ignore"):
-        whole = np.nansum((values == np.round(values)) & (values != 0), axis=1)
-        filled = np.nansum(np.isfinite(values) & (values != 0), axis=1)
-    return (whole < 0.99 * filled) & (np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=1) <= LOG_MAX)
 
 
 def _mixed(small: np.ndarray, used: np.ndarray, samples: list[str] | None) -> DataError:
@@ -134,11 +127,17 @@ def _mixed(small: np.ndarray, used: np.ndarray, samples: list[str] | None) -> Da
     )
 
 
-def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
-    filled = known[known != 0]
-    whole, high = np.mean(filled == np.round(filled)), known.max()
-    sums = np.nansum(values, axis=1)
-    sums = sums[sums > 0]
+def _detect_linear(values: np.ndarray, known: np.ndarray, sums: np.ndarray, whole: float) -> Unit:
+    """Recognise the unit of values that are no logarithms.
+
+    Parameters
+    ----------
+    values, known
+        Samples x genes, and what of it is known.
+    sums, whole
+        Of each sample; share of whole numbers among the values that are not 0.
+    """
+    high, sums = known.max(), sums[sums > 0]
     if not sums.size:
         raise DataError(
             f"No sample has a sum above zero (values from {known.min():g} to {high:g}).",
@@ -151,7 +150,7 @@ def _detect_linear(values: np.ndarray, known: np.ndarray) -> Unit:
     if whole >= 0.99 and not (million and spread < 0.001):
         return Unit("counts", "none", 0, f"The values are whole numbers {facts}: counts.")
     low = known.min()
-    no_floor = low > 0 and np.mean(np.isclose(known, low, rtol=1e-6)) < 0.001
+    no_floor = low > 0 and np.mean(known <= low + 1e-8 + 1e-6 * low) < 0.001
     scanner = low > 0 and high < 2**16 * low  # 16 bits
     if scanner if million else no_floor:
         return Unit(
@@ -221,8 +220,7 @@ def _named(reading: logarithms.Reading, low: float, high: float) -> Unit:
     return Unit(name, reading.base, reading.offset, f"{facts} ({why}).")
 
 
-def _refuse_scaled(values: np.ndarray) -> None:
-    known = values[np.isfinite(values)]
+def _refuse_scaled(values: np.ndarray, known: np.ndarray) -> None:
     if known.min() >= 0:
         return
     do = "give counts, TPM or their logarithm, as they were before scaling"
@@ -258,7 +256,7 @@ def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) 
     name, log = parse(declared)
     if name == "auto":
         return detect(values, samples)
-    _refuse_scaled(values)
+    _refuse_scaled(values, values[np.isfinite(values)])
     spelt, high = declared.strip().lower(), np.nanmax(values)
     if name == "microarray" and log == "none" and high <= LOG_MAX:
         return Unit(name, "2", 0.0, "The microarray values are logarithms: log2 was undone.")

@@ -15,7 +15,7 @@ import numpy as np
 
 from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
-from unmix.classical.reads import normal, own_profiles, sample_fractions
+from unmix.classical.reads import cohort_fractions, normal, own_profiles, sample_fractions
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import softmax_map
 from unmix.contract.method import Fit, Task
@@ -124,9 +124,9 @@ class BayesPrism(ClassicalMethod):
         """Return the pooled profile of every type: shares of all of its reads."""
         return {"profile": cells.select(genes=genes).profiles()}
 
-    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return the fractions of a sample's reads."""
-        fractions = sample_fractions(sample, own_profiles(learned, sample, recipe), recipe)[0]
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return the fractions of the samples' reads."""
+        fractions = cohort_fractions(learned, samples, recipe)
         return fractions if recipe.reads == "fitted" else fractions / learned["profile"].sum(1)
 
     def express(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:

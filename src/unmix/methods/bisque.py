@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical.base import Classical, capped, weights_of
+from unmix.classical.base import Classical
 from unmix.classical.signature import Genes, choose
 from unmix.classical.solvers import nonnegative, sum_constrained
+from unmix.classical.weights import capped, weights_of
 from unmix.contract.method import Fit, Method, Needs, Task
 from unmix.errors import NotApplicable
 from unmix.io.units import per_million

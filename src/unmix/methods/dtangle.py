@@ -14,6 +14,7 @@ import numpy as np
 from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
+from unmix.contract.blocks import in_blocks
 from unmix.methods import register
 from unmix.reference.markers import find_markers
 from unmix.settings import CountOrZero, Positive
@@ -53,13 +54,18 @@ class Dtangle(ClassicalMethod):
         logs = profile + recipe.pseudocount
         return {"profile": profile, "marker": find_markers(logs, recipe.markers).astype(np.uint8)}
 
-    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the fractions; a type without any present marker gets 0."""
-        profile, marker = learned["profile"], learned["marker"].astype(float)
-        logs = np.log2(1e6 * sample / sample.sum() + recipe.pseudocount)
-        pure = np.log2(1e6 * profile / profile.sum(1, keepdims=True) + recipe.pseudocount)
+        used = np.flatnonzero(learned["marker"].any(0))
+        profile, marker = learned["profile"], learned["marker"][:, used].astype(float)
+        pure = np.log2(1e6 * profile[:, used] / profile.sum(1, keepdims=True) + recipe.pseudocount)
         number = marker.sum(1)
-        below = (marker * (logs - pure)).sum(1) / np.maximum(number, 1) / recipe.slope
+
+        def below(block: np.ndarray) -> np.ndarray:
+            logs = np.log2(1e6 * block[:, used] / block.sum(1, keepdims=True) + recipe.pseudocount)
+            return (logs @ marker.T - (marker * pure).sum(1)) / np.maximum(number, 1) / recipe.slope
+
+        found = in_blocks(below, samples)
         # Fractions of the mRNA of the genes present, divided by what these are of each type's mRNA
-        fractions = 2.0 ** (below - below[number > 0].max(initial=-1e3)) / profile.sum(1)
+        fractions = 2.0 ** (found - found[:, number > 0].max(1, initial=-1e3, keepdims=True)) / profile.sum(1)
         return np.where(number > 0, fractions, 0)

@@ -9,14 +9,16 @@ variances, signature genes, mRNA per cell).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmix.classical.base import ClassicalMethod, capped
+from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes, choose, donor_profiles, filled
-from unmix.classical.solvers import sum_constrained, sum_divided
+from unmix.classical.solvers import for_each, sum_constrained, sum_divided
+from unmix.classical.weights import capped
 from unmix.contract.method import Fit, Task
 from unmix.io.signatures import signature_of
 from unmix.methods import register
@@ -46,7 +48,7 @@ class Recipe(Base):
     """``ratio`` (code): mean over variance, summed over types; ``inverse``: 1 over the summed variance, without the
     weight that ``ratio`` gives to a gene for being all but absent from one type."""
     max_ratio: NonNegative = 0.0
-    """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.base.capped`)."""
+    """If above 0: a gene counts at most so many times its highest type (:func:`unmix.classical.weights.capped`)."""
     platform: NonNegative = 0.0
     """Deviation of a gene between platforms, relative to its mean; its square is added to the variance between
     donors (our addition)."""
@@ -65,10 +67,6 @@ def weights_of(profile: np.ndarray, variance: np.ndarray, recipe: Recipe) -> np.
     pooled = recipe.gene_weights == "inverse"
     weights = 1 / (variance.sum(0) + 1e-12) if pooled else (profile / (variance + 1e-12)).sum(0)
     return np.minimum(weights, recipe.max_weight * np.median(weights[weights > 0])) if weights.any() else weights
-
-
-def _other(recipe: Recipe) -> list[str]:
-    return ["Other"] if recipe.others else []
 
 
 @register
@@ -91,9 +89,10 @@ class EPIC(ClassicalMethod):
 
     def fit(self, task: Task) -> Fit:
         """Take the profiles of the user's files, or learn them."""
+        others = ["Other"] if task.recipe.others else []
         if not task.published:
             fit = super().fit(task)
-            return replace(fit, cell_types=(*task.train.cell_types, *_other(task.recipe)))
+            return replace(fit, cell_types=(*task.train.cell_types, *others))
         own, recipe = signature_of(task.published, task.recipe.fractions), task.recipe
         genes, profile = own.signature.index.to_numpy(str), own.signature.to_numpy().T
         variance = profile if own.variance is None else own.variance.fillna(np.inf).to_numpy().T
@@ -107,7 +106,7 @@ class EPIC(ClassicalMethod):
         quantity = own_quantity if recipe.fractions == "own" else recipe.fractions
         learned = {"profile": profile, "variance": variance, "size": size}
         learned |= {"rna": size} if quantity != own_quantity else {}
-        return Fit(genes, learned, {}, quantity, (*own.signature.columns, *_other(recipe)))
+        return Fit(genes, learned, {}, quantity, (*own.signature.columns, *others))
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return mean and variance over donors of the profiles per million, and the mean total count of a cell.
@@ -131,22 +130,25 @@ class EPIC(ClassicalMethod):
         if not self.recipe_of(model).others:
             return super().estimate(model, expression, present, device)
         known = super().estimate(replace(model, cell_types=model.cell_types[:-1]), expression, present, device)
-        mrna = model.arrays["profile"][:, present].sum(1) / 1e6  # of a unit of weight, as :meth:`solve` divides by it
+        mrna = model.arrays["profile"][:, present].sum(1) / 1e6  # of a unit of weight; solving divided by it
         if model.quantity == "cell":
             mrna = mrna * model.arrays["size"]
         rest = np.where(expression[:, present].any(1), np.clip(1 - known @ mrna, 0, None), 0)
         return np.column_stack([known, rest / mrna[mrna > 0].mean()])
 
-    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return fractions of cells; sample and profiles are scaled to a million over the genes present (code).
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return fractions of cells; samples and profiles are scaled to a million over the genes present (code).
 
         Those are fractions of the mRNA of these genes, so they are divided by what the genes are of each type's mRNA.
         """
         seen = learned["profile"].sum(1) / 1e6
         profile, variance = learned["profile"] / seen[:, None], learned["variance"] / seen[:, None] ** 2
-        root = np.sqrt(weights_of(profile, variance, recipe))
-        used = root > 0
-        profile, sample = profile[:, used], (1e6 * sample / sample.sum())[used]
-        design, target = (profile * root[used]).T, capped(profile, sample, recipe.max_ratio) * root[used]
-        solve = sum_constrained if recipe.excess == "constrained" else sum_divided
-        return solve(design, target, exactly=not recipe.others) / (seen * learned["size"])
+        weights = weights_of(profile, variance, recipe)
+        used = np.flatnonzero(weights)
+        profile, root = profile[:, used], np.sqrt(weights[used])
+        solve = partial(sum_constrained if recipe.excess == "constrained" else sum_divided, exactly=not recipe.others)
+
+        def targets(block: np.ndarray) -> np.ndarray:
+            return capped(profile, 1e6 * block[:, used] / block.sum(1, keepdims=True), recipe.max_ratio) * root
+
+        return for_each(solve, (profile * root).T, targets, samples) / (seen * learned["size"])

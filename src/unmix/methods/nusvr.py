@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from unmix.classical.base import Classical, SignatureMethod, weighed
+from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.batch import SAMPLES, adapted, combat
 from unmix.classical.signature import Genes
 from unmix.classical.svr import cibersort, goodness
+from unmix.classical.weights import weighed
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
 from unmix.methods import register
@@ -130,8 +131,6 @@ class NuSVRegression(SignatureMethod):
         used = present & signature.any(0)
         if not recipe.permutations:
             return {}
-        rows = [
-            [goodness(*weighed(signature[:, used], sample, recipe), recipe)] if sample.any() else []
-            for sample in expression[:, used]
-        ]
+        design, weigh = weighed(signature[:, used], recipe)
+        rows = [[goodness(design, weigh(sample), recipe)] if sample.any() else [] for sample in expression[:, used]]
         return {"goodness": rows}

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.base import Classical, ClassicalMethod, capped, weights_of
+from unmix.classical.base import Classical, ClassicalMethod
 from unmix.classical.signature import Genes, choose
-from unmix.classical.solvers import sum_constrained, sum_divided
+from unmix.classical.solvers import for_each, sum_constrained, sum_divided
+from unmix.classical.weights import capped, weights_of
+from unmix.contract.blocks import one_thread
 from unmix.contract.method import Fit, Task
 from unmix.errors import UsageError
 from unmix.io.signatures import signature_of
@@ -87,54 +89,62 @@ class QuanTIseq(ClassicalMethod):
         return model.arrays["signature"].any(0)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
-        """Solve every sample."""
+        """Solve the samples, scaled to a million over the genes that are present."""
         recipe, learned = self.recipe_of(model), model.arrays
-        names = model.cell_types[: len(learned["size"])]
-        used = present & learned["signature"].any(0)
+        used = np.flatnonzero(present & learned["signature"].any(0))
+        result, expressed = np.zeros((len(expression), len(model.cell_types))), expression[:, used].any(1)
+        if not expressed.any():
+            return result
         signature, size = learned["signature"][:, used], np.maximum(learned["size"], 1e-12)
-        result = np.zeros((len(expression), len(model.cell_types)))
-        totals = expression[:, present].sum(1)
-        for i in np.flatnonzero(expression[:, used].any(1)):
-            cells = sample_fractions(signature, 1e6 * expression[i, used] / totals[i], size, names, recipe)
-            result[i, : len(cells)] = cells
-            if recipe.other:
-                result[i, -1] = max(0, 1 - cells.sum())
+        with one_thread():
+            cells = cell_fractions(signature, used, expression[expressed], size, model.cell_types, recipe)
+        result[expressed, : len(size)] = cells
+        if recipe.other:
+            result[expressed, -1] = np.maximum(0, 1 - cells.sum(1))
         return result
 
 
-def sample_fractions(
-    signature: np.ndarray, sample: np.ndarray, size: np.ndarray, names: list[str], recipe: Recipe
+def cell_fractions(
+    signature: np.ndarray, used: np.ndarray, samples: np.ndarray, size: np.ndarray, names: list[str], recipe: Recipe
 ) -> np.ndarray:
-    """Return the fractions of cells of the known types, which sum to 1 or less.
+    """Return the fractions of cells of the known types (samples x types), which sum to 1 or less.
 
     Parameters
     ----------
     signature
-        Types x genes, per million.
-    sample
-        Genes, per million.
+        Types x genes that are used, per million.
+    used
+        Indices of these genes.
+    samples
+        Samples x all genes, none without expression.
     size
         Types: mRNA of a cell.
     names
         Of the types.
     recipe
-        `gene_weights`, `tregs`, `helpers`.
+        `gene_weights`, `max_ratio`, `other`, `tregs`, `helpers`.
     """
     scale = signature.mean()
     weights = weights_of(signature / scale, recipe) / scale
-    design, target = (signature * weights).T, capped(signature, sample, recipe.max_ratio) * weights
+    constrained = sum_constrained if recipe.other else sum_divided  # the known types alone have no level to be held to
 
-    def fractions(kept: np.ndarray) -> np.ndarray:
+    def targets(block: np.ndarray) -> np.ndarray:
+        return capped(signature, 1e6 * block[:, used] / block.sum(1, keepdims=True), recipe.max_ratio) * weights
+
+    def solve(design: np.ndarray, target: np.ndarray, kept: np.ndarray | slice = slice(None)) -> np.ndarray:
         x = np.zeros(len(size))
-        solve = sum_constrained if recipe.other else sum_divided  # the known types alone have no level to be held to
-        x[kept] = solve(design[:, kept], target, exactly=not recipe.other)
+        x[kept] = constrained(design[:, kept], target, exactly=not recipe.other)
         cells = x / size
         return cells * (x.sum() / max(cells.sum(), 1e-300))
 
-    first = fractions(np.ones(len(size), bool))
-    if recipe.tregs in names and recipe.helpers in names:
-        tregs, helpers = names.index(recipe.tregs), names.index(recipe.helpers)
-        if first[tregs] < FEW:
-            mean = (first[tregs] + fractions(np.arange(len(size)) != helpers)[tregs]) / 2
-            first[tregs], first[helpers] = mean, max(0.0, first[helpers] - mean)
-    return first
+    def of_sample(design: np.ndarray, target: np.ndarray) -> np.ndarray:
+        first = solve(design, target)
+        if recipe.tregs in names and recipe.helpers in names:
+            tregs, helpers = names.index(recipe.tregs), names.index(recipe.helpers)
+            if first[tregs] < FEW:
+                again = solve(design, target, np.arange(len(size)) != helpers)
+                mean = (first[tregs] + again[tregs]) / 2
+                first[tregs], first[helpers] = mean, max(0.0, first[helpers] - mean)
+        return first
+
+    return for_each(of_sample, (signature * weights).T, targets, samples)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmix.contract.blocks import in_blocks, one_thread
 from unmix.io.units import per_million
 from unmix.simulate.pseudobulk import Simulator
 from unmix.simulate.recipe import Simulation
@@ -42,7 +43,7 @@ UNKNOWN, TRIED_SAMPLES, TRIED_TYPES = (0.2, 0.4, 0.6, 0.8), 8, 6
 DETECTED = 0.8
 
 
-def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
+def distance(expression: np.ndarray, signature: np.ndarray, genes: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Return the distance of each sample from the pseudobulk of the types (natural log).
 
     Parameters
@@ -50,18 +51,28 @@ def distance(expression: np.ndarray, signature: np.ndarray) -> np.ndarray:
     expression
         Samples x genes, linear, any scale.
     signature
-        Types x genes, linear, over the same genes.
+        Types x genes, linear.
+    genes
+        Indices of these genes in the samples; by default they have the same genes.
     """
     from scipy.optimize import nnls
 
+    signature = signature.astype(np.float64)
     weight = 1 / np.sqrt(signature.mean(0) + OFFSET)
-    distances = np.zeros(len(expression))
-    for i, sample in enumerate(expression):
-        scaled = per_million(sample)
-        mixture = per_million(nnls((signature * weight).T, scaled * weight)[0] @ signature)
+    q, r = np.linalg.qr((signature * weight).T)  # as many equations as there are types
+
+    def of_block(block: np.ndarray) -> np.ndarray:
+        scaled = per_million(block[:, genes].astype(np.float64))
+        mixture = per_million(np.stack([nnls(r, goal)[0] for goal in (scaled * weight) @ q]) @ signature)
         expressed = (scaled > OFFSET) | (mixture > OFFSET)
-        distances[i] = np.log((scaled + OFFSET) / (mixture + OFFSET))[expressed].std() if expressed.any() else np.inf
-    return distances
+        logs = np.log((scaled + OFFSET) / (mixture + OFFSET))
+        number = np.maximum(expressed.sum(1, keepdims=True), 1)
+        around = logs - np.where(expressed, logs, 0).sum(1, keepdims=True) / number
+        found = np.sqrt(np.where(expressed, around**2, 0).sum(1) / number[:, 0])
+        return np.where(expressed.any(1), found, np.inf)
+
+    with one_thread():
+        return in_blocks(of_block, expression)
 
 
 def fit(cells: Reference, held_out: Reference, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -114,7 +125,7 @@ def distances(model: Model, bulk: ad.AnnData) -> np.ndarray:
     genes = np.array(model.facts["reference_genes"])
     places = bulk.var_names.get_indexer(genes)
     found = places >= 0
-    return distance(np.asarray(bulk.X)[:, places[found]], model.profiles(genes[found]))
+    return distance(np.asarray(bulk.X), model.profiles(genes[found]), places[found])
 
 
 def unlike_reference(model: Model, values: np.ndarray) -> np.ndarray:

@@ -64,14 +64,24 @@ def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
     kept = (gene_groups.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
     if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
         return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
-    names, values = names[kept], np.asarray(bulk.X)[:, kept]
+    names = names[kept]
     symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) != "symbol" else names
     symbols = np.array([str(symbol).upper() for symbol in symbols])
     lacking = model.profiles(names).max(0) < EXPRESSED
     markers = lacking & np.isin(symbols, list(_LINEAGE))
-    highest = [np.argsort(-sample, kind="stable")[:HIGHEST] for sample in values]
+    places = np.flatnonzero(kept)
+    highest = [highest_genes(sample[places], HIGHEST) for sample in np.asarray(bulk.X)]
     shares = np.array([lacking[genes].mean() for genes in highest])
     return shares, [sorted(symbols[genes[markers[genes]]]) for genes in highest]
+
+
+def highest_genes(sample: np.ndarray, number: int) -> np.ndarray:
+    """Return the indices of the highest genes of a sample; among equal ones the first."""
+    if number >= len(sample):
+        return np.arange(len(sample))
+    least = np.partition(sample, -number)[-number]
+    above = np.flatnonzero(sample > least)
+    return np.concatenate([above, np.flatnonzero(sample == least)[: number - len(above)]])
 
 
 def doubtful(found: np.ndarray, markers: list[list[str]], unit: str) -> np.ndarray:

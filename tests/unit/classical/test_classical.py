@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unmix import engine
-from unmix.classical.solvers import em, gibbs, nonnegative, nu_svr, softmax_map, sum_constrained, weighted_nonnegative
+from unmix.classical.solvers import em, gibbs, nonnegative, softmax_map, sum_constrained, weighted_nonnegative
+from unmix.classical.svr import nu_svr
 from unmix.errors import NotApplicable
 from unmix.methods.bayesprism import UNINFORMATIVE
 from unmix.methods.dwls import Recipe as DWLS

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from unmix import engine
 from unmix.classical.batch import combat
 from unmix.classical.solvers import moderated
-from unmix.engine import inputs
+from unmix.engine import alignment
 from unmix.errors import NotApplicable
 from unmix.methods.abis import Recipe as ABIS
 from unmix.methods.abis import huber
@@ -19,7 +19,7 @@ from unmix.methods.nmf import anonymous, matched
 from unmix.methods.nusvr import Recipe as NuSVR
 from unmix.methods.nusvr import goodness
 from unmix.methods.quantiseq import Recipe as QuanTIseq
-from unmix.methods.quantiseq import sample_fractions
+from unmix.methods.quantiseq import cell_fractions
 from unmix.methods.rnasieve import Recipe as RNASieve
 from unmix.methods.rnasieve import sieve
 from unmix.simulate.toy import toy
@@ -63,9 +63,10 @@ def test_hidden_regulatory_cells_are_looked_for_without_their_helpers(rng):
     names, size = ["T.cells.CD4", "Tregs", "B"], np.ones(3)
     signature = rng.lognormal(0, 1, (3, 60))
     signature[1] = signature[0] * np.exp(0.05 * rng.standard_normal(60))  # hardly told apart
-    sample = signature.T @ [0.6, 0.0, 0.4]
-    found = sample_fractions(signature, sample, size, names, QuanTIseq())
-    plain = sample_fractions(signature, sample, size, ["a", "b", "c"], QuanTIseq())
+    sample, used = signature.T @ [0.6, 0.0, 0.4], np.arange(60)
+    samples = np.append(sample, 1e6 - sample.sum())[None]  # a million over all genes
+    found = cell_fractions(signature, used, samples, size, names, QuanTIseq())[0]
+    plain = cell_fractions(signature, used, samples, size, ["a", "b", "c"], QuanTIseq())[0]
     assert plain[1] < 0.02
     assert found[1] > 0.2
     assert np.isclose(found.sum(), plain.sum(), atol=0.01)
@@ -167,7 +168,7 @@ def test_batch_correction_meets_a_platform(data):
             "nusvr", data[0], bulk=bulk, settings=[f"batch={mode}", f"gene_weights={weights}"], **QUICK
         )
         errors[mode, weights] = rmse(engine.predict(model, bulk, device="cpu").values, truth)
-        assert inputs.transductive(model) == (mode != "none")
+        assert alignment.transductive(model) == (mode != "none")
     assert errors["cells", "root"] < errors["none", "root"]
     assert errors["bulk", "none"] < errors["none", "none"]
 

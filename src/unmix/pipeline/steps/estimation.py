@@ -29,7 +29,7 @@ def predict(
     """Estimate the fractions of a bulk, with intervals, and write their tables."""
     from unmix import engine
     from unmix.contract.model import Model
-    from unmix.engine import answer, inputs
+    from unmix.engine import alignment, answer
     from unmix.engine import mrna_per_cell as sources
     from unmix.engine.memory import checked_for
     from unmix.engine.prior import WORDS, read_prior
@@ -53,7 +53,7 @@ def predict(
     run.facts |= {"mrna_per_cell": fractions.mrna_per_cell, "levels": fractions.levels.model_dump()}
     run.facts["prior"] = fractions.prior
     run.facts["unexpressed"] = fractions.unknown_content
-    run.facts["transductive"] = bool(also) or inputs.transductive(trained)
+    run.facts["transductive"] = bool(also) or alignment.transductive(trained)
     write_fractions(fractions, lambda name: run.output(out_dir / name))
 
 
