@@ -74,12 +74,8 @@ class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
 
     name = "epic"
-    layout = {
-        "profile": "amount: known genes",
-        "variance": "missing: known genes",
-        "size": "amount: known",
-        "rna?": "amount: known",
-    }
+    layout = {"profile": "amount: known genes", "variance": "missing: known genes"}
+    layout |= {"size": "amount: known", "rna?": "amount: known"}
     quantity = "cell"
     takes = "signature"
     recipes = {
@@ -133,7 +129,7 @@ class EPIC(ClassicalMethod):
         mrna = model.arrays["profile"][:, present].sum(1) / 1e6  # of a unit of weight; solving divided by it
         if model.quantity == "cell":
             mrna = mrna * model.arrays["size"]
-        rest = np.where(expression[:, present].any(1), np.clip(1 - known @ mrna, 0, None), 0)
+        rest = np.where(expression[:, present].any(1), np.clip(1 - (known * mrna).sum(1), 0, None), 0)
         return np.column_stack([known, rest / mrna[mrna > 0].mean()])
 
     def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
