@@ -39,6 +39,11 @@ def make_files(folder: Path) -> None:
         code, said = forks.run("predict", folder / f"{method}.safetensors", folder / "bulk.h5ad", "--out-dir", out)
         assert code == 0, said
     groups = [f"{name}\t{'ab'[number % 2]}" for number, name in enumerate(bulk.obs_names)]
+    lines = ["id\tmethod\tstatus\tstep\tfound\tdo", "toy\tnnls\tdone\t\t\t"]
+    (folder / "summary.tsv").write_text("\n".join(lines) + "\n")
+    code, said = forks.run("report", folder / "results", "--out", folder / "page.html", "--tables", folder / "beside")
+    assert code == 0, said
+    (folder / "beside" / "report.json").rename(folder / "toy.json")
     (folder / "samples.tsv").write_text("\n".join(["sample\tcondition", *groups]) + "\n")
 
 
@@ -72,22 +77,26 @@ def command(step: str, files: Path, out: Path) -> list[object]:
             *("run", files / "table.tsv", reference, "--methods", "nnls", "--controls", "uniform", "--quick"),
             *("--out-dir", out),
         ],
-        "report": ["report", files / "results", "--out", out / "report.html"],
+        "report": ["report", files / "results", "--out", out / "report.html", "--tables", out],
+        "index": ["index", files / "summary.tsv", files / "toy.json", "--out", out / "index.html"],
     }[step]
 
 
+#: Of a run: what is made of its records.
+PAGES = ("report.html", "report.json", "tables.xlsx")
+
 STEPS = ("check", "reference", "simulate", "train", "train a network", "predict", "several references", "explain")
-STEPS += ("express", "evaluate", "consensus", "compare", "run", "report")
+STEPS += ("express", "evaluate", "consensus", "compare", "run", "report", "index")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of all files but the run records and the pages made of them, which hold times."""
+    """Return the bytes of all files but the records, which hold times and the folder, and the pages made of them."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     of_a_run = (folder / "models").exists()
     return {
         name: data
         for name, data in found.items()
-        if not name.endswith("run.json") and not (of_a_run and name == "report.html")
+        if not name.endswith(("run.json", "request.json")) and not (of_a_run and name in PAGES)
     }
 
 

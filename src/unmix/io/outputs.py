@@ -190,6 +190,12 @@ def write_whole(path: Path, data: bytes) -> None:
         outputs.clean()
 
 
+def standing(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern that are complete, sorted; without what waits in hidden folders of this module."""
+    found = (path for path in folder.glob(pattern) if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(PREFIX) for part in path.relative_to(folder).parts))
+
+
 def remove_abandoned(parent: Path) -> None:
     """Remove the hidden folders of processes that were killed: those that nobody holds any more."""
     for folder in parent.glob(f"{PREFIX}*"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmix.errors import DataError, UsageError
-from unmix.io import records
+from unmix.io import outputs, records
 from unmix.reference import prepare
 from unmix.report.beside import FILES
 
@@ -92,7 +92,7 @@ def make_room(out: Path, methods: Sequence[str], inputs: Collection[Path] = ()) 
         If the folder holds results of other methods, or one of the `inputs` is a result that would be removed.
     """
     own = {*methods, "consensus", "check", "reference"}
-    places = {record.parent.name for pattern in ("*/run.json", "*/*skipped.json") for record in out.glob(pattern)}
+    places = {path.parent.name for name in ("run.json", "*skipped.json") for path in outputs.standing(out, f"*/{name}")}
     if others := sorted(places - own):
         raise UsageError(
             f"{out} holds results of {others[0]}, which this run does not give",

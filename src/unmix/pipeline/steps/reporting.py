@@ -75,9 +75,10 @@ def report(
 ) -> None:
     """Write the page of a folder of results, the tables beside it, and the page as PDF; the page needs neither."""
     from unmix import report as pages
+    from unmix.io.outputs import standing
     from unmix.report.beside import FILES, write_beside
 
-    for path in [*results_dir.rglob("*.tsv"), *results_dir.rglob("*.json")]:
+    for path in [*standing(results_dir, "**/*.tsv"), *standing(results_dir, "**/*.json")]:
         if path.name not in FILES:
             run.keep(f"table {path.name}", path)
     results = pages.read_results(results_dir, headline)
