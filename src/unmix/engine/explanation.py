@@ -18,6 +18,7 @@ from unmix.contract.method import silent
 from unmix.deep.attribution import TOLERANCE
 from unmix.engine.alignment import align
 from unmix.io.gene_sets import GMT, read_gmt
+from unmix.io.long_tables import ALL
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from unmix.contract.attributions import Attributions
     from unmix.contract.model import Model
-
-#: Name of the rows over all samples; a sample may not be called so.
-ALL = "(all samples)"
 
 
 def explain(

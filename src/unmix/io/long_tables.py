@@ -23,6 +23,9 @@ ENDS = ("values", "lower", "upper", "lower_relative", "upper_relative")
 ENDS_OF_LEVELS = ("fraction", *ENDS[1:])
 BETWEEN = "between_references"
 
+#: Name of the rows of attributions over all samples; a sample may not be called so.
+ALL = "(all samples)"
+
 #: By which the fractions of a sample, each rounded, may miss a sum of 1.
 ROUNDED = 1e-3
 

@@ -115,6 +115,7 @@ class _Record(_Part):
     versions: dict[str, str] = {}
     evaluation: _Evaluation | None = None
     error: _Error | None = None
+    markers: dict[str, list[str]] = {}
     samplesheet: str = ""
     row: dict[str, str] = {}
     parameters: dict[str, str] = {}

@@ -6,7 +6,7 @@ layout is in ``templates/``, the figures are in :mod:`unmix.report.figures`.
 
 from __future__ import annotations
 
-from unmix.report import accuracy, estimates, groups, members, methods_text, sections
+from unmix.report import accuracy, all_methods, estimates, genes, groups, markers, methods_text, sections
 from unmix.report.page import page
 from unmix.report.results import Results, read_results
 
@@ -15,20 +15,22 @@ __all__ = ["Results", "read_results", "render"]
 #: Name of the template and anchor, heading, function.
 SECTIONS = (
     ("summary", "Summary", sections.summary),
-    ("checks", "Input check", sections.checks),
     ("fractions", "Estimates per sample", estimates.fractions),
     ("finer", "Estimates of all cell types", estimates.finer),
     ("samples_to_check", "Samples to check", estimates.samples_to_check),
-    ("cell_types", "Cell types", estimates.cell_types),
     ("groups", "Groups", groups.groups),
-    ("members", "Methods of the consensus", members.members),
+    ("cell_types", "Cell types", estimates.cell_types),
+    ("markers", "Markers of the cell types", markers.markers),
+    ("all_methods", "All methods", all_methods.all_methods),
+    ("agreement", "Agreement between methods", estimates.agreement),
     ("accuracy", "Accuracy against known fractions", accuracy.accuracy),
     ("scatter", "Estimates and known fractions, by sample", accuracy.scatter),
-    ("agreement", "Agreement between methods", estimates.agreement),
+    ("genes", "Genes behind the estimates", genes.genes),
     ("skipped", "Skipped and failed", sections.skipped),
+    ("checks", "Input check", sections.checks),
     ("limits", "Limitations", sections.limits),
-    ("provenance", "Provenance", sections.provenance),
     ("citing", "Methods text", methods_text.citing),
+    ("provenance", "Provenance", sections.provenance),
 )
 #: What remains where no method could be applied.
 NO_ESTIMATE = (

@@ -9,11 +9,13 @@ import numpy as np
 
 from unmix.evaluation import metrics
 from unmix.io.levels import listed as listed_members
-from unmix.report import figures, marks
+from unmix.report import colours, figures, marks, shades
 from unmix.report.words import axis, between, ceiling, count, estimate, listed, number, percent, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from unmix.report.results import Result, Results
 
@@ -28,6 +30,9 @@ FLAGS = {
     "no_expression": "None of the genes of the model is expressed. The estimates carry no information.",
     "poor_library": "Nearly all reads are of mitochondrial and ribosomal genes. The estimates carry no information.",
 }
+
+#: Flagged samples up to which their table is open.
+FOLDED = 10
 
 
 def by_abundance(result: Result) -> list[str]:
@@ -70,20 +75,19 @@ def _estimates(lead: Result) -> dict[str, Any]:
     values = lead.values[types]
     score = lead.quantity == "score"
     columns = len(values) > figures.LABELLED or figures.many(values)
-    drawn = values.sort_values(types[0], ascending=False, kind="stable") if columns else values
+    drawn = clustered(values)
     return {
         "words": quantity(lead),
         "title": lead.title,
         "score": score,
         "level": lead.level,
         "types": types,
-        "legend": list(zip(figures.colours(figures.COLOURED), types, strict=False)),
-        "rest": count(len(types) - figures.COLOURED, "rarer cell type") if len(types) > figures.COLOURED else "",
-        "rest_colour": figures.REST,
+        **legend(types),
         "columns": columns,
         "each": not figures.many(values),
         "open": not columns and values.size <= figures.PRINTED,
-        "figures": [] if score else figures.stacked(drawn),
+        "figures": [] if score else figures.stacked(drawn, lead.name),
+        "heatmap": shades.heatmap(drawn, f"heatmap {len(types)}") if len(values) > 1 else [],
         "intervals": lead.lower is not None and bool(lead.lower.notna().any(axis=None)),
         "rows": [
             (
@@ -98,6 +102,27 @@ def _estimates(lead: Result) -> dict[str, Any]:
     }
 
 
+def clustered(values: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples in the order of a clustering (average linkage), so that alike ones are neighbours."""
+    from scipy.cluster import hierarchy
+
+    if len(values) < 3 or values.isna().any(axis=None):
+        return values
+    table = values.to_numpy(float)
+    links = hierarchy.linkage(table, "average", optimal_ordering=len(values) <= figures.SAMPLES)
+    return values.iloc[hierarchy.leaves_list(links)]
+
+
+def legend(types: Sequence[str]) -> dict[str, Any]:
+    """Return colour and name of every type that has a colour, and what the others are called."""
+    rarer = len(types) - colours.COLOURED
+    return {
+        "legend": list(zip(colours.colours(colours.COLOURED), types, strict=False)),
+        "rest": count(rarer, "rarer cell type") if rarer > 0 else "",
+        "rest_colour": colours.REST,
+    }
+
+
 def samples_to_check(results: Results) -> dict[str, Any] | None:
     """List the flagged samples and explain the flags."""
     lead = results.headline
@@ -109,6 +134,7 @@ def samples_to_check(results: Results) -> dict[str, Any] | None:
         "total": count(len(lead.flags), "sample"),
         "unknown": _detection(lead.learned.get("intervals", {})),
         "flagged": len(flagged),
+        "folded": len(flagged) > FOLDED,
         "rows": list(flagged.items())[: figures.ROWS],
         "reasons": [
             (
@@ -175,15 +201,15 @@ def agreement(results: Results) -> dict[str, Any] | None:
     names = [result.title for result in methods]
     plots = []
     if not np.isnan(r).all():
-        shades = np.nan_to_num(r).clip(0, 1)
+        dark = np.nan_to_num(r).clip(0, 1)
         texts = [[number(value) for value in row] for row in r]
         title = "Mean r per cell type between every two methods"
-        plots.append(("r", figures.matrix("agreement r", title, names, texts, shades, marks.ESTIMATE)))
+        plots.append(("r", shades.matrix("agreement r", title, names, texts, dark, marks.ESTIMATE)))
     if not np.isnan(difference).all():
-        shades = np.nan_to_num(difference / (np.nanmax(difference) or 1))
+        dark = np.nan_to_num(difference / (np.nanmax(difference) or 1))
         texts = [[percent(value) for value in row] for row in difference]
         title = "Mean absolute difference between every two methods"
-        plots.append(("difference", figures.matrix("agreement", title, names, texts, shades, marks.DIFFERENCE)))
+        plots.append(("difference", shades.matrix("agreement", title, names, texts, dark, marks.DIFFERENCE)))
     return {"plots": plots, "mixed": len({result.quantity for result in methods}) > 1}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.report import marks
+from unmix.report.colours import COLOURED, REST, colours
 from unmix.report.svg import INK, inline, label, panel, styled, text_width
 from unmix.report.words import percent
 
@@ -19,16 +20,10 @@ if TYPE_CHECKING:
 
     from unmix.report.marks import Ticks
 
-#: Paul Tol's "muted" scheme, safe for colour-blind readers, its darkest three lighter so that they show on black too.
-COLOURS = ("#6558c8", "#44aa99", "#ddcc77", "#cc6677", "#88ccee", "#2f8f55", "#aa4499", "#999933", "#993366")
-#: Shades of these for further types, as the share of white (black, where negative) that is mixed in.
-SHADES = (0.0, 0.5, -0.35)
-#: Of the rarer types; more colours cannot be distinguished.
-REST = "#a3adb5"
 #: Width of a figure that takes the whole column, of one beside another, and of a small one.
 WIDE, HALF, SMALL = 760, 460, 200
-#: Samples that get a labelled bar each (more are drawn as columns), rows of a figure, and columns of a figure.
-LABELLED, ROWS, COLUMNS = 60, 30, 100
+#: Samples that get a labelled bar each (more are drawn as columns), rows of a figure, its columns, and named columns.
+LABELLED, ROWS, COLUMNS, NAMED = 60, 30, 100, 50
 #: Samples, and estimates, up to which each is drawn and listed. More are summarised, or the PDF takes minutes.
 SAMPLES, ESTIMATES = 200, 6000
 #: Estimates up to which their table is open, and thereby part of the PDF.
@@ -39,25 +34,8 @@ Segment = tuple[float, float, str, str]
 PERCENT: Ticks = [(0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1, "100%")]
 
 
-#: Types that have a colour of their own.
-COLOURED = len(COLOURS) * len(SHADES)
-
-
-def colours(number: int) -> list[str]:
-    """Return the colours of the `number` most abundant types: nine, two further shades of each, then grey."""
-    shades = [_mixed(colour, share) for share in SHADES for colour in COLOURS]
-    return [*shades, *[REST] * number][:number]
-
-
-def _mixed(colour: str, share: float) -> str:
-    """Return a colour (#rrggbb) with a share of white, or of black where it is negative."""
-    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    mixed = (round(part + share * (255 - part) if share > 0 else part * (1 + share)) for part in parts)
-    return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
 @styled
-def stacked(values: pd.DataFrame) -> list[Markup]:
+def stacked(values: pd.DataFrame, name: str = "") -> list[Markup]:
     """Draw fractions as stacked bars, or as stacked columns where the samples are many.
 
     Parameters
@@ -65,14 +43,17 @@ def stacked(values: pd.DataFrame) -> list[Markup]:
     values
         Samples x types, in the order in which they shall be drawn; the first types have a colour each. Of
         :func:`many` estimates, each column is the mean of consecutive samples.
+    name
+        Of the figures.
     """
     if many(values):
         values = neighbours(values)
-        return [_columns([(str(name), segments(row)) for name, row in values.iterrows()], 0)]
+        return [_columns([(str(group), segments(row)) for group, row in values.iterrows()], f"{name} columns 0")]
     parts = [(str(sample), segments(row)) for sample, row in values.iterrows()]
     if len(parts) <= LABELLED:
-        return [_bars(parts[start : start + ROWS], start) for start in range(0, len(parts), ROWS)]
-    return [_columns(parts[start : start + COLUMNS], start) for start in range(0, len(parts), COLUMNS)]
+        return [_bars(parts[start : start + ROWS], f"{name} bars {start}") for start in range(0, len(parts), ROWS)]
+    starts = range(0, len(parts), NAMED)
+    return [_columns(parts[start : start + NAMED], f"{name} columns {start}", NAMED) for start in starts]
 
 
 def many(values: pd.DataFrame) -> bool:
@@ -173,7 +154,9 @@ def intervals(name: str, title: str, rows: Sequence[tuple[str, bool, Sequence[fl
 
 
 @styled
-def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summarised: bool = False) -> list[Markup]:
+def scatter(
+    panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summarised: bool = False, name: str = "scatter"
+) -> list[Markup]:
     """Draw estimate against known fraction.
 
     Parameters
@@ -183,6 +166,8 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summ
         whether both axes have the same unit, so that a dashed line shows where they are equal.
     summarised
         Count the samples in squares, instead of drawing each.
+    name
+        Of the figures.
     """
     figures = []
     for number, (title, pairs, across, upwards, equal) in enumerate(panels):
@@ -197,6 +182,9 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summ
         told = pairs.dropna(subset=["lower", "upper"])
         ends = told[["lower", "upper"]].clip(bottom, top)
         axes.vlines(told["truth"], ends["lower"], ends["upper"], color=marks.ESTIMATE, alpha=0.4, linewidth=1)
+        for end, at, mark in (("upper", top, "^"), ("lower", bottom, "v")):  # the interval goes on beyond the frame
+            cut = told[told[end] > top] if end == "upper" else told[told[end] < bottom]
+            axes.plot(cut["truth"], [at] * len(cut), mark, color=marks.ESTIMATE, mew=0, ms=5)
         shown = pairs.dropna(subset=["truth", "estimate"])
         x, y = shown["truth"].clip(low, high), shown["estimate"].clip(bottom, top)
         hover = {}
@@ -205,72 +193,75 @@ def scatter(panels: Sequence[tuple[str, pd.DataFrame, Ticks, Ticks, bool]], summ
         else:
             axes.plot(x, y, "o", color=marks.ESTIMATE, alpha=0.65, mew=0, ms=6.5, gid="samples")
             hover = {"samples": shown["sample"].astype(str).tolist()}
-        figures.append(inline(axes, f"scatter {number}", title, hover))
+        figures.append(inline(axes, f"{name} {number}", title, hover))
     return figures
 
 
 @styled
-def matrix(
-    name: str, title: str, names: Sequence[str], texts: Sequence[Sequence[str]], shades: np.ndarray, colour: str
-) -> Markup:
-    """Draw a square of values, each shaded by how large it is.
+def curves(name: str, title: str, groups: Sequence[tuple[str, pd.DataFrame]]) -> Markup:
+    """Draw survival curves (Kaplan-Meier) of groups of samples with their pointwise intervals.
 
     Parameters
     ----------
     name, title
         Of the figure, and what it shows.
-    names
-        Of rows and columns.
-    texts
-        Rows x columns; nothing is drawn on the diagonal.
-    shades
-        Rows x columns, from 0 (none) to 1.
-    colour
-        Of the shades.
+    groups
+        Name of a group; ``time survival lower upper`` at its events.
     """
-    from matplotlib.patches import Rectangle
-
-    names = [label(one) for one in names]
-    size, margin = 46, text_width(names) + 14
-    side = margin + size * len(names)
-    axes = panel(side, margin + 28 * len(names), left=margin, top=margin)
-    axes.set(xlim=(0, len(names)), ylim=(len(names), 0))
-    axes.spines[:].set_visible(False)
-    axes.xaxis.tick_top()
-    axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90)
-    axes.set_yticks(np.arange(len(names)) + 0.5, names)
-    axes.tick_params(length=0)
-    for i, row in enumerate(texts):
-        for j, text in enumerate(row):
-            if i != j:
-                alpha = 0.6 * float(shades[i, j])
-                axes.add_patch(Rectangle((j + 0.02, i + 0.03), 0.96, 0.94, facecolor=colour, alpha=alpha, linewidth=0))
-                axes.text(j + 0.5, i + 0.5, text, ha="center", va="center")
+    axes = panel(SMALL, 190, left=40, right=14, top=10, bottom=24)
+    last = max(float(table["time"].max()) for _, table in groups)
+    marks.set_ticks(axes.yaxis, [(0, "0"), (0.5, "50"), (1, "100%")])
+    marks.set_ticks(axes.xaxis, [(0, "0"), (last / 2, f"{last / 2:.3g}"), (last, f"{last:.3g}")])
+    axes.set(xlim=(0, last), ylim=(0, 1.02))
+    for (_, table), colour, dashes in zip(groups, (marks.DIFFERENCE, marks.ESTIMATE), ((), (4, 2)), strict=False):
+        times = np.concatenate([[0], table["time"], [last]])
+        steps = {
+            column: np.concatenate([[1], table[column], [table[column].iloc[-1]]])
+            for column in ("survival", "lower", "upper")
+        }
+        axes.fill_between(times, steps["lower"], steps["upper"], step="post", color=colour, alpha=0.15, linewidth=0)
+        axes.step(times, steps["survival"], where="post", color=colour, linewidth=2, dashes=dashes or (None, None))
     return inline(axes, name, title)
 
 
-def _bars(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
+@styled
+def attributions(name: str, title: str, genes: Sequence[tuple[str, float]]) -> Markup:
+    """Draw what genes add to an estimate, the first on top; what they take from it is drawn to the left."""
+    largest = max((abs(value) for _, value in genes), default=0) or 1
+    low, high = min(0.0, *(value for _, value in genes)), max(0.0, *(value for _, value in genes))
+    ticks = [(at, f"{100 * at:.2g}".replace("-", "\N{MINUS SIGN}")) for at in (low, high) if at or largest == high]
+    ticks = ticks if len(ticks) > 1 else sorted([(0.0, "0"), *ticks])
+    axes = marks.rows([label(gene) for gene, _ in genes], 2 * SMALL, ticks, right=30)
+    for at, (_, value) in enumerate(genes):
+        colour = marks.ESTIMATE if value > 0 else marks.DIFFERENCE
+        marks.stack(axes, [((min(0, value), at - 0.35), (abs(value), 0.7), colour)], f"g{at}")
+    return inline(axes, name, title)
+
+
+def _bars(parts: Sequence[tuple[str, list[Segment]]], name: str) -> Markup:
     """Draw one labelled bar per sample."""
     axes = marks.rows([label(sample) for sample, _ in parts], WIDE, PERCENT, right=30)
     hover = {}
     for at, (sample, segments) in enumerate(parts):
         marks.stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in segments], f"s{at}")
         hover[f"s{at}"] = [f"{sample}, {said}" for *_, said in segments]
-    return inline(axes, f"bars {start}", f"Stacked bars of {len(parts)} samples; the table holds the numbers", hover)
+    return inline(axes, name, f"Stacked bars of {len(parts)} samples; the table holds the numbers", hover)
 
 
-def _columns(parts: Sequence[tuple[str, list[Segment]]], start: int) -> Markup:
-    """Draw one column per sample, as many as `COLUMNS` side by side."""
-    axes = panel(WIDE, 124, left=48, right=4, top=10, bottom=10)
-    axes.set(xlim=(0, COLUMNS), ylim=(0, 1))
+def _columns(parts: Sequence[tuple[str, list[Segment]]], name: str, places: int = COLUMNS) -> Markup:
+    """Draw one column per sample, as many as `places` side by side; with names below where they are `NAMED`."""
+    names = [label(sample) for sample, _ in parts] if places == NAMED else []
+    bottom = text_width(names) + 14
+    axes = panel(WIDE, 170 + bottom, left=48, right=4, top=10, bottom=bottom)
+    axes.set(xlim=(0, places), ylim=(0, 1))
     axes.spines[:].set_visible(False)
-    axes.set_xticks([])
+    axes.set_xticks([at + 0.45 for at in range(len(names))], names, rotation=90)
     marks.set_ticks(axes.yaxis, PERCENT)
     hover = {}
     for at, (sample, segments) in enumerate(parts):
         marks.stack(axes, [((at, y), (0.9, length), colour) for y, length, colour, _ in segments], f"s{at}")
         hover[f"s{at}"] = sample
-    return inline(axes, f"columns {start}", f"Stacked columns of {len(parts)} samples", hover)
+    return inline(axes, name, f"Stacked columns of {len(parts)} samples", hover)
 
 
 def segments(row: pd.Series) -> list[Segment]:

@@ -35,6 +35,7 @@ def groups(results: Results) -> dict[str, Any] | None:
         "relative": listed(relative) if relative else "all cell types",
         "notes": lead.comparison.get("notes", []),
         "level": f"{100 * lead.comparison.get('level', 0.9):g}",
+        "curves": _curves(lead),
         "survival": [] if lead.survival is None else [_hazard(row) for row in lead.survival.to_dict("records")],
     }
 
@@ -104,6 +105,21 @@ def _signed(row: pd.Series, digits: int, names: str) -> str:
     """Return one number with its sign, or two as an interval."""
     told = [f"{'+' if row[name] > 0 else ''}{number(row[name], digits)}" for name in names.split()]
     return told[0] if len(told) == 1 else between(*told)
+
+
+def _curves(lead: Result) -> list[tuple[str, str, Any]]:
+    """Draw the survival of the samples above and below the median log-ratio of every cell type."""
+    if lead.survival_curves is None or lead.survival is None:
+        return []
+    p = lead.survival.set_index("cell_type")["log_rank_p"]
+    drawn = []
+    for order, (name, table) in enumerate(lead.survival_curves.groupby("cell_type", sort=False)):
+        both = [(str(group), curve) for group, curve in table.groupby("group", sort=True)]
+        sizes = ", ".join(f"{group}: {int(curve['at_risk'].max())}" for group, curve in both)
+        said = f"log-rank p {small(p.get(name, math.nan))}; {sizes}"
+        title = f"Survival of the samples with a high and a low log2 ratio of {name}"
+        drawn.append((str(name), said, figures.curves(f"survival {order}", title, both)))
+    return drawn
 
 
 def _hazard(row: dict[str, Any]) -> tuple[str, list[str]]:

@@ -59,6 +59,18 @@ def stack(
     axes.add_collection(PolyCollection(corners, facecolors=colours, linewidths=0, gid=gid, alpha=alpha))
 
 
+def joined(
+    axes: Axes, boxes: Sequence[tuple[tuple[float, float], tuple[float, float]]], colour: str, alpha: float
+) -> None:
+    """Draw boxes (corner, size) of one colour as one shape, which takes a fraction of the space."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)] for (x, y), (w, h) in boxes]
+    shape = Path.make_compound_path(*(Path(points, closed=True) for points in corners))
+    axes.add_patch(PathPatch(shape, facecolor=colour, alpha=alpha, linewidth=0))
+
+
 def box(axes: Axes, values: np.ndarray, at: float) -> None:
     """Draw the range of a row's values as a line and its middle half as a box."""
     if values.size:

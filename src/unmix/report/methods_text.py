@@ -9,6 +9,7 @@ from unmix import methods
 from unmix.contract.method import Method
 from unmix.errors import UsageError
 from unmix.evaluation import metrics
+from unmix.report.bibtex import bibtex
 from unmix.report.words import MINUS, count, listed, quantity
 from unmix.settings import asdict
 from unmix.uncertainty.domain_shift import BETWEEN_LABORATORY
@@ -67,7 +68,7 @@ def citing(results: Results) -> dict[str, Any]:
         *_comparison(results, references),
         *_groups(lead),
     ]
-    return {"text": " ".join(said), "references": references}
+    return {"text": " ".join(said), "references": references, "bibtex": bibtex(references)}
 
 
 def recipe_name(result: Result) -> str:

@@ -6,8 +6,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from unmix.report.colours import colours
 from unmix.report.estimates import FLAGS, by_abundance
-from unmix.report.figures import colours
 from unmix.report.words import quantity
 
 if TYPE_CHECKING:

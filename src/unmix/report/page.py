@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from unmix import __version__
+from unmix.report.svg import as_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +35,7 @@ def page(title: str, sections: Iterable[Section], tables: str) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["as_file"] = as_file
     shown = [section for section in sections if section[2] is not None]
     return environment.get_template("page.html.j2").render(
         title=title, sections=shown, tables=tables, version=__version__

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.report import figures, marks
-from unmix.report.estimates import by_abundance, pairwise
+from unmix.report import colours, figures, marks
+from unmix.report.estimates import by_abundance, clustered, pairwise
 from unmix.report.svg import label
 from unmix.report.words import number, quantity
 
@@ -43,10 +43,10 @@ class Plots:
         for at, (_, row) in enumerate(values.iterrows()):
             parts = figures.segments(row)
             marks.stack(axes, [((x, at - 0.4), (length, 0.8), colour) for x, length, colour, _ in parts], f"s{at}")
-        shown, rarer = values.columns[: figures.COLOURED], values.columns[figures.COLOURED :]
+        shown, rarer = values.columns[: colours.COLOURED], values.columns[colours.COLOURED :]
         rest = [rarer[0] if len(rarer) == 1 else f"{len(rarer)} rarer types"] if len(rarer) else []
-        colours, names = [*figures.colours(len(shown)), figures.REST], [*shown, *rest]
-        handles = [Patch(color=colour, label=label(name)) for colour, name in zip(colours, names, strict=False)]
+        shown_as, names = [*colours.colours(len(shown)), colours.REST], [*shown, *rest]
+        handles = [Patch(color=colour, label=label(name)) for colour, name in zip(shown_as, names, strict=False)]
         axes.legend(handles=handles, bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False)
         axes.set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5), xlabel=quantity(lead), title=lead.title)
         _names(axes, list(values.index))
@@ -54,13 +54,9 @@ class Plots:
 
     def heatmap(self, ax: Axes | None = None, *, cluster: bool = True) -> Axes:
         """Draw the estimates of samples x cell types as colours; similar samples are neighbours if `cluster`."""
-        from scipy.cluster import hierarchy
-
         lead = self._results.headline
         values = lead.values[by_abundance(lead)]
-        if cluster and len(values) > 2:
-            order = hierarchy.leaves_list(hierarchy.linkage(values.to_numpy(float), "average", optimal_ordering=True))
-            values = values.iloc[order]
+        values = clustered(values) if cluster else values
         axes = _axes(ax, 2.6 + 0.5 * values.shape[1], 1.8 + 0.26 * min(len(values), 120))
         top = None if lead.quantity == "score" else max(float(values.max(axis=None)), 1e-9)
         image = axes.imshow(

@@ -8,23 +8,17 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from unmix.errors import DataError, NotApplicable
+from unmix.errors import DataError
 from unmix.io import records
 from unmix.io.fractions import read_fractions
 from unmix.io.levels import Levels
-from unmix.io.long_tables import read_intervals, read_levels, read_long
+from unmix.io.long_tables import ALL, read_intervals, read_levels, read_long
+from unmix.report.asked import Asked, Skipped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-#: Input-independent estimates, for results that do not say so themselves.
-CONTROLS = ("uniform", "reference_mean", "random", "oracle", "prior", "constant_of_calibration", "ridge_on_calibration")
-#: What is missing of a method that a step could not be applied to; training and prediction leave nothing of it.
-PARTS = {"evaluate": "accuracy", "compare": "groups", "explain": "genes", "express": "expression"}
-#: What cannot be used where a step fails that precedes all methods.
-PRECEDING = {"samplesheet": "row of the samplesheet", "reference": "reference", "check": "bulk"}
 
 #: Further tables of a method, their columns of names, and those of numbers that the report reads.
 TABLES = {
@@ -39,76 +33,15 @@ TABLES = {
     ),
     "groups": (("contrast", "sample", "value"), ()),
     "survival": (("cell_type",), ("hazard_ratio", "lower", "upper", "p_value", "q_value", "log_rank_p")),
+    "survival_curves": (("cell_type", "group"), ("time", "at_risk", "survival", "lower", "upper")),
+    "attributions": (("sample", "cell_type", "gene"), ("attribution",)),
 }
 
 _NO_METRIC = {"value": math.nan, "lower": math.nan, "upper": math.nan, "n": 0, "median": math.nan, "flag": ""}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A method that was asked for.
-
-    Attributes
-    ----------
-    name
-        Name of its folder.
-    run
-        Run record of its last step; empty where absent.
-    """
-
-    name: str
-    run: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def method(self) -> dict[str, Any]:
-        """Literature of the method, as the record gives it."""
-        method = self.run.get("method", {})
-        return method if isinstance(method, dict) else {"name": str(method)}
-
-    @property
-    def title(self) -> str:
-        """Name of the method as people write it."""
-        title = self.method.get("title") or self.method.get("name") or self.name
-        return title.removesuffix(" (control)")  # the page marks controls itself
-
-    @property
-    def control(self) -> bool:
-        """Whether this is a control."""
-        return self.method.get("family") == "control" or self.method.get("name", self.name) in CONTROLS
-
-
 #: By which a fraction may leave [0, 1].
 TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Skipped(Asked):
-    """A method that could not be applied, or not in one step; or a step that precedes all methods and failed."""
-
-    @property
-    def preceding(self) -> str:
-        """What cannot be used, where the step precedes all methods; empty for a method."""
-        return PRECEDING.get(self.run["step"], "") if self.name in PRECEDING else ""
-
-    @property
-    def title(self) -> str:
-        """Name of the method as people write it, or what cannot be used."""
-        return self.preceding.capitalize() or super().title
-
-    @property
-    def failed(self) -> bool:
-        """Whether this is an error of the input (a method that is not applicable is none)."""
-        return self.error.get("exit_code", NotApplicable.exit_code) != NotApplicable.exit_code
-
-    @property
-    def part(self) -> str:
-        """What of the method is missing; empty where all is."""
-        return PARTS.get(self.run["step"], "")
-
-    @property
-    def error(self) -> dict[str, str]:
-        """What was `found`, what was `expected`, what to `do`."""
-        return self.run["error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +60,10 @@ class Result(Asked):
         One string per sample, or None.
     metrics, pairs
         ``metrics.tsv`` and the pairs it was computed from, or None.
-    effects, groups, survival
+    effects, groups, survival, survival_curves
         Tables of the comparison of groups, or None.
+    attributions
+        Strongest genes, over all samples (``attributions.tsv``), or None.
     evaluation, comparison
         What evaluate and compare recorded; empty where absent.
     levels, sums
@@ -145,6 +80,8 @@ class Result(Asked):
     effects: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
     survival: pd.DataFrame | None = None
+    survival_curves: pd.DataFrame | None = None
+    attributions: pd.DataFrame | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
     levels: Levels = field(default_factory=Levels)
@@ -180,6 +117,7 @@ class Result(Asked):
 class Results:
     """A folder of results: the methods (the headline first, controls last), skipped methods, and the preceding steps.
 
+    `marker_signal` (``sample cell_type signal``) and `markers` (genes by cell type) are of the check of the bulk.
     `request` is what was asked for (``request.json``), empty where that is not known.
     `methods` may be empty only if a method was skipped, or a step before all methods failed (the first of `skipped`).
     """
@@ -189,6 +127,8 @@ class Results:
     checks: list[dict[str, str]]
     reference: list[str]
     request: dict[str, Any] = field(default_factory=dict)
+    marker_signal: pd.DataFrame | None = None
+    markers: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def headline(self) -> Result:
@@ -243,7 +183,16 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     rows = read_long(checks, ("level", "sentence")).to_dict("records") if checks.exists() else []
     prepared = sorted(folder.glob("references/*.run.json"))  # of unmix_run.py; a task of the pipeline has it beside
     reference = records.read(prepared[0] if prepared else folder / "reference.run.json").get("messages", [])
-    return Results(methods, skipped, rows, reference, records.read(folder / "request.json"))
+    signal = folder / "check" / "marker_signal.tsv"
+    return Results(
+        methods,
+        skipped,
+        rows,
+        reference,
+        request=records.read(folder / "request.json"),
+        marker_signal=read_long(signal, ("sample", "cell_type"), ("signal",)) if signal.exists() else None,
+        markers=records.read(folder / "check" / "run.json").get("markers", {}),
+    )
 
 
 def _read_result(folder: Path) -> Result:
@@ -264,6 +213,8 @@ def _read_result(folder: Path) -> Result:
     for name, columns in TABLES.items():
         if (folder / f"{name}.tsv").exists():
             tables[name] = read_long(folder / f"{name}.tsv", *columns)
+    if (rows := tables.get("attributions")) is not None:
+        tables["attributions"] = rows[rows["sample"] == ALL]
     if quantity != "score":
         outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
         _refuse(folder, [pair for pair in product(values.index, values.columns) if outside.loc[pair]])

@@ -161,8 +161,10 @@ def limits(results: Results) -> dict[str, Any]:
         said += [
             "Fractions are relative. When one type increases, the others decrease even if their cell numbers do not "
             "change.",
-            "A small fraction does not prove that a type is present, and 0 does not prove that it is absent. If the "
-            "interval includes 0, the presence of the type is not shown.",
+            "A small fraction does not prove that a type is present, and 0 does not prove that it is absent. Read the "
+            "interval: the sample may contain any share between its ends. Where it begins at 0, the type may be absent "
+            "or reach the upper end, and the estimate is the best single value. Where it begins above 0, the type is "
+            "present, if the reference has the right cell types.",
         ]
     if lead.lower is not None:
         said.append(
@@ -230,4 +232,11 @@ def provenance(results: Results) -> dict[str, Any]:
                 "facts": json.dumps(facts, indent=2, ensure_ascii=False) if facts else "",
             }
         )
-    return {"rows": rows, "versions": results.headline.run.get("versions", {})}
+    asked = results.request
+    return {
+        "rows": rows,
+        "versions": results.headline.run.get("versions", {}),
+        "asked": {"command": " ".join(asked.get("command", [])), "samplesheet": asked.get("samplesheet", "")}
+        | asked.get("row", {})
+        | {f"parameter {name}": value for name, value in asked.get("parameters", {}).items()},
+    }

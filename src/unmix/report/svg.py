@@ -6,9 +6,11 @@ mark. What is needed of it is kept. Both the page and its PDF show what remains,
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import logging
+import re
 import unicodedata
 import warnings
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -134,6 +136,16 @@ def inline(axes: Axes, name: str, title: str, hover: Mapping[str, str | list[str
     body.insert(0, ElementTree.Element("desc"))
     body[0].text = title
     return Markup(ElementTree.tostring(body, encoding="unicode"))  # which has escaped every name
+
+
+def as_file(figure: str) -> dict[str, str]:
+    """Return a figure of :func:`inline` as a file to save: its ``name``, its ``title`` and a ``link`` that holds it."""
+    root = ElementTree.fromstring(figure)
+    title = root.get("aria-label", "figure")
+    root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "color": "#1b2126", "style": "background:#ffffff"}
+    data = base64.b64encode(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)).decode()
+    name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:60]
+    return {"name": f"{name}.svg", "title": title, "link": f"data:image/svg+xml;base64,{data}"}
 
 
 def _lean(element: ElementTree.Element, hover: Mapping[str, str | list[str]], used: set[str | None]) -> Any:

@@ -71,11 +71,12 @@ def check(
     from unmix.io import check as doctor
     from unmix.io import tables
 
-    genes = None
+    genes = prepared = None
     if reference:
         from unmix.reference.prepare import read_reference
 
-        genes = read_reference(reference).var
+        prepared = read_reference(reference)
+        genes = prepared.var
     data, findings = doctor.examine(bulk, unit, genes, species, orthologs, gene_map)
     run.input("bulk", bulk)
     run.input("reference", reference)
@@ -89,3 +90,8 @@ def check(
     table = pd.DataFrame(findings).set_index("level")
     tables.write_table(table, run.output(out_dir / "check.tsv"), "level")
     tables.write_table(data.obs, run.output(out_dir / "quality.tsv"), "sample")
+    if prepared is not None:
+        from unmix.evaluation.marker_signal import marker_signal
+
+        signal, run.facts["markers"] = marker_signal(data, prepared)
+        tables.write_table(signal.set_index("sample"), run.output(out_dir / "marker_signal.tsv"), "sample")

@@ -1,0 +1,75 @@
+"""Expression of the markers of each cell type in each sample: a second look at the bulk, without a deconvolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from unmix.contract.alignment import aligned
+from unmix.io.levels import names_of
+from unmix.io.units import per_million
+from unmix.reference import Reference
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+#: Markers of a type at most and at least, the lowest profile of one (per million), its lowest ratio to any other type.
+MOST, LEAST, EXPRESSED, RATIO = 25, 3, 20.0, 3.0
+#: Added before ratios are taken (per million), so that genes of few counts are no markers.
+OFFSET = 5.0
+
+
+def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Return the signal of the markers of every cell type and group of types, and the markers.
+
+    Markers are genes of the bulk whose profile in the type is at least :data:`RATIO` times that in any type outside
+    it, the highest ratios first. The signal is their mean log2(x + 1), x per million over the genes that bulk and
+    reference share.
+
+    Parameters
+    ----------
+    bulk
+        Samples x genes, linear (``bulk.h5ad``).
+    prepared
+        A prepared reference; its levels give the groups.
+
+    Returns
+    -------
+    Table
+        ``sample cell_type signal``; without types that have fewer than :data:`LEAST` markers.
+    dict
+        The markers of every type in it.
+    """
+    cells = Reference.from_anndata(prepared)
+    shared = np.isin(cells.genes, bulk.var_names)
+    cells = cells.select(genes=np.flatnonzero(shared))
+    profiles = per_million(cells.profiles())
+    signal = np.log2(per_million(aligned(bulk, cells.genes)) + 1)
+    parts, markers = [], {}
+    for name, members in _sets(cells).items():
+        own, others = profiles[members], profiles[~members]
+        if not len(others):
+            continue
+        lowest = own.min(0)
+        ratio = (lowest + OFFSET) / (others.max(0) + OFFSET)
+        usable = np.flatnonzero((lowest >= EXPRESSED) & (ratio >= RATIO))
+        chosen = usable[np.argsort(-ratio[usable], kind="stable")][:MOST]
+        if len(chosen) >= LEAST:
+            markers[name] = [str(gene) for gene in cells.genes[chosen]]
+            parts.append(
+                pd.DataFrame({"sample": bulk.obs_names, "cell_type": name, "signal": signal[:, chosen].mean(1)})
+            )
+    columns = ["sample", "cell_type", "signal"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns), markers
+
+
+def _sets(cells: Reference) -> dict[str, np.ndarray]:
+    """Return a mask of the types for every type and every group of types of its levels."""
+    names = np.array(cells.cell_types)
+    sets = {str(name): names == name for name in names}
+    for groups in cells.levels.groups:
+        for group in names_of(groups, cells.cell_types):
+            sets.setdefault(group, np.array([groups[name] == group for name in cells.cell_types]))
+    return sets
