@@ -257,10 +257,15 @@ def _columns(parts: Sequence[tuple[str, list[Segment]]], name: str, places: int 
     axes.spines[:].set_visible(False)
     axes.set_xticks([at + 0.45 for at in range(len(names))], names, rotation=90)
     marks.set_ticks(axes.yaxis, PERCENT)
-    hover = {}
-    for at, (sample, segments) in enumerate(parts):
-        marks.stack(axes, [((at, y), (0.9, length), colour) for y, length, colour, _ in segments], f"s{at}")
-        hover[f"s{at}"] = sample
+    by_colour: dict[str, list[tuple[tuple[float, float], tuple[float, float]]]] = {}
+    for at, (_, segments) in enumerate(parts):
+        for y, length, colour, _ in segments:
+            by_colour.setdefault(colour, []).append(((at, y), (0.9, length)))
+    for colour, boxes in by_colour.items():
+        marks.joined(axes, boxes, colour, 1)
+    whole = [((at, 0), (0.9, 1), INK) for at in range(len(parts))]  # seen by the mouse only
+    marks.stack(axes, whole, "samples", alpha=0)
+    hover = {"samples": [sample for sample, _ in parts]}
     return inline(axes, name, f"Stacked columns of {len(parts)} samples", hover)
 
 

@@ -142,6 +142,9 @@ def as_file(figure: str) -> dict[str, str]:
     """Return a figure of :func:`inline` as a file to save: its ``name``, its ``title`` and a ``link`` that holds it."""
     root = ElementTree.fromstring(figure)
     title = root.get("aria-label", "figure")
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag == "title"]:  # what shows under the mouse
+            parent.remove(child)
     root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "color": "#1b2126", "style": "background:#ffffff"}
     data = base64.b64encode(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)).decode()
     name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:60]

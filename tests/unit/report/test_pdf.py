@@ -73,7 +73,7 @@ def test_a_pdf_is_made_wherever_the_pages_break(samples):
 def test_a_page_of_many_samples_summarises_them():
     """3,000 samples made 21 MB of page; a PDF of 1,000 took 2 GB."""
     few, many = (report.render(results(samples, 30)) for samples in (200, 3000))
-    assert len(many) < len(few) < 1.5e6
+    assert len(many) < len(few) < 3e6  # half of it are the figures to save
     assert "sample 199<" in few
     assert "sample 2999<" not in many
     assert "the mean of consecutive samples" in many
