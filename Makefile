@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: audit benchmark results help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean
+.PHONY: audit benchmark results zoo help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -84,6 +84,9 @@ sync: setup ## pages and files that are made from others
 
 results: setup .cache/demo/ready ## accuracy of all methods on the real pairs beside the project, three seeds -> docs/results.md
 	.venv/bin/python benchmarks/accuracy.py
+
+zoo: setup .cache/demo/ready ## the models and references of the registry, built and measured (docs/registry.md)
+	.venv/bin/python scripts/zoo.py --write
 
 benchmark: setup ## speed against the limits, on one core
 	.venv/bin/python benchmarks/speed.py

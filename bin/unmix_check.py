@@ -14,7 +14,9 @@ from unmix import cli
 
 @click.command(help=__doc__)
 @click.argument("bulk", type=cli.FILE)
-@click.option("--reference", type=cli.FILE, help="Prepared reference; its genes are matched with those of the bulk.")
+@click.option(
+    "--reference", type=cli.REFERENCE, help="Prepared reference; its genes are matched with those of the bulk."
+)
 @click.option(
     "--unit",
     default="auto",

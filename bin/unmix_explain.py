@@ -7,7 +7,7 @@ from unmix import cli
 
 
 @click.command(help=__doc__)
-@click.argument("model", type=cli.FILE)
+@click.argument("model", type=cli.MODEL)
 @click.argument("bulk", type=cli.FILE)
 @click.option("--unit", default="auto", show_default=True, help="Unit of the bulk: counts, tpm, log2tpm, ...")
 @click.option(

@@ -7,11 +7,11 @@ from unmix import cli
 
 
 @click.command(help=__doc__)
-@click.argument("model", type=cli.FILE)
+@click.argument("model", type=cli.MODEL)
 @click.argument("bulk", type=cli.FILE)
 @click.option(
     "--also",
-    type=cli.FILE,
+    type=cli.MODEL,
     multiple=True,
     metavar="MODEL",
     help="Model from another reference; repeatable. References are weighted by how well two estimates with each "

@@ -14,7 +14,7 @@ from unmix.pipeline.row import Options, Row
 
 @click.command(help=__doc__)
 @click.argument("bulk", type=cli.FILE)
-@click.argument("reference", type=cli.FILE)
+@click.argument("reference", type=cli.REFERENCE)
 @click.option("--unit", default=Row.unit, show_default=True, help="Unit of BULK: counts, tpm, log2tpm, ...")
 @click.option(
     "--cell-type-key",

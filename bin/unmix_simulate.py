@@ -7,7 +7,7 @@ from unmix import cli
 
 
 @click.command(help=__doc__)
-@click.argument("reference", type=cli.FILE)
+@click.argument("reference", type=cli.REFERENCE)
 @click.option(
     "--samples", type=click.IntRange(min=1), default=5000, show_default=True, help="Number of pseudobulk samples."
 )

@@ -7,7 +7,7 @@ from unmix import cli
 
 
 @click.command(help=__doc__)
-@click.argument("reference", type=cli.FILE)
+@click.argument("reference", type=cli.REFERENCE)
 @click.option("--method", required=True, help="Name of the method; unmix_methods.py lists them.")
 @click.option("--bulk", type=cli.FILE, help="Bulk samples to be estimated, for methods that also learn from them.")
 @click.option("--unit", default="auto", show_default=True, help="Unit of --bulk.")

@@ -27,6 +27,7 @@ NO_TOOL = {
     "download": "a Galaxy job has no network; signatures are uploaded",
     "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",
+    "models": "the forms list the installed ones",
     "samplesheet": "a form takes its place",
 }
 WRAPPED = [step for step in STEPS if step not in NO_TOOL]

@@ -6,8 +6,10 @@ Nothing here imports torch, scanpy or anndata, so that ``--help`` answers at onc
 from unmix.cli.options import (
     DIRECTORY,
     FILE,
+    MODEL,
     OUTPUT,
     OUTPUT_DIRECTORY,
+    REFERENCE,
     calibration,
     common,
     genes,
@@ -22,8 +24,10 @@ from unmix.cli.step import record_beside, run
 __all__ = [
     "DIRECTORY",
     "FILE",
+    "MODEL",
     "OUTPUT",
     "OUTPUT_DIRECTORY",
+    "REFERENCE",
     "calibration",
     "common",
     "genes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -15,7 +15,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = click.Path(path_type=Path)
+
+
+class _Registered(click.Path):
+    """A file, or ``registry:NAME`` for a model or reference of the registry, of which the path is returned."""
+
+    def __init__(self, kind: Literal["models", "references"]) -> None:
+        super().__init__(path_type=Path)
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if not str(value).startswith("registry:"):
+            return super().convert(value, param, ctx)
+        from unmix.io import registry
+
+        try:
+            return registry.local(value, self.kind)
+        except UnmixError as error:
+            raise _refusal(error) from error
+
+
+MODEL, REFERENCE = _Registered("models"), _Registered("references")
+#: The types of what a command reads.
+READ = (FILE, MODEL, REFERENCE)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+def _refusal(error: UnmixError) -> click.ClickException:
+    """Return an error as click shows it."""
+    refusal = click.ClickException(str(error))
+    refusal.exit_code = error.exit_code
+    return refusal
 
 
 class _Output(click.Path):
@@ -26,9 +56,7 @@ class _Output(click.Path):
         try:
             check(path if self.file_okay else path / "run.json")
         except UnmixError as error:
-            refusal = click.ClickException(str(error))
-            refusal.exit_code = error.exit_code
-            raise refusal from error
+            raise _refusal(error) from error
         return path
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unmix import __version__
-from unmix.cli.options import FILE
+from unmix.cli.options import READ
 from unmix.cli.progress import Progress
 from unmix.errors import UnmixError
 from unmix.io.outputs import SIGNALS, refused, say_once
@@ -92,7 +92,7 @@ def _files_of_the_command() -> Iterator[tuple[str, Path]]:
     """Yield name and path of every file that the command line gives to be read."""
     context = click.get_current_context(silent=True)
     for parameter in context.command.params if context else ():
-        if parameter.type is FILE:
+        if parameter.type in READ:
             given = context.params.get(parameter.name)
             for path in given if isinstance(given, tuple) else filter(None, [given]):
                 yield parameter.name.replace("_", " "), path

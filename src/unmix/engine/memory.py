@@ -15,7 +15,7 @@ from unmix.contract.model import Model
 from unmix.engine import answer, explanation, expression, training
 from unmix.engine.consensus import consensus as combine
 from unmix.errors import DataError, UsageError
-from unmix.io import check
+from unmix.io import check, registry
 from unmix.io.in_memory import as_file
 from unmix.io.long_tables import read_estimates
 from unmix.io.truth import read_truth
@@ -68,7 +68,7 @@ def read_bulk(bulk: Data, unit: str = "auto", genes: Any = None, **options: Any)
 
 
 def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
-    """Return a prepared reference, of a file or in memory.
+    """Return a prepared reference, of a file, of the registry (``registry:NAME``) or in memory.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def read_reference(reference: Path | str | ad.AnnData) -> ad.AnnData:
     6
     """
     if isinstance(reference, (str, Path)):
-        return prepare.read_reference(reference)
+        return prepare.read_reference(registry.local(reference, "references"))
     found = getattr(reference, "uns", {}).get("unmix", {})
     lost = [name for name in ("cell_type", "donor") if name not in getattr(reference, "obs", ())]
     if found.get("kind") not in ("reference", "profiles") or "log1p" in reference.uns or lost:
@@ -187,7 +187,7 @@ def predict(
     Parameters
     ----------
     models
-        One, or several of the same cell types from several references; in memory or files.
+        One, or several of the same cell types from several references; in memory, files, or ``registry:NAME``.
     bulk, unit
         A file or data in memory, and its unit.
     orthologs, gene_map
@@ -299,5 +299,5 @@ def _model(given: Model | Path | str) -> Model:
     if isinstance(given, Model):
         return given
     if isinstance(given, (str, Path)):
-        return Model.load(Path(given))
+        return Model.load(registry.local(given, "models"))
     raise UsageError(f"a model of the type {type(given).__name__}", "what unmix.train returns, or its file")

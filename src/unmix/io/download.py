@@ -1,4 +1,6 @@
-"""Published signatures of open licence, from where their authors keep them; the only part of unmix that uses a network.
+"""Published signatures of open licence, from where their authors keep them, and published entries of the registry.
+
+This is the only part of unmix that uses a network.
 
 The checksum is of what the table says - names, and numbers to six digits - so that line ends, quotes and the writing of
 a zero do not matter; it was taken from copies of November 2026. Signatures that may not be passed
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from unmix.errors import DataError, UsageError
-from unmix.io import signatures, tables, text
+from unmix.io import registry, signatures, tables, text
 
 #: Seconds to wait for a host.
 PATIENCE = 60
@@ -177,6 +179,34 @@ def fetch(source: Source, path: Path) -> None:
                 f"look at the file at its source; if you trust it, give it to unmix_train.py with {option}",
             )
         shutil.copyfile(made, path)
+
+
+def fetch_file(url: str, sha256: str, path: Path) -> None:
+    """Write a file of the registry, if its bytes have the sha256.
+
+    Raises
+    ------
+    DataError
+        If the host cannot be reached or the file is another; nothing is written.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    with tempfile.TemporaryDirectory() as folder:
+        host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": url}, retry_if_failed=RETRIES)
+        try:
+            raw = Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{url} cannot be downloaded ({error})",
+                "a network, and the file at its address",
+                "try again where there is a network, or build the entry: --build",
+            ) from error
+        if (found := registry.sha256(raw)) != sha256:
+            raise DataError(
+                f"{url} has sha256 {found}", f"sha256 {sha256}", "do not use this file; build the entry: --build"
+            )
+        shutil.copyfile(raw, path)
 
 
 def convert(raw: Path, holds: str, path: Path) -> None:

@@ -93,8 +93,15 @@ class _Prior(_Part):
     after: dict[str, float]
 
 
+class _Registered(_Part):
+    kind: str
+    name: str
+    version: int
+
+
 class _Record(_Part):
     step: str = ""
+    registry: _Registered | None = None
     command: list[str] = []
     unmix: str = ""
     seed: int = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unmix.contract.method import silent
 from unmix.errors import UsageError
+from unmix.io import registry
 from unmix.io.in_memory import as_file
 from unmix.pipeline import run as one_run
 from unmix.pipeline.results import Results
@@ -70,7 +71,8 @@ def deconvolve(
     bulk
         Samples: a file, an AnnData (samples x genes) or a table (genes x samples, or transposed).
     reference
-        Single cells with cell types, of a file or in memory, or what :func:`unmix.prepare_reference` returns.
+        Single cells with cell types, of a file or in memory, what :func:`unmix.prepare_reference` returns, or
+        ``registry:NAME``.
     methods
         Names; ``default`` stands for four unlike methods and their consensus.
     cell_type_key, donor_key
@@ -150,7 +152,8 @@ def deconvolve(
     with contextlib.ExitStack() as stack:
         files = {name: _as_given(name, value, stack) for name, value in given.items()}
         files["bulk"] = stack.enter_context(as_file(bulk, "bulk in memory"))
-        files["reference"] = stack.enter_context(as_file(reference, "reference in memory"))
+        known = registry.local(reference, "references") if isinstance(reference, (str, Path)) else reference
+        files["reference"] = stack.enter_context(as_file(known, "reference in memory"))
         machine = one_run.Machine(
             device=device,
             threads=None,

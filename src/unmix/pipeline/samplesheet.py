@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError
+from unmix.io import registry
 from unmix.pipeline.jobs import SORTS, entries
 from unmix.pipeline.words import errors, instead, listed, reason, wanted
 
@@ -89,7 +90,8 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     rows
         As :func:`read` returns them.
     folder
-        Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone.
+        Folder (or URL) in which the samplesheet lies; absolute paths and URLs are left alone. A reference of the
+        registry (``registry:NAME``) becomes its path on this machine.
     schema
         JSON schema of one row; its ``format: file-path`` says which columns are paths, and `words` and `prefix` what
         may stand there instead; columns of published files hold several paths.
@@ -107,6 +109,8 @@ def resolve(rows: Iterable[Mapping[str, str]], folder: str, schema: Mapping[str,
     resolved = []
     for row in rows:
         files = {name: row[name] for name, rule in paths.items() if not _is_word(row[name], rule)}
+        if row["reference"].startswith(registry.PREFIX):
+            files["reference"] = str(registry.local(row["reference"], "references"))
         values: dict[str, Any] = {**row, **{name: _absolute(path, folder) for name, path in files.items()}}
         for sort in SORTS:
             values[sort] = tuple((name, _absolute(path, folder)) for name, path in entries(row[sort]))

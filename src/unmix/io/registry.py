@@ -1,0 +1,245 @@
+"""Models and references by name: what the registry file lists, and the folder in which `registry:NAME` finds them.
+
+The registry (``data/registry.toml``) comes with the program. An entry is *published* if it has an address and a sha256;
+otherwise ``unmix_download.py ... --build`` makes it on this machine from public data. A file is used only if it has the
+sha256 of the registry, or the one that its building recorded beside it. Nothing is downloaded by using a name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from unmix.errors import DataError, UsageError
+from unmix.io import records
+
+PREFIX = "registry:"
+#: Environment variable that names the folder.
+VARIABLE = "UNMIX_REGISTRY"
+FORMAT = 1
+DATA = Path(__file__).parents[1] / "data"
+Kind = Literal["models", "references"]
+ENDINGS: dict[Kind, str] = {"models": ".safetensors", "references": ".h5ad"}
+
+_Sha256 = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Part):
+    """A public file from which a reference is built: in a Python package, or at an address (https)."""
+
+    licence: str
+    sha256: str = _Sha256
+    package: str = ""
+    package_version: str = ""
+    member: str = ""
+    url: str = Field("", pattern="^(https://.*)?$")
+
+
+class _Entry(_Part):
+    version: int
+    url: str = Field("", pattern="^(https://.*)?$")
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+
+    @model_validator(mode="after")
+    def _published_with_a_checksum(self) -> Self:
+        if bool(self.url) != bool(self.sha256):
+            raise ValueError("a published entry has an address and a sha256, others have neither")
+        return self
+
+
+class Reference(_Entry):
+    """A prepared reference; `cells` are profiles where it is one of profiles, `donors` 0 where they are not known."""
+
+    title: str
+    tissue: str
+    species: Literal["human", "mouse", "rat"]
+    assay: str
+    licence: str
+    citation: str
+    cells: int
+    donors: int
+    types: tuple[str, ...]
+    advice: str
+    source: Source
+    options: dict[str, str]
+    label_map: dict[str, str]
+
+
+class Model(_Entry):
+    """A method that was trained on a reference of the registry, with seed 0 and its default recipe."""
+
+    reference: str
+    method: str
+
+
+class Registry(_Part):
+    """The whole file."""
+
+    format: Literal[1]
+    references: dict[str, Reference]
+    models: dict[str, Model]
+
+    @model_validator(mode="after")
+    def _models_have_a_reference(self) -> Self:
+        if lost := [name for name, one in self.models.items() if one.reference not in self.references]:
+            raise ValueError(f"{lost[0]}: no such reference")
+        return self
+
+
+@functools.cache
+def registry() -> Registry:
+    """Return the registry that comes with this version of unmix."""
+    found = tomllib.loads((DATA / "registry.toml").read_text(encoding="utf-8"))
+    return Registry.model_validate({"format": FORMAT, **found})
+
+
+@functools.cache
+def measured() -> dict[str, dict[str, float]]:
+    """Return the accuracy of the models by name, as ``make zoo`` measured it (scripts/zoo.py)."""
+    return json.loads((DATA / "registry_measured.json").read_text(encoding="utf-8"))
+
+
+def get(kind: Kind, name: str) -> Reference | Model:
+    """Return an entry.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name; the message proposes one.
+    """
+    entries = getattr(registry(), kind)
+    if name in entries:
+        return entries[name]
+    (other,) = ENDINGS.keys() - {kind}
+    if name in getattr(registry(), other):
+        raise UsageError(f"{name} is one of the {other} of the registry", f"one of the {kind}", "unmix_models.py")
+    raise _unknown(kind.removesuffix("s"), name, list(entries))
+
+
+def _unknown(kind: str, name: str, names: list[str]) -> UsageError:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    do = f"did you mean {near[0]}?" if near else "unmix_models.py lists all"
+    return UsageError(f"the registry has no {kind} {name!r}", f"one of {', '.join(names)}", do)
+
+
+def published(kind: Kind, name: str) -> Reference | Model:
+    """Return an entry that can be downloaded.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name, or it is not published.
+    """
+    entry = get(kind, name)
+    if not entry.url:
+        raise UsageError(f"{name} is not published yet", "a published entry, or one built here", command(kind, name))
+    return entry
+
+
+def folder() -> Path:
+    """Return the folder of downloaded and built entries: $UNMIX_REGISTRY, or one in the user's cache."""
+    import pooch
+
+    return Path(os.environ.get(VARIABLE) or pooch.os_cache("unmix") / "registry")
+
+
+def place(kind: Kind, name: str) -> Path:
+    """Return where the file of an entry lies, if it is on this machine."""
+    return folder() / kind / f"{name}{ENDINGS[kind]}"
+
+
+def record_of(path: Path) -> Path:
+    """Return the record that stands beside a downloaded or built entry."""
+    return path.with_name(f"{path.name}.run.json")
+
+
+def local(given: Path | str, kind: Kind) -> Path:
+    """Return the path of what a user gives: a path, or ``registry:NAME``.
+
+    Raises
+    ------
+    UsageError
+        The registry has no such entry.
+    DataError
+        It is not on this machine, was changed, or is of an earlier version of the entry. The message says what to type.
+    """
+    if not str(given).startswith(PREFIX):
+        return Path(given)
+    name = str(given).removeprefix(PREFIX)
+    entry, path = get(kind, name), place(kind, name)
+    do = command(kind, name)
+    if not path.is_file():
+        raise DataError(f"{PREFIX}{name} is not on this machine (no {path})", "a downloaded or built entry", do)
+    note = records.read(record_of(path))
+    if entry.sha256 and sha256(path) == entry.sha256:
+        return path
+    made, recorded = note.get("registry") or {}, note.get("outputs", {}).get(path.name)
+    if not isinstance(recorded, dict) or recorded.get("sha256") != sha256(path):
+        raise DataError(f"{path} was changed: its sha256 is not the recorded one", f"{name} as it was made", do)
+    if (made.get("kind"), made.get("name"), made.get("version")) != (kind, name, entry.version):
+        found = f"{made.get('name', 'another entry')}, version {made.get('version', 'unknown')}"
+        raise DataError(f"{path} is {found}", f"{name}, version {entry.version}", do)
+    return path
+
+
+def command(kind: Kind, name: str) -> str:
+    """Return the command that brings an entry to this machine: a download if it is published, else building."""
+    return f"unmix_download.py {kind} {name}" + ("" if get(kind, name).url else " --build")
+
+
+def state(kind: Kind, name: str) -> Literal["on this machine", "published", "to be built"]:
+    """Return where an entry is to be had."""
+    if place(kind, name).is_file():
+        return "on this machine"
+    return "published" if get(kind, name).url else "to be built"
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def card(kind: Kind, name: str) -> dict[str, object]:
+    """Return all that the registry knows of an entry, a model with what it has of its reference."""
+    entry = get(kind, name)
+    if isinstance(entry, Reference):
+        facts = entry.model_dump(exclude={"options", "label_map"})
+        return {"name": name, "kind": "reference", **facts, "state": state(kind, name)}
+    reference = get("references", entry.reference)
+    facts = reference.model_dump(include={"tissue", "species", "licence", "cells", "donors", "types"})
+    return {
+        "name": name,
+        "kind": "model",
+        **entry.model_dump(),
+        "title": f"{entry.method}, {reference.title}",
+        **facts,
+        "measured": measured().get(name, {}),
+        "state": state(kind, name),
+    }
+
+
+def cards(name: str | None = None) -> list[dict[str, object]]:
+    """Return the cards of all entries, or of one.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name; the message proposes one.
+    """
+    names = {key: kind for kind in ENDINGS for key in getattr(registry(), kind)}
+    if name not in (None, *names):
+        raise _unknown("entry", name, list(names))
+    return [card(kind, key) for key, kind in names.items() if name in (None, key)]
