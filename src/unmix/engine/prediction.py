@@ -88,6 +88,8 @@ def predict(
     unexpressed, markers = unknown_content.signs(model, bulk)
     unit = bulk.uns.get("unmix", {}).get("unit", "")
     content = unknown_content.record(unexpressed, markers, unit)
+    if method.info.comparison:
+        say(f"{method.info.title}: {method.info.comparison}")
     if content["sentence"]:
         say(content["sentence"])
     reasons = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import runpy
 
+import pytest
+
+import unmix
 from unmix import methods
 
 
@@ -25,3 +28,14 @@ def test_advice_reaches_the_registry():
     assert known["nnls"]["comparison"] == ""
     assert known["nnls"]["real_samples"] == methods.standing("nnls")
     assert not [name for name in methods.PANEL if known[name]["comparison"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("nusvr", "90 % intervals held 69 %"), ("nmf", "81 %"), ("rnasieve", "64 %")]
+)
+def test_a_prediction_warns_of_intervals_that_were_too_narrow_on_real_samples(name, words):
+    reference, bulk = unmix.toy(samples=6)
+    said = []
+    model = unmix.train(name, reference, bulk=bulk, quick=True, device="cpu")
+    unmix.predict(model, bulk, device="cpu", say=said.append)
+    assert any(words in sentence for sentence in said)
