@@ -1,33 +1,45 @@
 #!/usr/bin/env nextflow
-// unmix: cell-type fractions of bulk RNA-seq. What runs stands in workflows/, one process per step in modules/local/unmix/.
+// unmix: cell-type fractions of bulk RNA-seq. What runs stands in workflows/, one process per step in
+// modules/local/unmix/.
 
 include { DECONVOLVE } from './workflows/deconvolve.nf'
 
-// Nextflow writes some values into scripts of its own (an image, a queue, the path of the samplesheet) before the first
-// step can check them. A path with ${x=$(touch y)}${x@P} in it is then run, and one with [ab] may find another file.
+// The groups of parameters with their rules, as the schema has them
+def groups_of_parameters() {
+    return new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow_schema.json"))['$defs'].values()
+}
+
+// Nextflow writes some values into scripts of its own (an image, a queue, the path of the samplesheet) before the
+// first step can check them. A path with ${x=$(touch y)}${x@P} in it is then run, and one with [ab] may find another
+// file.
 def refuse_what_a_shell_would_run(parameters) {
-    def rules = new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow_schema.json"))['$defs'].values().collectEntries { group -> group.properties }
+    def rules = groups_of_parameters().collectEntries { group -> group.properties }
     def values = parameters + [input: file(parameters.input, glob: false).toUriString()]
     values.each { name, value ->
         def rule = rules[name]
         def text = value instanceof List ? value.join(',') : value.toString() // a list, of a YAML file
         if (rule?.pattern && value && !(text ==~ rule.pattern)) {
-            error("--${name} ${value}: not allowed.\n  expected: ${rule.description}; ${rule.errorMessage}\n  do: give another value to --${name}")
+            error(
+                "--${name} ${value}: not allowed.\n  expected: ${rule.description}; ${rule.errorMessage}\n" +
+                    "  do: give another value to --${name}"
+            )
         }
     }
 }
 
 // The parameters with their meaning, as --help shows them
 def help_text() {
-    def groups = new groovy.json.JsonSlurper().parse(file("${projectDir}/nextflow_schema.json"))['$defs'].values()
-    def lines = groups.collectMany { group ->
+    def lines = groups_of_parameters().collectMany { group ->
         def rows = group.properties.collect { name, rule ->
-            def shown = 'default' in rule && rule['default'] != '' ? " [default: ${rule['default']}]" : name in (group.required ?: []) ? ' [required]' : ''
-            "  --${name.padRight(14)} ${rule.description}${shown}"
+            def needed = name in (group.required ?: []) ? ' [required]' : ''
+            def has_default = 'default' in rule && rule['default'] != ''
+            "  --${name.padRight(14)} ${rule.description}${has_default ? " [default: ${rule['default']}]" : needed}"
         }
         ["", group.title] + rows
     }
-    return (['Usage: nextflow run unmix --input samplesheet.csv --outdir results'] + lines + ['', 'Columns of the samplesheet: docs/parameters.md. Methods: unmix_methods.py']).join('\n')
+    def usage = 'Usage: nextflow run unmix --input samplesheet.csv --outdir results'
+    def more = 'Columns of the samplesheet: docs/parameters.md. Methods: unmix_methods.py'
+    return ([usage] + lines + ['', more]).join('\n')
 }
 
 workflow {
@@ -37,28 +49,46 @@ workflow {
     }
     else {
         if (!params.input) {
-            error("--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n  do: add --input samplesheet.csv, or try -profile demo")
+            error(
+                "--input is not given.\n  expected: a samplesheet with the columns id,bulk,reference\n" +
+                    "  do: add --input samplesheet.csv, or try -profile demo"
+            )
         }
         if ('demo' in workflow.profile.tokenize(',') && !file("${projectDir}/.cache/demo/ready").exists()) {
-            error("the data of the demo are not there.\n  expected: what scripts/demo_data.py brings\n  do: make demo, in ${projectDir}")
+            error(
+                "the data of the demo are not there.\n  expected: what scripts/demo_data.py brings\n" +
+                    "  do: make demo, in ${projectDir}"
+            )
         }
         refuse_what_a_shell_would_run(params)
         def outdir = params.outdir
+        def tracedir = params.tracedir ?: "${outdir}/pipeline_info"
+        def samplesheet = file(params.input, checkIfExists: true, glob: false)
         DECONVOLVE(
-            file(params.input, checkIfExists: true, glob: false),
-            groovy.json.JsonOutput.toJson(params),
-            outdir,
-            params.tracedir ?: "${outdir}/pipeline_info",
-            params.explain.toString() == 'true',
-            params.express.toString() == 'true',
-            params.samples ? file(params.samples, checkIfExists: true, glob: false) : [],
-            params.contrasts ? file(params.contrasts, checkIfExists: true, glob: false) : [],
+            channel.value(tuple(samplesheet, samplesheet.parent.toUriString())),
+            params + [:],
+            [
+                explain: params.explain.toString() == 'true',
+                express: params.express.toString() == 'true',
+                samples: params.samples ? file(params.samples, checkIfExists: true, glob: false) : [],
+                contrasts: params.contrasts ? file(params.contrasts, checkIfExists: true, glob: false) : [],
+                outdir: outdir,
+            ],
         )
+
+        channel.topic('versions')
+            .unique()
+            .map { process, tool, version -> "${process.tokenize(':').last()}\t${tool}\t${version}" }
+            .collectFile(name: 'versions.tsv', storeDir: tracedir, newLine: true, sort: true)
+        DECONVOLVE.out.request.collectFile(name: 'request.json', storeDir: tracedir)
+        channel.of(samplesheet.text).collectFile(name: samplesheet.name, storeDir: tracedir)
 
         DECONVOLVE.out.skipped.subscribe { meta, record ->
             def told = new groovy.json.JsonSlurper().parseText(record.text)
             def failed = told.error.exit_code != 99
-            def what = meta.method ? "${meta.method} ${failed ? 'failed' : 'is skipped'} in ${told.step}" : "the row cannot be used (${told.step})"
+            def what = meta.method
+                ? "${meta.method} ${failed ? 'failed' : 'is skipped'} in ${told.step}"
+                : "the row cannot be used (${told.step})"
             def sentence = "unmix: ${meta.id}: ${what}: ${told.error.found - ~/\.$/}. Do: ${told.error['do']}"
             if (failed && params.fail_fast.toString() == 'true') {
                 error(sentence)
@@ -72,7 +102,9 @@ workflow {
         DECONVOLVE.out.summary.subscribe { summary ->
             def cells = summary.readLines().tail().collect { line -> line.split('\t', -1) }
             def rows = cells.groupBy { cell -> cell[0] }.collect { id, lines ->
-                def statuses = lines.groupBy { cell -> cell[2] }.collect { status, some -> "${status}: ${some.collect { cell -> cell[1] }.join(', ')}" }
+                def statuses = lines
+                    .groupBy { cell -> cell[2] }
+                    .collect { status, some -> "${status}: ${some.collect { cell -> cell[1] }.join(', ')}" }
                 "  ${id}  ${statuses.join('; ')}"
             }
             log.info("unmix: summary (${outdir}/summary.tsv)\n${rows.join('\n')}")

@@ -38,7 +38,8 @@ def trace(folder):
     with (folder / "results" / "pipeline_info" / "trace.txt").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
-        row["process"], _, row["tag"] = row["name"].removeprefix("DECONVOLVE:").partition(" ")
+        process, _, row["tag"] = row["name"].partition(" ")
+        row["process"] = process.rpartition(":")[2].removeprefix("UNMIX_")
     return rows
 
 

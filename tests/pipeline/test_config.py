@@ -16,7 +16,7 @@ from .conftest import ROOT, nextflow
 
 PROCESSES = {
     *("SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS"),
-    *("EXPLAIN", "EXPRESS", "EVALUATE", "COMPARE", "REPORT"),
+    *("EXPLAIN", "EXPRESS", "EVALUATE", "COMPARE", "REPORT", "INDEX"),
 }
 
 
@@ -33,7 +33,7 @@ def schema():
 
 def test_every_process_has_a_container_of_this_version(tmp_path):
     done = nextflow(tmp_path, "inspect", ROOT, "-profile", "demo,gpu", "-format", "json")
-    found = {row["name"]: row["container"] for row in json.loads(done.out[done.out.index("{") :])["processes"]}
+    found = {row["name"].rpartition(":")[2].removeprefix("UNMIX_"): row["container"] for row in json.loads(done.out[done.out.index("{") :])["processes"]}
     assert set(found) == PROCESSES
     image = f"localhost/unmix:{unmix.__version__}"
     assert found == dict.fromkeys(PROCESSES, image) | {"TRAIN": f"{image}-cuda"}
@@ -57,7 +57,7 @@ def test_pipeline_and_library_have_one_version():
             "singularity,awsbatch,test",
             ["singularity.enabled = true", "process.executor = 'awsbatch'", "params.quick = true"],
         ),
-        ("apptainer,conda,demo", ["apptainer.enabled = true", "process.conda = ", "/assets/demo/samplesheet.csv"]),
+        ("apptainer,conda,demo", ["apptainer.enabled = true", "conda.enabled = true", "/assets/demo/samplesheet.csv"]),
     ],
 )
 def test_every_profile_can_be_read_and_joined_with_others(tmp_path, profiles, settings):
@@ -104,7 +104,7 @@ def test_deep_methods_alone_get_a_gpu_in_docker(data, tmp_path):
     for script in tmp_path.glob("work/*/*/.command.run"):
         text = script.read_text()
         line = re.search(r"docker run .*", text)[0]
-        asked[re.search(r"name: '(?:DECONVOLVE:)?(.*)'", text)[1]] = line
+        asked[re.search(r"name: '(?:\w+:)*UNMIX_(.*)'", text)[1]] = line
     deep = [name for name in asked if name.startswith(("TRAIN (dissect:", "TRAIN (hascad:"))]
     assert deep
     for line in map(asked.pop, deep):

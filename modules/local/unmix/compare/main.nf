@@ -1,22 +1,29 @@
-include { quote } from '../quote.nf'
+include { option ; quote } from '../quote.nf'
 
 // What differs between the groups of a table of samples, in the fractions of one method.
-process COMPARE {
+process UNMIX_COMPARE {
     tag "${meta.id}:${meta.method}"
     label 'process_low'
+    conda "${moduleDir}/environment.yml"
+    container 'localhost/unmix:0.1.0'
 
     input:
-    tuple val(meta), path(tables, stageAs: 'tables/*'), path(samples, stageAs: 'samples/*'), path(contrasts, stageAs: 'contrasts/*')
+    tuple val(meta), path(tables, stageAs: 'tables/*'), path(samples, stageAs: 'samples/*'),
+        path(contrasts, stageAs: 'contrasts/*')
 
     output:
-    tuple val(meta), path("${meta.method}.effects.tsv"), optional: true, emit: effects
-    tuple val(meta), path("${meta.method}.{*tsv,comparison.run.json}"), optional: true, emit: tables
-    tuple val(meta), path("${meta.method}.comparison.skipped.json"), optional: true, emit: skipped
+    tuple val(meta), path("${prefix}.effects.tsv"), optional: true, emit: effects
+    tuple val(meta), path("${prefix}.{*tsv,comparison.run.json}"), optional: true, emit: tables
+    tuple val(meta), path("${prefix}.comparison.skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_compare.py --version | sed 's/.* //'"), topic: versions
 
+    when:
+    task.ext.when == null || task.ext.when
+
     script:
-    def out = quote(meta.method)
-    def questions = contrasts ? "--contrasts ${quote(contrasts)}" : ''
+    prefix = task.ext.prefix ?: "${meta.method}"
+    def out = quote(prefix)
+    def questions = option('--contrasts', contrasts)
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
     mkdir given found
@@ -33,7 +40,8 @@ process COMPARE {
     """
 
     stub:
-    def out = quote(meta.method)
+    prefix = task.ext.prefix ?: "${meta.method}"
+    def out = quote(prefix)
     """
     touch ${out}.effects.tsv ${out}.groups.tsv ${out}.covariates.tsv ${out}.loadings.tsv ${out}.comparison.run.json
     """

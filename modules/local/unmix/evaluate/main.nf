@@ -1,23 +1,31 @@
-include { quote } from '../quote.nf'
+include { option ; quote } from '../quote.nf'
 
-process EVALUATE {
+// Compare fractions with known ones.
+process UNMIX_EVALUATE {
     tag "${meta.id}:${meta.method}"
     label 'process_low'
+    conda "${moduleDir}/environment.yml"
+    container 'localhost/unmix:0.1.0'
 
     input:
     tuple val(meta), path(fractions), path(fractions_long), path(truth, stageAs: 'truth/*')
 
     output:
-    tuple val(meta), path("${meta.method}.metrics.tsv"), optional: true, emit: metrics
-    tuple val(meta), path("${meta.method}.{metrics.tsv,metrics.run.json,pairs.tsv}"), optional: true, emit: tables
-    tuple val(meta), path("${meta.method}.metrics.skipped.json"), optional: true, emit: skipped
+    tuple val(meta), path("${prefix}.metrics.tsv"), optional: true, emit: metrics
+    tuple val(meta), path("${prefix}.{metrics.tsv,metrics.run.json,pairs.tsv}"), optional: true, emit: tables
+    tuple val(meta), path("${prefix}.metrics.skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_evaluate.py --version | sed 's/.* //'"), topic: versions
 
+    when:
+    task.ext.when == null || task.ext.when
+
     script:
-    def out = quote(meta.method)
+    prefix = task.ext.prefix ?: "${meta.method}"
+    def out = quote(prefix)
+    def intervals = option('--long', fractions_long)
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
-    unmix_evaluate.py --long ${quote(fractions_long)} \\
+    unmix_evaluate.py ${intervals} \\
         --threads ${task.cpus} ${task.ext.args ?: ''} --pairs ${out}.pairs.tsv \\
         --skipped ${out}.metrics.skipped.json --out ${out}.metrics.tsv \\
         -- ${quote(fractions)} ${quote(truth)} \\
@@ -25,7 +33,8 @@ process EVALUATE {
     """
 
     stub:
-    def out = quote(meta.method)
+    prefix = task.ext.prefix ?: "${meta.method}"
+    def out = quote(prefix)
     """
     touch ${out}.metrics.tsv ${out}.metrics.run.json ${out}.pairs.tsv
     """

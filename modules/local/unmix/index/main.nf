@@ -1,28 +1,34 @@
 include { quote } from '../quote.nf'
 
-// One page that lists the rows of a run
-process INDEX {
+// One page that lists the rows of a run. `facts` are the report.json of their reports.
+process UNMIX_INDEX {
+    tag "${summary.name}"
     label 'process_low'
+    conda "${moduleDir}/environment.yml"
+    container 'localhost/unmix:0.1.0'
 
     input:
-    path summary
-    path facts, stageAs: 'rows/*'
-    val request
+    tuple path(summary), path(facts, stageAs: 'rows/*'), val(request)
 
     output:
-    path 'index.html', emit: index
+    path "${prefix}.html", emit: index
     tuple val("${task.process}"), val('unmix'), eval("unmix_index.py --version | sed 's/.* //'"), topic: versions
 
+    when:
+    task.ext.when == null || task.ext.when
+
     script:
+    prefix = task.ext.prefix ?: 'index'
     """
     mkdir -p rows
-    printf '%s' ${quote(request)} > request.json
+    printf '%s' ${quote(request ?: '{}')} > request.json
     unmix_index.py --request request.json --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --out index.html -- ${quote(summary)} \$(find rows -name '*.json' | sort)
+        --out ${quote(prefix)}.html -- ${quote(summary)} \$(find rows -name '*.json' | sort)
     """
 
     stub:
+    prefix = task.ext.prefix ?: 'index'
     """
-    touch index.html
+    touch ${quote(prefix)}.html
     """
 }

@@ -1,35 +1,48 @@
-include { quote } from '../quote.nf'
+include { option ; quote } from '../quote.nf'
 
-process REFERENCE {
-    tag "${meta.reference}"
+// Prepare a reference: labels, donors, counts, quality control.
+process UNMIX_REFERENCE {
+    tag "${meta.id}"
     label 'process_high'
+    conda "${moduleDir}/environment.yml"
+    container 'localhost/unmix:0.1.0'
 
     input:
-    tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*'), path(cell_type_tree, stageAs: 'tree/*')
+    tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*'),
+        path(cell_type_tree, stageAs: 'tree/*')
 
     output:
-    tuple val(meta), path("${meta.reference}.h5ad"), optional: true, emit: reference
-    tuple val(meta), path("${meta.reference}.run.json"), optional: true, emit: record
+    tuple val(meta), path("${prefix}.h5ad"), optional: true, emit: reference
+    tuple val(meta), path("${prefix}.run.json"), optional: true, emit: record
     tuple val(meta), path('reference.skipped.json'), optional: true, emit: skipped
-    tuple val(meta), path("${meta.reference}.report.{html,tsv}"), optional: true, emit: report
+    tuple val(meta), path("${prefix}.report.{html,tsv}"), optional: true, emit: report
     tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
 
+    when:
+    task.ext.when == null || task.ext.when
+
     script:
-    def kind = meta.kind == 'profiles' ? '--kind profiles' : ''
-    def map = label_map ? "--label-map ${quote(label_map)}" : ''
-    def states = meta.cell_state_key ? "--cell-state-key ${quote(meta.cell_state_key)}" : ''
-    def tree = "--cell-type-tree ${quote(cell_type_tree ?: meta.tree_source)}"
-    def keys = "--cell-type-key ${quote(meta.cell_type_key)} --donor-key ${quote(meta.donor_key)} ${states}"
-    def report = meta.kind == 'profiles' ? '' : "--report ${quote(meta.reference)}.report.html"
-    // What cannot be used is no failure of the task: skipped.json says why, and the other rows go on
+    prefix = task.ext.prefix ?: "${meta.id}"
+    def out = quote(prefix)
+    def options = [
+        option('--cell-type-key', meta.cell_type_key),
+        option('--donor-key', meta.donor_key),
+        option('--cell-state-key', meta.cell_state_key),
+        option('--kind', meta.kind),
+        option('--label-map', label_map),
+        option('--cell-type-tree', cell_type_tree ?: meta.cell_type_tree),
+    ].findAll().join(' ')
+    def page = meta.kind == 'profiles' ? '' : "--report ${quote(prefix)}.report.html"
+    // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
-    unmix_reference.py ${keys} ${kind} ${map} ${tree} --threads ${task.cpus} ${task.ext.args ?: ''} ${report} \\
-        --skipped reference.skipped.json --out ${quote(meta.reference)}.h5ad -- ${quote(reference)} \\
+    unmix_reference.py ${options} --threads ${task.cpus} ${task.ext.args ?: ''} ${page} \\
+        --skipped reference.skipped.json --out ${out}.h5ad -- ${quote(reference)} \\
         || { code=\$?; [ -e reference.skipped.json ] || exit \$code; }
     """
 
     stub:
-    def out = quote(meta.reference)
+    prefix = task.ext.prefix ?: "${meta.id}"
+    def out = quote(prefix)
     """
     touch ${out}.h5ad ${out}.run.json
     """

@@ -1,48 +1,49 @@
-include { quote } from '../quote.nf'
+include { option ; options_of ; quote } from '../quote.nf'
 
-// One process for all methods: meta.method comes from the registry, meta.deep says whether it is worth a GPU.
-process TRAIN {
-    tag "${meta.method}:${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}"
+// One process for all methods: meta.method comes from the registry, meta.deep says whether it is worth a GPU. `options`
+// names, for each of `files`, the option of unmix_train.py that it is for: bulk, genes, ontology, prior, signature ...
+process UNMIX_TRAIN {
+    tag "${meta.method}:${meta.id}${meta.genes ? '.genes-' + meta.genes : ''}"
     label 'process_gpu'
+    conda "${moduleDir}/environment.yml"
+    container 'localhost/unmix:0.1.0'
 
     input:
-    tuple val(meta), path(reference), path(bulk), path(calibration_bulk, stageAs: 'calibration/*'), path(calibration_fractions, stageAs: 'calibration/*'), path(published, stageAs: 'published?/*'), path(ontology, stageAs: 'ontology/*'), path(genes, stageAs: 'genes/*'), path(prior, stageAs: 'declared/*'), path(gene_map, stageAs: 'names/*')
+    tuple val(meta), path(reference), val(options), path(files, stageAs: 'given?/*')
 
     output:
-    tuple val(meta), path("${name}.safetensors"), optional: true, emit: model
-    path "${name}.run.json", optional: true, emit: record
+    tuple val(meta), path("${prefix}.safetensors"), optional: true, emit: model
+    tuple val(meta), path("${prefix}.run.json"), optional: true, emit: record
     tuple val(meta), path("${meta.method}.skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_train.py --version | sed 's/.* //'"), topic: versions
 
+    when:
+    task.ext.when == null || task.ext.when
+
     script:
-    name = "${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
+    prefix = task.ext.prefix ?: "${meta.id}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
-    // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
-    def checkpoint = "${meta.checkpoints}/${name}"
-    def extra = [
-        bulk ? "--bulk ${quote(bulk)}" : '',
-        calibration_bulk ? "--calibration-bulk ${quote(calibration_bulk)} --calibration-unit ${quote(meta.calibration_unit)} --calibration-fractions ${quote(calibration_fractions)}" : '',
+    def given = [
+        option('--calibration-unit', meta.calibration_unit),
         meta.orthologs ? '--orthologs' : '',
-        gene_map ? "--gene-map ${quote(gene_map)}" : '',
-        meta.malignant ? "--malignant ${quote(meta.malignant)}" : '',
-        [published].flatten().collect { file -> "${quote("--" + meta.takes)} ${quote(file)}" }.join(' '),
-        ontology ? "--ontology ${quote(ontology)}" : '',
-        prior || meta.prior ? "--prior ${quote(prior ?: meta.prior)}" : '',
-        genes ? "--genes ${quote(genes)}" : '',
-        meta.deep && meta.checkpoints ? "--checkpoint ${quote(checkpoint)}" : '',
+        option('--malignant', meta.malignant),
+        option('--prior', meta.prior),
+        options_of(options, files),
+        // beside the folders of the tasks, so that a retry and -resume continue an interrupted training
+        meta.deep && meta.checkpoints ? "--checkpoint ${quote(meta.checkpoints + '/' + prefix)}" : '',
     ].findAll().join(' ')
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
-    unmix_train.py --method ${quote(meta.method)} ${extra} \\
+    unmix_train.py --method ${quote(meta.method)} ${given} \\
         --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped ${quote(meta.method)}.skipped.json --out ${quote(name)}.safetensors \\
+        --skipped ${quote(meta.method)}.skipped.json --out ${quote(prefix)}.safetensors \\
         -- ${quote(reference)} \\
         || { code=\$?; [ -e ${quote(meta.method)}.skipped.json ] || exit \$code; }
     """
 
     stub:
-    name = "${meta.id ?: meta.reference}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
+    prefix = task.ext.prefix ?: "${meta.id}${meta.genes ? '.genes-' + meta.genes : ''}.${meta.method}"
     """
-    touch ${quote(name)}.safetensors ${quote(name)}.run.json
+    touch ${quote(prefix)}.safetensors ${quote(prefix)}.run.json
     """
 }
