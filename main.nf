@@ -42,8 +42,38 @@ def help_text() {
     return ([usage] + lines + ['', more]).join('\n')
 }
 
+// What to do when the machinery fails and not a method: words of Nextflow's report, and a sentence
+def hint(report, engine) {
+    def hints = [
+        [
+            /Failed to submit process/,
+            'the scheduler did not take a job; its words stand above.\n' +
+                '  expected: a queue that grants the CPUs, memory and time of conf/base.config\n' +
+                '  do: name another by --queue, or set process.resourceLimits in a file for -c',
+        ],
+        [
+            /(?i)${engine}: (command )?not found|cannot connect to (the )?${engine}/,
+            "${engine} is not there.\n  expected: ${engine} on PATH wherever tasks run, and its service started\n" +
+                "  do: install or start ${engine}, or choose another engine by -profile; then add -resume",
+        ],
+        [
+            /No space left on device/,
+            'the disk is full.\n  expected: room for the work folder and the results\n' +
+                '  do: make room, or name another folder by -work-dir; then add -resume',
+        ],
+    ]
+    return hints.findResult { pair -> report =~ pair[0] ? "unmix: ${pair[1]}" : null }
+}
+
 workflow {
     main:
+    def run = workflow // within the handler `workflow` is not known
+    workflow.onError {
+        def sentence = hint("${run.errorReport}", run.containerEngine)
+        if (sentence) {
+            log.error(sentence)
+        }
+    }
     if (params.help.toString() == 'true') {
         log.info(help_text())
     }

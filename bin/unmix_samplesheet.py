@@ -30,7 +30,8 @@ def main(samplesheet, schema, folder, params, params_schema, out_dir, **common):
         sheets.write_json(rows, job.output(out_dir / "rows.json"))
         if params:
             rules = json.loads(params_schema.read_text(encoding="utf-8"))
-            values = parameters.check_params(json.loads(params.read_text(encoding="utf-8")), rules)
+            given = json.loads(params.read_text(encoding="utf-8"))
+            values = parameters.check_params({"input": samplesheet.name, **given}, rules)
             known = registry.all_methods()
             methods, panel = parameters.choose(values["methods"], values.get("controls", "none"), known, registry.PANEL)
             sheets.write_json(jobs.jobs(rows, methods, known, panel), job.output(out_dir / "jobs.json"))

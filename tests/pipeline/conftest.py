@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 #: music cannot be applied: the demo's cells have no donors.
 QUICK = ("-profile", "test", "--methods", "music,nnls,scaden", "--controls", "random")
+#: The smallest run: seven tasks.
+TOY = ("--methods", "nnls", "--controls", "none")
 TYPES = ("B.cells", "CD4.T.cells", "CD8.T.cells", "NK.cells", "monocytic.lineage")
 
 
@@ -95,3 +97,12 @@ def finished(data, tmp_path_factory):
     done = nextflow(folder, "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv")
     assert done.returncode == 0, done.out
     return folder, done.out
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory):
+    """Return the folder of a run of the smallest sheet, without containers, cluster or faults."""
+    folder = tmp_path_factory.mktemp("toy")
+    done = nextflow(folder, "run", ROOT, "-profile", "test", *TOY)
+    assert done.returncode == 0, done.out
+    return folder

@@ -67,14 +67,21 @@ def run(asked, tmp_path_factory):
     return folder, {words[words.index("--method") + 1]: words for words in words}
 
 
+def given(words, option):
+    """Return the name of the file that training got by an option, if it was there."""
+    there, word = words[words.index(option) + 1 :][:2]
+    assert there == f"there: {word}"
+    return word.rpartition("/")[2]
+
+
 def test_a_method_gets_what_it_asks_for(asked, run):
     words = run[1]
     options = {
         "bulk": {"--bulk": "bulk.h5ad"},
         "calibration": {
-            "--calibration-bulk": "calibration/bulk.tsv",
+            "--calibration-bulk": "bulk.tsv",
             "--calibration-unit": "counts",
-            "--calibration-fractions": "calibration/truth.tsv",
+            "--calibration-fractions": "truth.tsv",
         },
         "malignant": {"--malignant": f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"},
     }
@@ -83,9 +90,10 @@ def test_a_method_gets_what_it_asks_for(asked, run):
             asking = {name for name in words if getattr(registry.get(name).needs, need)}
             assert {name for name in words if option in words[name]} == asking
             for name in asking:
-                given = words[name]
-                assert option in ("--malignant", "--calibration-unit") or f"there: {value}" in given
-                assert value in given[given.index(option) :]
+                if option in ("--malignant", "--calibration-unit"):
+                    assert words[name][words[name].index(option) + 1] == value
+                else:
+                    assert given(words[name], option) == value
 
 
 def test_the_columns_of_gene_names_reach_the_check_and_the_calibration(run):
@@ -95,27 +103,28 @@ def test_the_columns_of_gene_names_reach_the_check_and_the_calibration(run):
     for name, words in run[1].items():
         calibrated = registry.get(name).needs.calibration
         assert ("--orthologs" in words) == calibrated, name
-        assert ("there: names/names.tsv" in words) == calibrated, name
+        assert ("--gene-map" in words) == calibrated, name
+        assert not calibrated or given(words, "--gene-map") == "names.tsv"
 
 
 def test_the_ontology_reaches_every_method(run):
-    assert all("there: ontology/types.obo" in words for words in run[1].values())
+    assert all(given(words, "--ontology") == "types.obo" for words in run[1].values())
 
 
 def test_published_files_reach_the_methods_that_they_are_for(run):
     """A signature for nnls beside the two files of a network, one file for whoever takes files, and methods without."""
-    given = {
+    published = {
         name: [(word, words[at + 2]) for at, word in enumerate(words) if word in OPTIONS]
         for name, words in run[1].items()
     }
-    assert {name: files for name, files in given.items() if files} == {
-        "nnls": [("--signature", "published1/my signature.tsv")],
-        "hascad": [("--pretrained", "published1/net.npz"), ("--pretrained", "published2/net.npz")],
-        "epic": [("--signature", "published1/shared.tsv")],
-        "xcell": [("--gene-sets", "published1/sets.gmt")],
+    assert {name: files for name, files in published.items() if files} == {
+        "nnls": [("--signature", "given1/my signature.tsv")],
+        "hascad": [("--pretrained", "given1/net.npz"), ("--pretrained", "given2/net.npz")],
+        "epic": [("--signature", "given1/shared.tsv")],
+        "xcell": [("--gene-sets", "given1/sets.gmt")],
     }
-    assert "scaden" in given
-    assert all(f"there: {file}" in run[1][name] for name, files in given.items() for _, file in files)
+    assert "scaden" in published
+    assert all(f"there: {file}" in run[1][name] for name, files in published.items() for _, file in files)
     trained = json.loads((run[0] / "results" / "models" / "cells.nnls.run.json").read_text())
     assert trained["inputs"]["signature_0"]["path"] == "my signature.tsv"
 
@@ -130,7 +139,7 @@ def test_the_prior_of_a_row_moves_its_fractions_and_stands_beside_them_as_a_cont
     record = json.loads((run[0] / "results" / "first" / "nnls" / "run.json").read_text())
     assert record["inputs"]["prior"]["path"] == "usual.tsv"
     assert record["prior"]["before"] != record["prior"]["after"]
-    assert "there: declared/usual.tsv" in run[1]["prior"]
+    assert given(run[1]["prior"], "--prior") == "usual.tsv"
     assert all("--prior" not in words for name, words in run[1].items() if name != "prior")
 
 

@@ -28,7 +28,7 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     Returns
     -------
     dict
-        The parameters that are set, with their types.
+        The parameters that are set, with their types; of those that a run needs, also the defaults of the schema.
 
     Raises
     ------
@@ -36,7 +36,8 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
         A parameter that does not exist or whose value is not allowed.
     """
     rules = {name: rule for group in schema["$defs"].values() for name, rule in group["properties"].items()}
-    typed = {}
+    needed = [name for group in schema["$defs"].values() for name in group.get("required", [])]
+    typed = {name: rules[name]["default"] for name in needed if "default" in rules[name]}
     for name, value in params.items():
         if name not in rules:
             raise UsageError(f"there is no parameter --{name}.", *instead(name, rules, prefix="--"))
@@ -47,10 +48,9 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
             raise UsageError(
                 f"--{name} {value}: {reason(error)}.", wanted(rules[name]), f"give another value to --{name}"
             )
-    for group in schema["$defs"].values():
-        for name in group.get("required", []):
-            if name not in typed:
-                raise UsageError(f"--{name} is not given.", rules[name]["description"], f"add --{name} to the command")
+    for name in needed:
+        if name not in typed:
+            raise UsageError(f"--{name} is not given.", rules[name]["description"], f"add --{name} to the command")
     return typed
 
 
