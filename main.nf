@@ -52,7 +52,7 @@ def hint(report, engine) {
                 '  do: name another by --queue, or set process.resourceLimits in a file for -c',
         ],
         [
-            /(?i)${engine}: (command )?not found|cannot connect to (the )?${engine}/,
+            "(?i)${engine}: (command )?not found|cannot connect to (the )?${engine}",
             "${engine} is not there.\n  expected: ${engine} on PATH wherever tasks run, and its service started\n" +
                 "  do: install or start ${engine}, or choose another engine by -profile; then add -resume",
         ],

@@ -57,6 +57,10 @@ def test_pipeline_and_library_have_one_version():
             "singularity,awsbatch,test",
             ["singularity.enabled = true", "process.executor = 'awsbatch'", "params.quick = true"],
         ),
+        ("docker,sge", ["process.executor = 'sge'", "process.penv = 'smp'"]),
+        ("podman,lsf", ["process.executor = 'lsf'", "executor.perJobMemLimit = true"]),
+        ("docker,google_batch", ["process.executor = 'google-batch'", "google.batch.spot = true"]),
+        ("docker,azure_batch", ["process.executor = 'azurebatch'", "azure.batch.autoPoolMode = true"]),
         ("apptainer,conda,demo", ["apptainer.enabled = true", "conda.enabled = true", "/assets/demo/samplesheet.csv"]),
     ],
 )
