@@ -1,4 +1,4 @@
-"""A real SLURM of one node on this machine, loopback only and without accounting: ``with running(folder) as settings``."""
+"""A real SLURM of one node, loopback only and without accounting: ``with running(folder) as settings``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")

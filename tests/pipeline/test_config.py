@@ -33,7 +33,8 @@ def schema():
 
 def test_every_process_has_a_container_of_this_version(tmp_path):
     done = nextflow(tmp_path, "inspect", ROOT, "-profile", "demo,gpu", "-format", "json")
-    found = {row["name"].rpartition(":")[2].removeprefix("UNMIX_"): row["container"] for row in json.loads(done.out[done.out.index("{") :])["processes"]}
+    rows = json.loads(done.out[done.out.index("{") :])["processes"]
+    found = {row["name"].rpartition(":")[2].removeprefix("UNMIX_"): row["container"] for row in rows}
     assert set(found) == PROCESSES
     image = f"localhost/unmix:{unmix.__version__}"
     assert found == dict.fromkeys(PROCESSES, image) | {"TRAIN": f"{image}-cuda"}
