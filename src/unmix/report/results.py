@@ -13,6 +13,7 @@ from unmix.io import records
 from unmix.io.fractions import read_fractions
 from unmix.io.levels import Levels
 from unmix.io.long_tables import ALL, read_intervals, read_levels, read_long
+from unmix.io.outputs import standing
 from unmix.report.asked import Asked, Skipped
 
 if TYPE_CHECKING:
@@ -154,11 +155,11 @@ def read_results(folder: Path, headline: str | None = None) -> Results:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder", "a folder of results", "give the folder that holds fractions.tsv")
-    places = sorted(path.parent for path in folder.glob("*/fractions.tsv"))
+    places = [path.parent for path in standing(folder, "*/fractions.tsv")]
     names = [place.name for place in places]
     skipped = [
         Skipped(name=path.parent.name, run=records.read(path, "step", "error"))
-        for path in sorted(folder.glob("*/*skipped.json"))
+        for path in standing(folder, "*/*skipped.json")
     ]
     skipped = [method for method in skipped if bool(method.part) == (method.name in names)]
     skipped.sort(key=lambda method: (not method.preceding, method.control, method.name))

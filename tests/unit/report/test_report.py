@@ -111,6 +111,13 @@ def page(place, **options):
     return report.render(report.read_results(place, **options))
 
 
+def test_what_a_killed_process_left_is_no_method(folder):
+    (folder / ".unmix-partial-x").mkdir()
+    for name in ("fractions.tsv", "fractions_long.tsv", "run.json"):
+        (folder / ".unmix-partial-x" / name).write_bytes((folder / "nnls" / name).read_bytes())
+    assert ".unmix-partial-x" not in [method.name for method in report.read_results(folder).methods]
+
+
 def test_page_is_well_formed_and_needs_nothing(folder):
     text = page(folder)
     read = Page(text)
