@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from unmix.io import registry
 from unmix.io.units import UNITS
 from unmix.methods import PANEL, all_methods
 from unmix.reference.qc import PRESETS
@@ -170,6 +171,13 @@ def units(attributes: str) -> list[str]:
     return menu(f'{attributes} help="What is declared is checked against the numbers"', entries)
 
 
+def registry_menu(kind: registry.Kind) -> list[str]:
+    """Return the menu of the models or the references of the registry."""
+    titles = {name: registry.card(kind, name)["title"] for name in getattr(registry.registry(), kind)}
+    entries = [option(name, f"{name}: {title}", selected=name == next(iter(titles))) for name, title in titles.items()]
+    return menu(f'name="{kind}" type="select" label="{kind.removesuffix("s").capitalize()}"', entries)
+
+
 def macros() -> str:
     """Return the macro file."""
     methods = list(all_methods().values())
@@ -221,6 +229,7 @@ def macros() -> str:
                 for n, s in SCENARIOS.items()
             ),
         ),
+        **{f"registry_{kind}": registry_menu(kind) for kind in registry.ENDINGS},
         "method_citations": [f'<citation type="doi">{escape(doi)}</citation>' for doi in dois],
     }
     tokens = {

@@ -195,6 +195,7 @@ class Galaxy:
         (self.folder / "tools.xml").write_text(
             f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
         )
+        self._tables_and_manager()
         (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\nunmix_reference\n")
         here = {"runner": "local", "local_slots": 1}
         settings = {
@@ -202,7 +203,9 @@ class Galaxy:
             "data_dir": str(self.folder / "data"),
             "database_connection": f"sqlite:///{self.folder}/data/universe.sqlite?isolation_level=IMMEDIATE",
             "tool_config_file": str(self.folder / "tools.xml"),
-            "tool_data_table_config_path": str(TOOLS / "tool_data_table_conf.xml.test"),
+            "tool_data_table_config_path": str(self.folder / "tables.xml"),
+            "data_manager_config_file": str(self.folder / "data_managers.xml"),
+            "galaxy_data_manager_data_path": str(self.folder / "data" / "managed"),
             "tour_config_dir": str(TOOLS / "tours"),
             "static_dir": str(self._static()),
             "sanitize_allowlist_file": str(self.folder / "allowlist.txt"),
@@ -242,6 +245,17 @@ class Galaxy:
             "welcome_url": "/static/welcome.sample.html",
         }
         self.config.write_text(json.dumps({"galaxy": settings}, indent=1))  # JSON is YAML
+
+    def _tables_and_manager(self) -> None:
+        """Write the tables of installed models and references, which a data manager extends, and the manager's file."""
+        data = TOOLS / "test-data"
+        for table in data.glob("*.loc"):
+            (self.folder / table.name).write_text(table.read_text().replace("${__HERE__}", str(data)))
+        tables = (TOOLS / "tool_data_table_conf.xml.test").read_text()
+        (self.folder / "tables.xml").write_text(tables.replace("${__HERE__}/test-data", str(self.folder)))
+        manager = (TOOLS / "data_manager" / "data_manager_conf.xml").read_text()
+        tool = f'tool_file="{TOOLS / "data_manager"}/'
+        (self.folder / "data_managers.xml").write_text(manager.replace('tool_file="', tool))
 
     def _static(self) -> Path:
         """Return a folder with Galaxy's own pages and images, and the images of the tools' help."""

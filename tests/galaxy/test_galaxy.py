@@ -67,7 +67,7 @@ def test_a_job_runs_in_the_image_as_an_ordinary_user(galaxy, image):
 def test_the_workflow_passes_its_test(galaxy, tmp_path):
     command = [galaxy.programs / "planemo", "test", "--engine", "external_galaxy", "--galaxy_url", galaxy.url]
     command += ["--galaxy_user_key", galaxy.key, "--galaxy_admin_key", galaxy.key, "--no_shed_install"]
-    command += ["--test_output_json", tmp_path / "result.json", TOOLS / "workflow" / "unmix.gxwf.yml"]
+    command += ["--test_output_json", tmp_path / "result.json", TOOLS / "workflow" / "unmix.ga"]
     done = call(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = json.loads((tmp_path / "result.json").read_text())["tests"]
@@ -135,6 +135,17 @@ def test_the_red_dataset_of_the_run_begins_with_the_error_and_not_with_a_note(ga
     whole = galaxy.call(f"/api/jobs/{job['jobs'][0]['id']}?full=true")["tool_stderr"]
     assert len(whole) > len(said)  # the notes are kept, behind it
     assert "cells" in whole.split("do:")[1]
+
+
+def test_the_data_manager_builds_a_reference_and_installs_it(galaxy):
+    history = History(galaxy)
+    made, job = history.run("unmix_download", {"entry|what": "references", "entry|references": "pbmc-10x"})
+    assert made["out_file"]["state"] == "ok", galaxy.call(f"/api/jobs/{job['jobs'][0]['id']}?full=true")["tool_stderr"]
+    table = galaxy.call("/api/tool_data/unmix_references")
+    (row,) = [dict(zip(table["columns"], field, strict=True)) for field in table["fields"] if "pbmc-10x" in field]
+    assert (row["species"], row["version"]) == ("human", "1")
+    assert Path(row["path"]).stat().st_size > 100_000
+    assert str(galaxy.folder) in row["path"]  # the checkout is not written to
 
 
 def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_path):

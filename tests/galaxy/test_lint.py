@@ -20,11 +20,21 @@ def call(*command):
 
 
 def test_planemo_accepts_the_tools(programs):
-    call(programs / "planemo", "lint", "--fail_level", "warn", *sorted(TOOLS.glob("unmix_*.xml")))
+    call(programs / "planemo", "lint", "--fail_level", "warn", *sorted(TOOLS.rglob("unmix_*.xml")))
 
 
 def test_planemo_accepts_the_workflow(programs):
-    call(programs / "planemo", "workflow_lint", "--fail_level", "error", TOOLS / "workflow" / "unmix.gxwf.yml")
+    call(programs / "planemo", "workflow_lint", "--fail_level", "error", TOOLS / "workflow" / "unmix.ga")
+
+
+def test_planemo_accepts_the_folder_of_the_workflow_by_the_rules_of_iwc(programs):
+    call(programs / "planemo", "workflow_lint", "--iwc", "--fail_level", "error", TOOLS / "workflow")
+
+
+def test_the_diagram_is_the_workflow(programs, tmp_path):
+    call(programs / "gxwf-mermaid", TOOLS / "workflow" / "unmix.gxwf.yml", tmp_path / "unmix.mmd")
+    kept = (TOOLS / "workflow" / "README.md").read_text()
+    assert (tmp_path / "unmix.mmd").read_text().strip() in kept, "put the output of gxwf-mermaid into the README"
 
 
 def test_the_exported_workflow_is_the_one_in_readable_form(programs, tmp_path):

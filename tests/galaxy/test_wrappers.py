@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
 STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob("unmix_*.py"))
 NO_TOOL = {
-    "download": "a Galaxy job has no network; signatures are uploaded",
+    "download": "a data manager of the administrator (data_manager/); signatures are uploaded",
     "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",
     "models": "the forms list the installed ones",
