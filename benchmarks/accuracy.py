@@ -278,7 +278,7 @@ def page(table: pd.DataFrame) -> str:
         "at training, by which the originals choose their genes. A method that does not beat the controls in r per "
         "type and CCC tells nothing about these samples. Nothing was tuned on them. The last columns, where there are "
         "any, are of fractions of cells by the mRNA per cell that EPIC and quanTIseq publish "
-        "(mrna_per_cell.md).",
+        "([mrna_per_cell.md](mrna_per_cell.md)).",
     ]
     for name, pair in PAIRS.items():
         rows = table[table["pair"] == name]

@@ -55,6 +55,8 @@ ELSEWHERE = {
 #: What the site adds to a page that people also read as plain Markdown.
 TREES = {"methods/README": "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"}
 
+#: Classes that users get from functions.
+RETURNED = ("unmix.Results", "unmix.pipeline.results.Estimates", "unmix.report.plots.Plots")
 #: Of the context of a page: what is replaced, and by what.
 REACHABLE = (
     ("body", "<pre>", '<pre tabindex="0">'),
@@ -73,12 +75,17 @@ def adapt(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def link_pages(_app: Sphinx, _what: str, _name: str, _found: object, _options: object, lines: list[str]) -> None:
-    """Turn the names of pages in docstrings into links."""
-    lines[:] = [re.sub(r"docs/(\w+)\.md", r":doc:`/\1`", line) for line in lines]
+    """Turn the names of pages in docstrings into links, and attributes described together into one entry each."""
+    text = re.sub(r"docs/(\w+)\.md", r":doc:`/\1`", "\n".join(lines))
+    together = re.compile(r"^( *\.\. attribute:: )(\w+(?:, \w+)+)$", re.MULTILINE)
+    text = together.sub(lambda m: m[1] + m[2].replace(", ", "\n" + " " * len(m[1])), text)
+    lines[:] = text.split("\n")
 
 
-def plain(_app: Sphinx, _what: str, _name: str, _found: object, _options: object, signature: str, returns: str) -> Any:
-    """Show the function that says nothing by its name."""
+def plain(_app: Sphinx, _what: str, name: str, _found: object, _options: object, signature: str, returns: str) -> Any:
+    """Show the function that says nothing by its name, and no arguments of what is never called by a user."""
+    if name in RETURNED:
+        return "", returns
     return (signature.replace("<function silent>", "silent"), returns) if signature else None
 
 

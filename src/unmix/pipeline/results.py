@@ -123,7 +123,7 @@ class Results(Estimates):
 
     @property
     def plot(self) -> Plots:
-        """Figures: ``plot.bars()``, ``plot.heatmap()``, ``plot.agreement()``."""
+        """Figures by ``plot.bars()``, ``plot.heatmap()`` and ``plot.agreement()``."""
         return Plots(self._read)
 
     def to_anndata(self, bulk: ad.AnnData | None = None) -> ad.AnnData:
