@@ -19,9 +19,8 @@ from unmix.errors import UnmixError
 from unmix.io.outputs import write_whole
 
 if TYPE_CHECKING:
-    import torch
-
     from unmix.contract.method import Task
+    from unmix.deep.adam import Adam
 
 #: Parts of a task that decide nothing.
 _NEUTRAL = ("say", "progress", "checkpoint")
@@ -73,7 +72,7 @@ class Checkpoint:
         self._path, self._say, self._rng = task.checkpoint, task.say, task.rng
         self._training = identity(method, task) if task.checkpoint else ""
 
-    def write(self, step: int, net: Any, optimiser: torch.optim.Optimizer, best: dict[str, Any]) -> None:
+    def write(self, step: int, net: Any, optimiser: Adam, best: dict[str, Any]) -> None:
         """Write the state after `step`, by rename; a disk that cannot be written is said once, and does not end it."""
         if self._path is None:
             return
@@ -82,8 +81,7 @@ class Checkpoint:
 
         tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in (best["weights"] or {}).items()}
-        for number, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": value for name, value in state.items()}
+        tensors |= {f"adam.{name}": value for name, value in optimiser.state().items()}
         tensors["generator"] = net.generator.get_state()
         state = {"training": self._training, "step": step, "rng": self._rng.bit_generator.state}
         text = json.dumps({**state, "error": best["error"], "best_step": best["step"]})
@@ -95,7 +93,7 @@ class Checkpoint:
             self._say(f"No checkpoint is kept, so that an interrupted training starts anew: {error.args[0]}.")
             self._path = None
 
-    def resume(self, net: Any, optimiser: torch.optim.Optimizer, best: dict[str, Any]) -> int:
+    def resume(self, net: Any, optimiser: Adam, best: dict[str, Any]) -> int:
         """Restore the state of :meth:`write` where there is one; return the step from which to continue.
 
         A checkpoint of another training is not used, and a damaged one is renamed; both are said.
@@ -113,11 +111,7 @@ class Checkpoint:
         net.load_state_dict(_part(tensors, "net."))
         weights = _part(tensors, "best.")
         best.update(error=state["error"], step=state["best_step"], weights=weights or None)
-        adam: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in _part(tensors, "adam.").items():
-            number, key = name.split(".", 1)
-            adam.setdefault(int(number), {})[key] = value
-        optimiser.load_state_dict({**optimiser.state_dict(), "state": adam})
+        optimiser.restore(_part(tensors, "adam."))
         net.generator.set_state(tensors["generator"])
         self._rng.bit_generator.state = state["rng"]
         self._say(f"Training continues from step {state['step']} of an interrupted run.")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from unmix.contract.attributions import Attributions
     from unmix.contract.model import Model
+    from unmix.deep.adam import Adam
     from unmix.deep.recipe import Train
     from unmix.reference import Reference
 
@@ -152,21 +153,17 @@ class DeepMethod(Method):
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
         """Run the loop; return what the model shall remember of it."""
-        import torch
-
+        from unmix.deep.adam import Adam
         from unmix.deep.checkpoint import Checkpoint
 
         plan, task = session.recipe.train, session.task
-        optimiser = torch.optim.Adam(
-            net.parameters(), lr=plan.lr, eps=plan.eps, weight_decay=plan.weight_decay, fused=True
-        )
+        optimiser = Adam(net.parameters(), plan.lr, plan.eps, plan.weight_decay)
         best: dict[str, Any] = {"error": float("inf"), "step": 0, "weights": None}
         checkpoint = Checkpoint(self.name, task)
         step = checkpoint.resume(net, optimiser, best)
         error = float("nan")
         while step < plan.steps:
-            for group in optimiser.param_groups:
-                group["lr"] = _learning_rate(plan, step)
+            optimiser.lr = _learning_rate(plan, step)
             net.train()
             session.step = step
             self._step(net, optimiser, session)
@@ -193,14 +190,14 @@ class DeepMethod(Method):
         kept = step if best["weights"] is None else best["step"]
         return {"steps": step, "kept_step": kept, "held_out_rmse": round(self._error(net, session, validation), 5)}
 
-    def _step(self, net: Any, optimiser: torch.optim.Optimizer, session: Session) -> None:
+    def _step(self, net: Any, optimiser: Adam, session: Session) -> None:
         """Take one optimiser step; on a full GPU, halve the batch until it fits."""
         import torch
 
         batch = self.batch(session)
         pieces = 1
         while True:
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
             try:
                 for piece in zip(*(part.chunk(pieces) for part in batch), strict=True):
                     loss = self.loss(net, piece, session)

@@ -38,8 +38,11 @@ class Ensemble(nn.Module):
         self.generator = generator
         self.groups = [(net, len(list(same))) for net, same in groupby(nets)]
         self.outputs = outputs
-        first = [glorot(1, inputs, (*net.hidden, outputs)[0], generator)[0].T for net in nets]
-        self.first = nn.Parameter(torch.cat(first).contiguous())
+        widths = [(*net.hidden, outputs)[0] for net in nets]
+        first = torch.empty(sum(widths), inputs)
+        for rows, width in zip(first.split(widths), widths, strict=True):  # torch.cat of shapes imports its compiler
+            rows.copy_(glorot(1, inputs, width, generator)[0].T)
+        self.first = nn.Parameter(first)
         self.first_bias = nn.Parameter(torch.zeros(len(self.first)))
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()

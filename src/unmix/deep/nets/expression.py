@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from unmix.deep.adam import Adam
 from unmix.deep.nets.dense import glorot
 from unmix.deep.profiles import attributed
 from unmix.io.units import per_million
@@ -95,7 +96,7 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
     if task.device != "cpu":
         net.generator = torch.Generator(task.device).manual_seed(net.generator.initial_seed())
     scale = float(np.quantile(np.log1p(per_million(simulator.layers(PROBE, rng)[0])), 0.99))
-    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.expression.lr, fused=True)
+    optimiser = Adam(net.parameters(), recipe.expression.lr)
     steps = min(recipe.expression.steps, recipe.train.steps // 4)
     present = np.ones(mean.shape[1], bool)
     for step in range(steps):
@@ -106,8 +107,7 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
         sample, start, known, certain = (_tensor(part, task.device) for part in parts)
         found, divergence = net(sample, start)
         error = (((found - known) ** 2).sum(-1) * certain).sum(1).mean()
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.expression.lr * (1 - step / steps)
+        optimiser.lr = recipe.expression.lr * (1 - step / steps)
         optimiser.zero_grad()
         (error + recipe.expression.divergence * divergence.mean()).backward()
         optimiser.step()

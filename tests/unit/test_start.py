@@ -1,0 +1,44 @@
+"""What a process imports before it works: modules that it does not need are CPU time of every task of a pipeline."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+#: Libraries that a step without networks, simulation and figures has no use for.
+HEAVY = {"captum", "gseapy", "matplotlib", "numba", "scanpy", "sklearn", "statsmodels", "torch", "weasyprint"}
+
+
+def imported(code: str) -> set[str]:
+    """Return the modules that a process has after some code."""
+    told = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", told], check=True, capture_output=True, text=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_prediction_imports_its_method_alone():
+    found = imported(
+        "import unmix.pipeline.steps, unmix.engine\n"
+        "from unmix import methods\n"
+        "from unmix.engine import answer, memory\n"
+        "methods.get('nnls')"
+    )
+    assert not found & HEAVY
+    assert {name for name in found if name.startswith("unmix.methods.")} == {"unmix.methods.nnls"}
+
+
+def test_the_check_of_a_bulk_imports_no_engine():
+    found = imported("import unmix.pipeline.steps.preparation, unmix.io.check, unmix.reference.prepare")
+    assert not found & (HEAVY | {"unmix.engine", "unmix.methods", "scipy.optimize", "scipy.stats"})
+
+
+def test_training_of_a_network_leaves_the_compiler_of_torch_alone():
+    found = imported(
+        "import unmix\n"
+        "cells = unmix.toy(genes=200, cells_per_type=8, samples=2)[0]\n"
+        "settings = ['train.steps=2', 'train.validate_every=1']\n"
+        "unmix.train('scaden', cells, settings=settings, device='cpu', quick=True)"
+    )
+    assert "torch" in found
+    assert not found & {"torch._dynamo", "torch._inductor", "sympy"}
