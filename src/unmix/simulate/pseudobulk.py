@@ -95,12 +95,13 @@ class Simulator:
 
     def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Pseudobulk:
         """Make `number` samples, or one for each row of `fractions` (samples x types)."""
-        parts = []
+        expression, others = np.empty((number, self.cells.counts.shape[1]), np.float32), []
         for start in range(0, number, CHUNK):
             size = min(CHUNK, number - start)
             wanted = fractions[start : start + size] if fractions is not None else self._fractions(size, rng)
-            parts.append(self._sample(wanted, rng))
-        return Pseudobulk(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            expression[start : start + size], *rest = self._sample(wanted, rng)
+            others.append(rest)
+        return Pseudobulk(expression, *(np.concatenate(column) for column in zip(*others, strict=True)))
 
     def layers(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Make `number` samples; return what each type contributes (samples x types x genes), and its cells.
