@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
+from unmix.classical.weights import weighed
 from unmix.methods import register
 from unmix.settings import Count, NonNegative, Positive
 
@@ -80,6 +81,11 @@ class ABIS(SignatureMethod):
         """Return the pooled profiles per million times the relative total count of a cell."""
         size = cells.mrna_per_cell()
         return {"signature": super().learn(cells, genes, recipe)["signature"] * (size / size.mean())[:, None]}
+
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Weigh the signature once for all samples, and regress each."""
+        design, weigh = weighed(learned["signature"], recipe)
+        return np.stack([self.regress(design, weigh(sample), recipe) for sample in samples])
 
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the coefficients; negative ones are 0."""
