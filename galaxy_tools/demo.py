@@ -30,7 +30,7 @@ FILES = {
 OUT = serve.ROOT / "results" / "galaxy-demo"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 COUNT_CLICKS = """
-addEventListener("click", event => {
+addEventListener("pointerdown", event => {
     if (event.isTrusted) sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0);
 }, true);
 """
@@ -91,9 +91,8 @@ def walk(page: Page, galaxy: serve.Galaxy, history: str) -> int:
     page.locator("#execute").first.click()
     page.wait_for_timeout(5000)
     page.screenshot(path=OUT / "4-started.png")
-    report = page.locator(".content-item", has_text="Report (").first
-    report.wait_for()
-    page.wait_for_function("document.querySelectorAll('.content-item[data-state=ok]').length >= 10", timeout=WAIT)
+    report = page.locator(".content-item[data-state=ok]", has_text="Report (").first
+    report.wait_for(timeout=WAIT)
     page.wait_for_timeout(2000)
     page.screenshot(path=OUT / "5-done.png")
     report.locator(".display-btn").first.click()
