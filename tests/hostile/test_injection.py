@@ -263,7 +263,7 @@ def test_every_value_of_every_script_is_quoted_and_every_file_comes_behind_the_o
 #: What a command of Galaxy may hold outside single quotes: numbers, words of menus, and names made by the wrapper.
 BARE = {
     *("top", "level", "number", "samples", "cells", "max_cells_per_type", "more.draws"),
-    *("renormalise", "advanced.quick", "name", "method"),
+    *("renormalise", "advanced.quick", "name", "training.method", "training.quick"),
 }
 
 

@@ -11,7 +11,7 @@ from tests.hostile import kills
 MOMENTS = 4
 ROOT = Path(__file__).resolve().parents[2]
 #: Steps that write nothing but one table that no other reads, or bring files of others.
-WITHOUT = {"methods", "samplesheet", "download"}
+WITHOUT = {"methods", "models", "samplesheet", "download"}
 
 
 @pytest.fixture(scope="module")
