@@ -9,7 +9,7 @@ export UNMIX_SHARED ?= $(abspath ../shared)
 records = results/$(1)/pipeline_info/trace.txt
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
-.PHONY: audit benchmark results zoo help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean
+.PHONY: sbom audit benchmark results zoo help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -93,6 +93,9 @@ benchmark: setup ## speed against the limits, on one core
 
 audit: ## known vulnerabilities of the locked dependencies (asks the database of PyPI)
 	@scripts/audit
+
+sbom: setup ## bill of materials (CycloneDX) and licences of what is installed -> dist/
+	@scripts/sbom
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@scripts/lock

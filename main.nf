@@ -65,6 +65,24 @@ def hint(report, engine) {
     return hints.findResult { pair -> report =~ pair[0] ? "unmix: ${pair[1]}" : null }
 }
 
+// A lock on the folder of the results, which ends with this process however that ends: two runs at once would mix
+// their results
+def locked(outdir) {
+    def folder = file(outdir)
+    if (folder.scheme != 'file') {
+        return null // a store of a cloud knows no locks
+    }
+    folder.mkdirs()
+    def lock = new java.io.RandomAccessFile("${folder}/.unmix.lock", 'rw').channel.tryLock()
+    if (!lock) {
+        error(
+            "another run writes into ${outdir}.\n  expected: a folder of results of its own for every run\n" +
+                "  do: wait until that run has ended, or give another folder by --outdir"
+        )
+    }
+    return lock
+}
+
 workflow {
     main:
     def run = workflow // within the handler `workflow` is not known
@@ -92,6 +110,8 @@ workflow {
         }
         refuse_what_a_shell_would_run(params)
         def outdir = params.outdir
+        def lock = locked(outdir)
+        workflow.onComplete { lock?.release() }
         def tracedir = params.tracedir ?: "${outdir}/pipeline_info"
         def samplesheet = file(params.input, checkIfExists: true, glob: false)
         DECONVOLVE(

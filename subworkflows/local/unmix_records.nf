@@ -3,9 +3,15 @@
 // A file in a folder named by its content, so that a run that is resumed finds it unchanged
 def kept(name, text) {
     def path = file("${workflow.workDir}/kept/${text.md5()}/${name}")
-    if (!path.exists()) {
+    // There may be half of it, of a run that was killed or whose disk was full
+    if (!path.exists() || path.text != text) {
         path.parent.mkdirs()
-        path.text = text
+        try {
+            path.text = text
+        }
+        catch (java.io.IOException failure) {
+            error("${path.toUriString()} cannot be written: ${failure.message}")
+        }
     }
     return path
 }
