@@ -31,7 +31,7 @@ def environment(engine: str, folder: Path, stack: contextlib.ExitStack) -> dict[
     if engine == "slurm":
         if why := slurm.missing():
             raise click.ClickException(why)
-        return stack.enter_context(slurm.running(folder / "slurm"))
+        return stack.enter_context(slurm.running(folder / "node"))
     if engine == "docker" and shutil.which("podman"):
         return {"PATH": f"{ROOT / 'containers' / 'ci'}:{os.environ['PATH']}"}
     return {}
