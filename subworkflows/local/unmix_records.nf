@@ -10,7 +10,12 @@ def kept(name, text) {
             path.text = text
         }
         catch (java.io.IOException failure) {
-            error("${path.toUriString()} cannot be written: ${failure.message}")
+            log.error(
+                "unmix: ${path.toUriString()} cannot be written (${failure.message}).\n" +
+                    "  expected: room for the work folder and the results\n" +
+                    "  do: make room, or name another folder by -work-dir; then add -resume"
+            )
+            throw failure
         }
     }
     return path

@@ -47,7 +47,8 @@ def test_a_full_disk_ends_the_run_and_resume_completes_it(small_disk, toy_run, t
     place, enlarge = small_disk
     done = nextflow(tmp_path, *RUN, "-work-dir", place / "work")
     assert done.returncode != 0
-    assert "unmix: the disk is full." in done.out
+    assert "No space left on device" in done.out
+    assert "do: make room" in done.out
     assert enlarge().returncode == 0
     again = nextflow(tmp_path, *RUN, "-work-dir", place / "work", "-resume")
     assert again.returncode == 0, again.out
