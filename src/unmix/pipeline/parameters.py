@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unmix.errors import UsageError
 from unmix.methods import unknown
-from unmix.pipeline.words import errors, instead, listed, reason, wanted
+from unmix.pipeline.words import correction, errors, instead, listed, reason, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,7 +46,9 @@ def check_params(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
         typed[name] = _typed(value, rules[name]["type"])
         if error := next(errors(typed[name], rules[name]), None):
             raise UsageError(
-                f"--{name} {value}: {reason(error)}.", wanted(rules[name]), f"give another value to --{name}"
+                f"--{name} {value}: {reason(error)}.",
+                wanted(rules[name]),
+                correction(error, f"give another value to --{name}"),
             )
     for name in needed:
         if name not in typed:

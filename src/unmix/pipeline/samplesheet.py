@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unmix.errors import DataError
 from unmix.io import registry
 from unmix.pipeline.jobs import SORTS, entries
-from unmix.pipeline.words import errors, instead, listed, reason, wanted
+from unmix.pipeline.words import correction, errors, instead, listed, reason, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -186,7 +186,7 @@ def _check_row(where: str, values: dict[str, str], schema: Mapping[str, Any]) ->
         raise DataError(
             f"{where}, column {name}: {reason(error)}.",
             wanted(schema["properties"][name]),
-            f"correct {name}",
+            correction(error, f"correct {name}"),
         )
 
 

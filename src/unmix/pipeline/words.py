@@ -35,10 +35,24 @@ def wanted(rule: Mapping[str, Any]) -> str:
     return "; ".join(rule[name] for name in ("description", "errorMessage") if name in rule)
 
 
+def correction(error: Any, do: str) -> str:
+    """Return what to do about a value that a schema does not allow: the word that it is near to, or `do`."""
+    words = error.validator_value if error.validator == "enum" else ()
+    near = _near(str(error.instance), [str(word) for word in words], cutoff=0.8)  # rpkm is no misspelt fpkm
+    return f"did you mean {near}?" if near else do
+
+
+def _near(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    """Return the name that is nearest, in capitals or not; "" if none is near."""
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
+    return folded[near[0]] if near else ""
+
+
 def instead(name: str, known: Collection[str], prefix: str = "") -> tuple[str, str]:
     """Return what is expected and what to do for a name that does not exist."""
-    near = difflib.get_close_matches(name, known, n=1)
-    do = f"did you mean {prefix}{near[0]}?" if near else f"remove {prefix}{name}, or take one of these names"
+    near = _near(name, known)
+    do = f"did you mean {prefix}{near}?" if near else f"remove {prefix}{name}, or take one of these names"
     return f"one of {listed(known)}", do
 
 

@@ -62,6 +62,8 @@ def test_what_a_spreadsheet_does_is_mended(read, content):
         ("", "sheet.csv is empty", "write one row"),
         ("id,bulk\na,b.tsv\n", "has no column reference; it has id, bulk", "add reference to the header"),
         ("id,bulk,reference,unti\na,b,c,tpm\n", "unknown column 'unti'", "did you mean unit?"),
+        ("id,bulk,reference,Unit\na,b,c,tpm\n", "unknown column 'Unit'", "did you mean unit?"),
+        ("id,bulk,reference,unit\na,b,c,TPM\n", "'TPM' is not one of auto", "did you mean tpm?"),
         ("id,bulk,reference,bulk\na,b,c,d\n", "has the column bulk twice", "remove one"),
         ("id,bulk,reference\n", "has a header but no row", "add a row"),
         ("id,bulk,reference\na,b.tsv,c.h5ad,d\n", "row 1 has 4 cells, the header has 3", "quotes"),
