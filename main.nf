@@ -129,10 +129,14 @@ workflow {
         channel.topic('versions')
             .unique()
             .map { process, tool, version -> "${process.tokenize(':').last()}\t${tool}\t${version}" }
-            .collectFile(name: 'versions.tsv', storeDir: tracedir, newLine: true, sort: true)
-        DECONVOLVE.out.request.collectFile(name: 'request.json', storeDir: tracedir)
-        channel.of(samplesheet.text).collectFile(name: samplesheet.name, storeDir: tracedir)
+            .collectFile(name: 'versions.tsv', storeDir: tracedir, cache: false, newLine: true, sort: true)
+        DECONVOLVE.out.request.collectFile(name: 'request.json', storeDir: tracedir, cache: false)
+        channel.of(samplesheet.text).collectFile(name: samplesheet.name, storeDir: tracedir, cache: false)
 
+        // An earlier run into this folder may have given none
+        DECONVOLVE.out.fractions.subscribe { meta, _fractions, _fractions_long ->
+            file("${outdir}/${meta.id}/${meta.method}/skipped.json").delete()
+        }
         DECONVOLVE.out.skipped.subscribe { meta, record ->
             def told = new groovy.json.JsonSlurper().parseText(record.text)
             def failed = told.error.exit_code != 99

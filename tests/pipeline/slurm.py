@@ -7,11 +7,11 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
@@ -92,7 +92,15 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     finally:
         for pid in (folder / "slurmd.pid", folder / "ctld.pid", munge["pid"]):
             with contextlib.suppress(OSError, ValueError):
-                os.kill(int(pid.read_text()), 15)
+                _end(int(pid.read_text()))
+
+
+def _end(number: int) -> None:
+    """End a daemon and wait until it has: it writes its state last."""
+    os.kill(number, 15)
+    end = time.monotonic() + 20
+    while Path(f"/proc/{number}").exists() and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def said(environment: dict[str, str], *command: str) -> str:

@@ -267,7 +267,7 @@ def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
     assert sorted(tasks(tmp_path, "EXPRESS")) == able
     assert {row["process"] for row in trace(tmp_path)} == {
         "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS", "EXPRESS", "EVALUATE",
-        "COMPARE", "REPORT",
+        "COMPARE", "REPORT", "INDEX",
     }  # fmt: skip
     _, rows = table(tmp_path / "results" / "summary.tsv")
     assert [row[:3] for row in rows if row[1] == "consensus"] == [

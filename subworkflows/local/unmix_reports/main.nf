@@ -133,8 +133,9 @@ workflow UNMIX_REPORTS {
         .groupTuple(by: [0, 1])
         .map { id, method, ends -> summary_line(id, method, 'done' in ends, ends.find { end -> end != 'done' }) }
         .collectFile(
-            (options.outdir ? [storeDir: options.outdir] : [:]) +
-                [name: 'summary.tsv', newLine: true, sort: true, seed: summary_columns().join('\t')]
+            // a cache would leave the summary of a later run where a resumed one gives that of an earlier
+            (options.outdir ? [storeDir: options.outdir] : [:]) + [name: 'summary.tsv', cache: false] +
+                [newLine: true, sort: true, seed: summary_columns().join('\t')]
         )
 
     UNMIX_INDEX(
