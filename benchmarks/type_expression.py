@@ -54,12 +54,13 @@ def main() -> None:
     """Print a line for every size of the shift."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=20)
+    parser.add_argument("--folds", default="1,2,4", help="sizes of the shift")
     parser.add_argument("--samples", type=int, default=60)
     parser.add_argument("--error", type=float, default=0.02, help="s.d. of the error of a given fraction")
     options = parser.parse_args()
     model = engine.train("nnls", toy(cells_per_type=40)[0], device="cpu")
     print("fold  power  cohorts with a false one  false of found  false of q < .05 alone  mean log2 ratio")
-    for fold in (1.0, 2.0, 4.0):
+    for fold in map(float, options.folds.split(",")):
         hits, false, total, cohorts, plain, sizes = 0, 0, 0, 0, [0, 0], []
         for seed in range(options.cohorts):
             drawn = cohort(model, np.random.default_rng(seed), options.samples, fold, options.error)

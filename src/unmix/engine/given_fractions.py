@@ -38,7 +38,7 @@ class Expressed:
     Attributes
     ----------
     bulk
-        Samples x genes, per million over these genes.
+        Samples x genes, per million over these genes, scaled so that the median gene is as expected.
     fractions
         Samples x types, of mRNA.
     reference
@@ -140,6 +140,8 @@ def prepare(bulk: ad.AnnData, fractions: pd.DataFrame, quantity: str, model: Mod
     factor = (y.sum(0) + OFFSET * len(y)) / ((f @ r).sum(0) + OFFSET * len(y))
     r = r * np.clip(factor, 1 / FACTOR, FACTOR)
     expected = f @ r + OFFSET
+    # genes that rise take reads from all others: samples are scaled by the median of their genes instead
+    y = y / np.median((y + OFFSET) / expected, axis=1, keepdims=True)
     relative = (y + OFFSET - expected) / expected
     scatter = 1.4826 * np.median(np.abs(relative - np.median(relative, axis=0)), axis=0)
     noise = np.maximum(scatter, NOISE) * expected
