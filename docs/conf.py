@@ -21,6 +21,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_cl
 exclude_patterns = ["_build"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
+highlight_language = "none"  # blocks without a language are commands and tables
+
 html_theme = "furo"
 html_title = "unmix"
 html_static_path = ["_static"]
