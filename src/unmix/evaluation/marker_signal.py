@@ -43,7 +43,7 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
         The markers of every type in it.
     """
     cells = Reference.from_anndata(prepared)
-    shared = np.isin(cells.genes, bulk.var_names)
+    shared = bulk.var_names.get_indexer(cells.genes) >= 0  # np.isin compares objects one by one
     cells = cells.select(genes=np.flatnonzero(shared))
     profiles = per_million(cells.profiles())
     signal = np.log2(per_million(aligned(bulk, cells.genes)) + 1)
