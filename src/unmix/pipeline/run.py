@@ -88,8 +88,7 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     start.make_room(out, [job["method"] for job in todo], start.files(row, options).values())
     if machine.pages:
         with recorded(_job(machine, "run", options.seed)) as job:
-            asked = start.request(row, options, machine.command or job.command)
-            job.output(out / start.REQUEST).write_text(asked, encoding="utf-8")
+            start.write_request(job.output(out / start.REQUEST), row, options, machine.command or job.command)
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)
@@ -143,8 +142,7 @@ class _Work:
                 self.told.add(told)
                 machine.say(f"{of}: {sentence}" if of else sentence)
 
-        job = _job(machine, step, self.options.seed, tell)
-        with recorded(job, record, skipped):
+        with recorded(_job(machine, step, self.options.seed, tell), record, skipped) as job:
             yield job
 
     def prepare(self, prepared: bool) -> None:

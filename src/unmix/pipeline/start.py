@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 REQUEST = "request.json"
 
 
-def request(row: Row, options: Options, command: Sequence[str]) -> str:
-    """Return what was asked for as JSON: the command, the inputs (as a row of a samplesheet) and the parameters."""
+def write_request(path: Path, row: Row, options: Options, command: Sequence[str]) -> None:
+    """Write what was asked for as JSON: the command, the inputs (as a row of a samplesheet) and the parameters."""
 
     def told(given: Row | Options) -> dict[str, str]:
         values = {
@@ -33,7 +33,7 @@ def request(row: Row, options: Options, command: Sequence[str]) -> str:
         return {name: "" if value is None else str(value) for name, value in values.items()}
 
     asked = {"command": [str(word) for word in command], "row": told(row), "parameters": told(options)}
-    return json.dumps(asked, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(json.dumps(asked, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def unchanged(row: Row) -> bool:

@@ -61,13 +61,8 @@ def citing(results: Results) -> dict[str, Any]:
     """Write the paragraph."""
     references: list[Reference] = []
     lead = results.headline
-    said = [
-        *_estimation(lead, references),
-        *_reference(lead),
-        *_intervals(lead, references),
-        *_comparison(results, references),
-        *_groups(lead),
-    ]
+    said = [*_estimation(lead, references), *_reference(lead), *_intervals(lead, references)]
+    said += [*_comparison(results, references), *_groups(lead)]
     return {"text": " ".join(said), "references": references, "bibtex": bibtex(references)}
 
 
