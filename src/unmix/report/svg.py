@@ -39,6 +39,8 @@ STYLE = {
     "axes.edgecolor": "#7d8790",
     "figure.dpi": 72,
 }
+#: Characters of a figure up to which the page holds a copy to save.
+SAVED = 150_000
 _METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 #: Presentation attributes that children inherit, so that a group can hold them once.
 _INHERITED = ("fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width", "stroke-linecap", "text-anchor")
@@ -138,8 +140,13 @@ def inline(axes: Axes, name: str, title: str, hover: Mapping[str, str | list[str
     return Markup(ElementTree.tostring(body, encoding="unicode"))  # which has escaped every name
 
 
-def as_file(figure: str) -> dict[str, str]:
-    """Return a figure of :func:`inline` as a file to save: its ``name``, its ``title`` and a ``link`` that holds it."""
+def as_file(figure: str) -> dict[str, str] | None:
+    """Return a figure of :func:`inline` as a file to save: its ``name``, its ``title`` and a ``link`` that holds it.
+
+    None for a figure of more than :data:`SAVED` characters: a copy would make the page too large.
+    """
+    if len(figure) > SAVED:
+        return None
     root = ElementTree.fromstring(figure)
     title = root.get("aria-label", "figure")
     for parent in list(root.iter()):
