@@ -115,7 +115,7 @@ def test_the_consensus_of_two_methods_is_written_and_reported(folder, model, tmp
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "The consensus is the mean of Non-negative least squares and dtangle, each" in page
-    assert "Methods of the consensus" in page
+    assert "Mean over the samples by every method of the consensus" in page
     skipped = run("unmix_consensus.py", long[0], "--out-dir", tmp_path, "--skipped", tmp_path / "skipped.json")
     assert skipped.returncode == 99
     assert "a consensus of 1 method" in (tmp_path / "skipped.json").read_text()
