@@ -47,7 +47,7 @@ def test_a_changed_file_ends_in_a_result_or_a_sentence(files, kind):
         (lambda m: m.arrays.update(signature=m.arrays["signature"].astype(np.int8)), "of type int8"),
         (lambda m: m.arrays.update(signature=m.arrays["signature"] * 1e30), "beyond 1e+18"),
         (lambda m: m.arrays.update(other=m.arrays["signature"]), "has an array 'other'"),
-        (lambda m: m.arrays.update({"reference.profiles": -m.arrays["reference.profiles"]}), "below 0"),
+        (lambda m: m.arrays.update({"reference.profiles": -m.arrays["reference.profiles"]}), "not 0 or more"),
         (lambda m: m.arrays.pop("intervals.shared_mrna"), "no array intervals.shared_mrna"),
     ],
 )

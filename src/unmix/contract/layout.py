@@ -3,8 +3,8 @@
 A layout is a dict from the name of an array to its axes in words: ``"types genes"``. ``types``, ``reported``, ``genes``
 and ``reference_genes`` are the lengths of the model's lists, a number is that length, and any other word is a length
 that all arrays share. Before a colon stands the kind (``int``, ``bool``, ``missing``: any numbers, ``amount``: finite
-and not below 0); without one, it holds finite numbers. A name that ends in ``?`` may be absent, and one that ends in
-``*`` stands for all that begin so, which the method verifies itself.
+and not below 0, ``variance``: the same or infinite); without one, it holds finite numbers. A name that ends in ``?``
+may be absent, and one that ends in ``*`` stands for all that begin so, which the method verifies itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ COMMON = {
 SHARED = ("intervals.shared_estimate", "intervals.shared_mrna")
 #: Larger numbers leave the range of float32 when they are multiplied.
 LARGEST = 1e18
-_KINDS = {"float": "f", "amount": "f", "missing": "f", "int": "iu", "bool": "bu"}
+_KINDS = {"float": "f", "amount": "f", "variance": "f", "missing": "f", "int": "iu", "bool": "bu"}
 
 
 def check(model: Model, layout: Mapping[str, str]) -> None:
@@ -98,5 +98,5 @@ def _check_array(
         raise damaged(model, f"the array {name} is {' x '.join(map(str, array.shape)) or 'one number'}, not {expected}")
     if kind in ("float", "amount") and not np.isfinite(array).all():
         raise damaged(model, f"the array {name} holds numbers that are not finite")
-    if kind == "amount" and (array < 0).any():
-        raise damaged(model, f"the array {name} holds numbers below 0")
+    if kind in ("amount", "variance") and not (array >= 0).all():
+        raise damaged(model, f"the array {name} holds numbers that are not 0 or more")

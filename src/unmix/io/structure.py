@@ -6,6 +6,7 @@ The code of scipy that works on sparse matrices checks no index: one beyond its 
 from __future__ import annotations
 
 import gzip
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import h5py
+    from scipy import sparse
 
 #: Indices read at once.
 _CHUNK = 1 << 22
@@ -106,6 +108,40 @@ def market_shape(path: Path) -> tuple[int, int]:
     if min(rows, columns, filled) < 0 or filled * _ENTRY > held:
         raise _broken(path.name, f"it declares {rows:,} x {columns:,} with {filled:,} values and holds fewer")
     return rows, columns
+
+
+def market(path: Path) -> sparse.csr_matrix:
+    """Read a Matrix Market file of counts.
+
+    scipy's reader is faster, and ends the process where a file is damaged.
+
+    Raises
+    ------
+    DataError
+        As :func:`market_shape`; or the values are not as many as declared, or outside the matrix.
+    EOFError, OSError, OverflowError, ValueError, zlib.error
+        Damaged.
+    """
+    import pandas as pd
+    from scipy import sparse
+
+    shape = market_shape(path)
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        line = next(line for line in iter(file.readline, "") if line[0] != "%")
+        kinds = {"row": np.int32, "column": np.int32, "value": np.float64}
+        own = {"names": list(kinds), "dtype": kinds, "index_col": False, "keep_default_na": False}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of a further column
+            try:
+                table = pd.read_csv(file, sep=r"\s+", comment="%", **own)
+            except pd.errors.ParserWarning as error:
+                raise ValueError(str(error)) from error
+    rows, columns = table["row"].to_numpy() - 1, table["column"].to_numpy() - 1
+    if len(table) != int(line.split()[2]):
+        raise _broken(path.name, f"it declares {int(line.split()[2]):,} values and holds {len(table):,}")
+    if any((axis < 0).any() or (axis >= size).any() for axis, size in zip((rows, columns), shape, strict=True)):
+        raise _broken(path.name, "a value stands outside the matrix")
+    return sparse.csr_matrix((table["value"].to_numpy(), (rows, columns)), shape)
 
 
 def _walk(file: h5py.File, where: str) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import warnings
 import zlib
@@ -18,7 +17,6 @@ from unmix.io.text import show
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from scipy import sparse
 
 NEED = "matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, plain or .gz, or the .h5 that Cell Ranger writes"
 #: Ends of the names of companions: of the cells, and of the genes (10x, STARsolo, kallisto bustools, alevin-fry).
@@ -101,7 +99,7 @@ def _inside(folder: Path) -> Path:
 
 def _market(path: Path) -> AnnData:
     import anndata
-    from scipy import io, sparse
+    from scipy import sparse
 
     cells, genes = (_companion(path, what) for what in COMPANIONS)
     declared = structure.market_shape(path)
@@ -115,8 +113,7 @@ def _market(path: Path) -> AnnData:
             "as many names as the matrix has rows and columns",
             "give the files of one sample",
         )
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        matrix: sparse.spmatrix = sparse.csr_matrix(io.mmread(file))
+    matrix = structure.market(path)
     skip_cells, skip_genes = (1 if extra else 0 for extra in turned[1:])
     barcodes, features = barcodes[skip_cells:], features[skip_genes:]
     width = max(len(row) for row in features)

@@ -74,7 +74,7 @@ class EPIC(ClassicalMethod):
     """min sum over genes of w (profile f - sample)^2, f >= 0, sum(f) <= 1, then divided by the mRNA of a cell."""
 
     name = "epic"
-    layout = {"profile": "amount: known genes", "variance": "missing: known genes"}
+    layout = {"profile": "amount: known genes", "variance": "variance: known genes"}
     layout |= {"size": "amount: known", "rna?": "amount: known"}
     quantity = "cell"
     takes = "signature"

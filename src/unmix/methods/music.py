@@ -46,7 +46,7 @@ class MuSiC(ClassicalMethod):
     """Weighted non-negative least squares on the donors' mean profiles times the size of a cell."""
 
     name = "music"
-    layout = {"profile": "amount: types genes", "variance": "types genes", "size": "amount: types"}
+    layout = {"profile": "amount: types genes", "variance": "amount: types genes", "size": "amount: types"}
     needs = Needs(donors=2)
     quantity = "cell"
     recipes = {

@@ -83,7 +83,7 @@ class RNASieve(ClassicalMethod):
 
     name = "rnasieve"
     needs = Needs(cells=True)
-    layout = {"mean": "types genes", "variance": "types genes", "number": "types"}
+    layout = {"mean": "types genes", "variance": "amount: types genes", "number": "types"}
     quantity = "cell"
     recipes = {
         "default": Recipe(genes=Genes(rule="markers"), platform=0.5),

@@ -69,7 +69,7 @@ class SCDC(MuSiC):
     needs = Needs(cells=True, donors=2)
     layout = {
         "profile": "amount: types genes",
-        "variance": "types genes",
+        "variance": "amount: types genes",
         "size": "amount: types",
         "scale?": "types genes",
     }

@@ -111,7 +111,7 @@ def _curves(lead: Result) -> list[tuple[str, str, Any]]:
     """Draw the survival of the samples above and below the median log-ratio of every cell type."""
     if lead.survival_curves is None or lead.survival is None:
         return []
-    p = lead.survival.set_index("cell_type")["log_rank_p"]
+    p = dict(zip(lead.survival["cell_type"], lead.survival["log_rank_p"], strict=True))
     drawn = []
     for order, (name, table) in enumerate(lead.survival_curves.groupby("cell_type", sort=False)):
         both = [(str(group), curve) for group, curve in table.groupby("group", sort=True)]
