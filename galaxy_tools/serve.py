@@ -184,7 +184,7 @@ class Galaxy:
     def _configure(self) -> None:
         """Write the configuration: SQLite, jobs on this machine, the packages of .venv as their only dependency."""
         self.folder.chmod(0o755)  # the user of a container reads its script here
-        for name in ("data", "sent", "arrived", "control"):
+        for name in ("data/managed", "sent", "arrived", "control"):  # a container mounts the first
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         version = _version()
         package = self.folder / "packages" / "unmix" / version
