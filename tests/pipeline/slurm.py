@@ -38,6 +38,7 @@ SelectTypeParameters=CR_Core_Memory
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 ReturnToService=2
+SlurmdParameters=config_overrides
 KillWait=2
 EnforcePartLimits=ALL
 SchedulerParameters=sched_interval=1
