@@ -33,10 +33,12 @@ def shared() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Name the tests that were skipped for want of development data, those of parity with the originals too."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    names = [report.nodeid for report in skipped if ABSENT in str(report.longrepr)]
-    if names:
-        terminalreporter.section(f"{len(names)} tests skipped: {ABSENT}")
-        for name in sorted(names):
+    """Name what was not checked, and why: tests skipped for want of development data first."""
+    reasons: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        said = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        reasons.setdefault(ABSENT if ABSENT in said else said, []).append(report.nodeid)
+    for reason in sorted(reasons, key=lambda reason: reason != ABSENT):
+        terminalreporter.section(f"{len(reasons[reason])} tests skipped: {reason.splitlines()[0] if reason else ''}")
+        for name in sorted(reasons[reason]):
             terminalreporter.line(name)
