@@ -151,21 +151,14 @@ def fetch(source: Source, path: Path) -> None:
     DataError
         If the host cannot be reached or what it gave is not what is expected.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("ERROR")
     option = "--gene-sets" if source.holds == "sets" else "--signature"
     with tempfile.TemporaryDirectory() as folder:
-        # pooch compares checksums of bytes; the one here is of the contents, and is compared below
-        host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": source.url}, retry_if_failed=RETRIES)
-        try:
-            raw = Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{source.url} cannot be downloaded ({error})",
-                "a network, and the file where its authors put it",
-                f"download it where there is a network, and give it to unmix_train.py with {option}",
-            ) from error
+        raw = _downloaded(
+            source.url,
+            folder,
+            "a network, and the file where its authors put it",
+            f"download it where there is a network, and give it to unmix_train.py with {option}",
+        )
         made = Path(folder) / source.name
         try:
             convert(raw, source.holds, made)
@@ -189,24 +182,30 @@ def fetch_file(url: str, sha256: str, path: Path) -> None:
     DataError
         If the host cannot be reached or the file is another; nothing is written.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("ERROR")
     with tempfile.TemporaryDirectory() as folder:
-        host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": url}, retry_if_failed=RETRIES)
-        try:
-            raw = Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{url} cannot be downloaded ({error})",
-                "a network, and the file at its address",
-                "try again where there is a network, or build the entry: --build",
-            ) from error
+        raw = _downloaded(
+            url,
+            folder,
+            "a network, and the file at its address",
+            "try again where there is a network, or build the entry: --build",
+        )
         if (found := registry.sha256(raw)) != sha256:
             raise DataError(
                 f"{url} has sha256 {found}", f"sha256 {sha256}", "do not use this file; build the entry: --build"
             )
         shutil.copyfile(raw, path)
+
+
+def _downloaded(url: str, folder: str, expected: str, do: str) -> Path:
+    """Return the file of an address, written to a folder; its checksum is left to the caller."""
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": url}, retry_if_failed=RETRIES)
+    try:
+        return Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{url} cannot be downloaded ({error})", expected, do) from error
 
 
 def convert(raw: Path, holds: str, path: Path) -> None:
