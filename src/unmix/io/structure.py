@@ -82,8 +82,8 @@ def check_anndata(path: Path) -> None:
         )
 
 
-def market_shape(path: Path) -> tuple[int, int]:
-    """Return the rows and columns that a Matrix Market file declares; its reader allocates memory for what is declared.
+def market_size(path: Path) -> tuple[int, int, int]:
+    """Return the rows, columns and values that a Matrix Market file declares: what a reader allocates memory for.
 
     Parameters
     ----------
@@ -107,27 +107,27 @@ def market_shape(path: Path) -> tuple[int, int]:
     rows, columns, filled = (int(number) for number in line.split())
     if min(rows, columns, filled) < 0 or filled * _ENTRY > held:
         raise _broken(path.name, f"it declares {rows:,} x {columns:,} with {filled:,} values and holds fewer")
-    return rows, columns
+    return rows, columns, filled
 
 
-def market(path: Path) -> sparse.csr_matrix:
-    """Read a Matrix Market file of counts.
+def market(path: Path, size: tuple[int, int, int]) -> sparse.csr_matrix:
+    """Read a Matrix Market file of counts, whose `size` is that of :func:`market_size`.
 
     scipy's reader is faster, and ends the process where a file is damaged.
 
     Raises
     ------
     DataError
-        As :func:`market_shape`; or the values are not as many as declared, or outside the matrix.
+        The values are not as many as declared, or outside the matrix.
     EOFError, OSError, OverflowError, ValueError, zlib.error
         Damaged.
     """
     import pandas as pd
     from scipy import sparse
 
-    shape = market_shape(path)
+    shape, filled = size[:2], size[2]
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        line = next(line for line in iter(file.readline, "") if line[0] != "%")
+        next(line for line in iter(file.readline, "") if line[0] != "%")  # the size
         kinds = {"row": np.int32, "column": np.int32, "value": np.float64}
         own = {"names": list(kinds), "dtype": kinds, "index_col": False, "keep_default_na": False}
         with warnings.catch_warnings():
@@ -137,9 +137,9 @@ def market(path: Path) -> sparse.csr_matrix:
             except pd.errors.ParserWarning as error:
                 raise ValueError(str(error)) from error
     rows, columns = table["row"].to_numpy() - 1, table["column"].to_numpy() - 1
-    if len(table) != int(line.split()[2]):
-        raise _broken(path.name, f"it declares {int(line.split()[2]):,} values and holds {len(table):,}")
-    if any((axis < 0).any() or (axis >= size).any() for axis, size in zip((rows, columns), shape, strict=True)):
+    if len(table) != filled:
+        raise _broken(path.name, f"it declares {filled:,} values and holds {len(table):,}")
+    if any((axis < 0).any() or (axis >= end).any() for axis, end in zip((rows, columns), shape, strict=True)):
         raise _broken(path.name, "a value stands outside the matrix")
     return sparse.csr_matrix((table["value"].to_numpy(), (rows, columns)), shape)
 

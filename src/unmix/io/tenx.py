@@ -102,18 +102,19 @@ def _market(path: Path) -> AnnData:
     from scipy import sparse
 
     cells, genes = (_companion(path, what) for what in COMPANIONS)
-    declared = structure.market_shape(path)
+    size = structure.market_size(path)
+    declared = size[:2]
     barcodes, features = _rows(cells), _rows(genes)
     turned = _genes_first(declared, len(barcodes), len(features))
     if turned is None:
-        shape = " x ".join(f"{size:,}" for size in declared)
+        shape = " x ".join(f"{number:,}" for number in declared)
         raise DataError(
             f"{path.name} is {shape}, but {cells.name} holds {len(barcodes):,} names and {genes.name} "
             f"{len(features):,}.",
             "as many names as the matrix has rows and columns",
             "give the files of one sample",
         )
-    matrix = structure.market(path)
+    matrix = structure.market(path, size)
     skip_cells, skip_genes = (1 if extra else 0 for extra in turned[1:])
     barcodes, features = barcodes[skip_cells:], features[skip_genes:]
     width = max(len(row) for row in features)
