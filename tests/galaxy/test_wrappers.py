@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
 STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob("unmix_*.py"))
 NO_TOOL = {
+    "benchmark": "hundreds of trainings, which the command line and the pipeline resume",
     "download": "a data manager of the administrator (data_manager/); signatures are uploaded",
     "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",

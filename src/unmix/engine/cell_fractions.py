@@ -113,6 +113,20 @@ def to_cells(model: Model, fractions: Fractions, source: str | pd.Series, say: C
     return widened(found, others)
 
 
+def to_mrna(model: Model, fractions: Fractions) -> Fractions:
+    """Return a model's estimates, which are in its own quantity, as fractions of mRNA, with their intervals.
+
+    They stay as they are where the mRNA that fractions of cells assume is not known: controls, purity and scores.
+    """
+    before = mrna_per_cell_of(model)
+    if not before or fractions.quantity != "cell":
+        return fractions
+    factors = _factors(model, fractions, dict.fromkeys(before, 1.0))
+    tables = [moved(fractions.values, ends, factors) for ends in (fractions.values, fractions.lower, fractions.upper)]
+    names = ("values", "lower", "upper")
+    return replace(fractions, quantity="mrna", sums=(), levels=levels.Levels(), **dict(zip(names, tables, strict=True)))
+
+
 def _group_as(
     groups: Mapping[str, str],
     own: Fractions,

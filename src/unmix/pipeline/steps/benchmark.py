@@ -1,0 +1,67 @@
+"""The steps of the benchmark: fits of methods on cases, and the table of their figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmix.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from unmix.benchmark.store import Record
+    from unmix.pipeline.record import Run
+
+
+def fit(
+    run: Run,
+    cases: Sequence[Path],
+    out: Path,
+    *,
+    methods: Sequence[str] = (),
+    recipes: Sequence[str] = ("default",),
+    seeds: Sequence[int] = (0,),
+    number: int = 1,
+) -> None:
+    """Do the fits that the store `out` lacks, `number` at a time; of all methods where none is named."""
+    from unmix import methods as registry
+    from unmix.benchmark import running, store
+    from unmix.benchmark.case import read_case
+
+    read = [read_case(folder) for folder in cases]
+    todo = running.jobs(read, methods or list(registry.all_methods()), recipes, seeds)
+    waiting = [job for job in todo if not store.finished(out, job.fit, *job.digests)]
+    run.say(f"{len(todo) - len(waiting)} of {len(todo)} fits are in the store.")
+    done: list[Record] = []
+
+    def say(record: Record) -> None:
+        done.append(record)
+        fit = record.fit
+        why = f": {record.said.splitlines()[0]}" if record.said else f", {record.cpu_seconds:.0f} s"
+        run.say(f"{fit.case} {fit.method} {fit.recipe} {fit.seed} {record.status}{why}")
+        run.progress(len(done), len(waiting), "fits")
+
+    running.run(waiting, out, number, run.threads, say)
+    spent = sum(record.cpu_seconds for record in done)
+    run.say(f"{len(done)} fits done in {spent:,.0f} CPU seconds.")
+
+
+def table(run: Run, stores: Sequence[Path], out: Path, *, fits: Path | None = None) -> None:
+    """Write the figures of stores, and a row per fit.
+
+    Raises
+    ------
+    DataError
+        If the stores hold no fit.
+    """
+    from unmix.benchmark import figures
+
+    found = figures.status(stores)
+    if found.empty:
+        raise DataError("no fit in the store", "a store that unmix_benchmark.py fit has written", "give its folder")
+    figures.table(stores).to_csv(run.output(out), sep="\t", index=False, float_format="%.8g", lineterminator="\n")
+    if fits:
+        found.to_csv(run.output(fits), sep="\t", index=False, lineterminator="\n")
+    counts = ", ".join(f"{number} {status}" for status, number in found["status"].value_counts().items())
+    run.say(f"{len(found)} fits: {counts}.")
