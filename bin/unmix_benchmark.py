@@ -13,6 +13,24 @@ def main():
 
 
 @main.command()
+@click.argument("reference", type=cli.REFERENCE)
+@click.option("--other", type=cli.REFERENCE, help="Reference of another laboratory, with the same names of cell types.")
+@click.option("--scenarios", default="all", show_default=True, help="Names between commas: donors, rare, noise, ...")
+@click.option(
+    "--samples", type=click.IntRange(min=10), default=60, show_default=True, help="Pseudobulk samples of a test."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every random draw.")
+@click.option("--out", type=cli.OUTPUT_DIRECTORY, default="cases", show_default=True, help="Folder of the cases.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def cases(reference, other, scenarios, samples, seed, out, quiet):
+    """Make cases of one's own REFERENCE: cells to learn from, and samples of cells that no method sees."""
+    with cli.run("benchmark", cli.record_beside(out), seed=seed, device="cpu", threads=1, quiet=quiet) as run:
+        from unmix.pipeline import steps
+
+        steps.cases(run, reference, out, other=other, scenarios=scenarios, samples=samples)
+
+
+@main.command()
 @click.argument("cases", nargs=-1, required=True, type=cli.DIRECTORY)
 @click.option("--method", "methods", multiple=True, help="Method to train; repeatable.  [default: every method]")
 @click.option(
@@ -59,6 +77,21 @@ def table(stores, out, fits, quiet):
         from unmix.pipeline import steps
 
         steps.table(run, stores, out, fits=fits)
+
+
+@main.command()
+@click.argument("stores", nargs=-1, required=True, type=cli.DIRECTORY)
+@click.option("--out", type=cli.OUTPUT_DIRECTORY, default="benchmark", show_default=True, help="Folder of the page.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def page(stores, out, quiet):
+    """Write the page of STORES, index.html, and the figures on it, benchmark.tsv.
+
+    Use it to reject methods and cell types. It does not tell which method is best for real bulk.
+    """
+    with cli.run("benchmark", None, seed=0, device="cpu", threads=1, quiet=quiet) as run:
+        from unmix.pipeline import steps
+
+        steps.page(run, stores, out)
 
 
 if __name__ == "__main__":

@@ -101,10 +101,14 @@ class Case(_Part):
                 total.update(hashlib.file_digest(file, "sha256").digest())
         return total.hexdigest()[:16]
 
+    def text(self) -> str:
+        """Return what ``case.json`` holds."""
+        return self.model_dump_json(indent=2, exclude_defaults=True) + "\n"
+
     def save(self, folder: Path) -> Case:
         """Write ``case.json`` into a folder, beside the files that the case names; return the case of that folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / CASE, (self.model_dump_json(indent=2, exclude_defaults=True) + "\n").encode())
+        write_whole(folder / CASE, self.text().encode())
         return self.model_copy(update={"folder": folder})
 
 

@@ -69,6 +69,7 @@ def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") ->
         reference = read_reference(case.path(REFERENCE))
         given = _given(case, method, reference)
         for test in case.tests:
+            told = {"scenario": test.scenario, "level": test.level, "counts": test.counts}
             bulk = read_bulk(case, test.bulk, test.unit, reference)
             genes = check.few_shared(bulk.var_names, reference.var) or None
             if model is None or by_bulk or genes != learned:
@@ -80,11 +81,11 @@ def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") ->
             try:
                 pairs = compared(case, test, model, bulk, device)
             except UnmixError as error:
-                said, tests[test.name] = said or str(error), {"error": str(error)}
+                said, tests[test.name] = said or str(error), told | {"error": str(error)}
                 status = store.NOT_APPLICABLE if isinstance(error, NotApplicable) else store.FAILED
                 continue
             tables.append(pairs.long().assign(test=test.name))
-            tests[test.name] = {"quantity": pairs.quantity, "notes": pairs.notes}
+            tests[test.name] = told | {"quantity": pairs.quantity, "notes": pairs.notes}
     except NotApplicable as error:
         said, status = str(error), store.NOT_APPLICABLE
     except UnmixError as error:
@@ -104,6 +105,7 @@ def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") ->
         round(time.process_time() - started, 2),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         tests,
+        case.said,
     )
     return record, pd.concat(tables) if tables else None
 

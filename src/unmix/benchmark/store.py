@@ -62,7 +62,10 @@ class Record:
     peak_memory_mb
         Of the process of the fit.
     tests
-        By test: ``quantity`` of the estimates that were compared, ``notes`` on how, or the ``error``.
+        By test: ``scenario``, ``level`` and ``counts`` of the case, ``quantity`` of the estimates that were compared,
+        ``notes`` on how, or the ``error``.
+    case_said
+        What the data are.
     """
 
     fit: Fit
@@ -76,6 +79,7 @@ class Record:
     cpu_seconds: float = 0.0
     peak_memory_mb: int = 0
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    case_said: str = ""
 
 
 def write(store: Path, record: Record, estimates: pd.DataFrame | None = None) -> None:

@@ -4,7 +4,7 @@ A step reads files, calls the library, and writes files through its :class:`unmi
 record. Libraries are imported when a step needs them, so that a script loads those of its own step only.
 """
 
-from unmix.pipeline.steps.benchmark import fit, table
+from unmix.pipeline.steps.benchmark import cases, fit, page, table
 from unmix.pipeline.steps.building import build
 from unmix.pipeline.steps.estimation import consensus, explain, express, predict
 from unmix.pipeline.steps.preparation import check, reference
@@ -12,6 +12,6 @@ from unmix.pipeline.steps.reporting import compare, evaluate, index, report
 from unmix.pipeline.steps.training import train
 
 __all__ = [
-    "build", "check", "compare", "consensus", "evaluate", "explain", "express", "fit", "index", "predict", "reference",
-    "report", "table", "train",
+    "build", "cases", "check", "compare", "consensus", "evaluate", "explain", "express", "fit", "index", "page",
+    "predict", "reference", "report", "table", "train",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The steps of the benchmark: fits of methods on cases, and the table of their figures."""
+"""The steps of the benchmark: cases of a reference, fits of methods on cases, their figures and their page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,23 @@ if TYPE_CHECKING:
 
     from unmix.benchmark.store import Record
     from unmix.pipeline.record import Run
+
+
+def cases(
+    run: Run, reference: Path, out: Path, *, other: Path | None = None, scenarios: str = "all", samples: int = 60
+) -> None:
+    """Make cases of a reference, each in a folder of its name; `scenarios` are names between commas."""
+    from unmix.benchmark import own
+    from unmix.reference.prepare import read_reference
+
+    run.input("reference", reference)
+    run.input("other", other)
+    names = () if scenarios == "all" else [name.strip() for name in scenarios.split(",") if name.strip()]
+    given = {"other": read_reference(other) if other else None, "names": names, "samples": samples}
+    made = own.cases(read_reference(reference), seed=run.seed, say=run.say, **given)
+    for case in made:
+        own.write(case, lambda name: run.output(out / name))
+    run.say(f"Cases: {', '.join(f'{case.name} ({len(case.tests)} tests)' for case in made)}.")
 
 
 def fit(
@@ -65,3 +82,22 @@ def table(run: Run, stores: Sequence[Path], out: Path, *, fits: Path | None = No
         found.to_csv(run.output(fits), sep="\t", index=False, lineterminator="\n")
     counts = ", ".join(f"{number} {status}" for status, number in found["status"].value_counts().items())
     run.say(f"{len(found)} fits: {counts}.")
+
+
+def page(run: Run, stores: Sequence[Path], out: Path) -> None:
+    """Write the page of a benchmark on one's own reference, and the figures on it.
+
+    Raises
+    ------
+    DataError
+        If the stores hold no fit.
+    """
+    from unmix.benchmark import stress
+    from unmix.report.benchmark import benchmark
+
+    found, records = stress.gathered(stores)
+    if not records:
+        raise DataError("no fit in the store", "a store that unmix_benchmark.py fit has written", "give its folder")
+    run.output(out / "index.html").write_text(benchmark(found, records), encoding="utf-8")
+    table = stress.tidy(found)
+    table.to_csv(run.output(out / "benchmark.tsv"), sep="\t", index=False, float_format="%.8g", lineterminator="\n")
