@@ -57,8 +57,8 @@ def cases(reference, other, scenarios, samples, seed, out, quiet):
 def fit(cases, methods, recipes, seeds, jobs, threads, out, quiet):
     """Train methods on CASES, and keep their estimates in a store.
 
-    A fit that the store holds already, of the same data, settings and seed, is not done again. One that fails, or that
-    is not applicable, is recorded with the reason.
+    A fit that the store holds already, of the same data, settings and seed, is not done again. One that is not
+    applicable, or that fails, is recorded with the reason; what failed is tried again by the next command.
     """
     with cli.run("benchmark", None, seed=0, device="cpu", threads=threads, quiet=quiet) as run:
         from unmix.pipeline import steps

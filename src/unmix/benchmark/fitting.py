@@ -62,52 +62,72 @@ def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") ->
     """
     import pandas as pd
 
-    started, tables, tests, model, training, learned = time.process_time(), [], {}, None, 0.0, None
-    said, status = "", store.FAILED
-    by_bulk = methods.get(method).needs.bulk or recipe == "published"
-    try:
-        reference = read_reference(case.path(REFERENCE))
-        given = _given(case, method, reference)
-        for test in case.tests:
-            told = {"scenario": test.scenario, "level": test.level, "counts": test.counts}
-            bulk = read_bulk(case, test.bulk, test.unit, reference)
-            genes = check.few_shared(bulk.var_names, reference.var) or None
-            if model is None or by_bulk or genes != learned:
-                before, learned = time.process_time(), genes
-                chosen = read(Path(recipe)) if recipe.endswith(".json") else recipe
-                options = {"bulk": bulk if by_bulk else None, "genes": genes, "recipe": chosen, **given}
-                model = engine.train(method, reference, seed=seed, device=device, **options)
-                training += time.process_time() - before
-            try:
-                pairs = compared(case, test, model, bulk, device)
-            except UnmixError as error:
-                said, tests[test.name] = said or str(error), told | {"error": str(error)}
-                status = store.NOT_APPLICABLE if isinstance(error, NotApplicable) else store.FAILED
-                continue
-            tables.append(pairs.long().assign(test=test.name))
-            tests[test.name] = told | {"quantity": pairs.quantity, "notes": pairs.notes}
-    except NotApplicable as error:
-        said, status = str(error), store.NOT_APPLICABLE
-    except UnmixError as error:
-        said = str(error)
-    except Exception as error:  # noqa: BLE001 - a fault of one method is a result of the benchmark
-        said = f"{type(error).__name__}: {error}"
-    status, said = (store.OK, "") if tables else (status, said)
+    started, fitter, tables, tests, failures = time.process_time(), None, [], {}, []
+    for test in case.tests:
+        told = {"scenario": test.scenario, "level": test.level, "counts": test.counts}
+        try:
+            fitter = fitter or _Fitter(case, method, recipe, seed, device)
+            pairs = fitter.pairs(test)
+        except Exception as error:  # noqa: BLE001 - a fault of one method is a result of the benchmark
+            failures.append(error)
+            why = str(error) if isinstance(error, UnmixError) else f"{type(error).__name__}: {error}"
+            tests[test.name] = told | {"error": why}
+            continue
+        tables.append(pairs.long().assign(test=test.name))
+        tests[test.name] = told | {"quantity": pairs.quantity, "notes": pairs.notes}
+    if tables:
+        status = store.OK
+    else:
+        refused = all(isinstance(error, NotApplicable) for error in failures)
+        status = store.NOT_APPLICABLE if refused else store.FAILED
     record = Record(
         Fit(case.name, method, named(recipe), seed),
         status,
         case.digest(),
         settings_digest(method, recipe),
         __version__,
-        said,
-        "" if model is None else model.quantity,
-        round(training, 2),
+        "" if tables else next(iter(tests.values()))["error"],
+        "" if fitter is None or fitter.model is None else fitter.model.quantity,
+        round(fitter.seconds if fitter else 0.0, 2),
         round(time.process_time() - started, 2),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         tests,
         case.said,
     )
     return record, pd.concat(tables) if tables else None
+
+
+class _Fitter:
+    """Models of one method on a case, each trained when a test first needs it.
+
+    Attributes
+    ----------
+    model
+        Trained last.
+    seconds
+        CPU time of all trainings.
+    """
+
+    def __init__(self, case: Case, method: str, recipe: str, seed: int, device: str) -> None:
+        self._case, self._device, self._method = case, device, method
+        self._by_bulk = methods.get(method).needs.bulk or recipe == "published"
+        self._reference = read_reference(case.path(REFERENCE))
+        chosen = read(Path(recipe)) if recipe.endswith(".json") else recipe
+        self._options = {"recipe": chosen, "seed": seed, "device": device, **_given(case, method, self._reference)}
+        self._genes: list[str] | None = None
+        self.model: Model | None = None
+        self.seconds = 0.0
+
+    def pairs(self, test: Test) -> pairing.Pairs:
+        """Return the estimates of a test beside its truth."""
+        bulk = read_bulk(self._case, test.bulk, test.unit, self._reference)
+        genes = check.few_shared(bulk.var_names, self._reference.var) or None
+        if self.model is None or self._by_bulk or genes != self._genes:
+            before, self._genes = time.process_time(), genes
+            given = {"bulk": bulk if self._by_bulk else None, "genes": genes, **self._options}
+            self.model = engine.train(self._method, self._reference, **given)
+            self.seconds += time.process_time() - before
+        return compared(self._case, test, self.model, bulk, self._device)
 
 
 def read_bulk(case: Case, name: str, unit: str, reference: ad.AnnData) -> ad.AnnData:
@@ -146,6 +166,10 @@ def _label_map(test: Test, model: Model, found: Fractions) -> dict[str, str] | N
     if not test.sums or methods.get(model.method).needs.malignant:
         return None
     of = {own: name for name, several in test.sums.items() for own in several}
+    if found.quantity == "score" and (
+        added := [n for n, own in test.sums.items() if len({*own} & {*found.values}) > 1]
+    ):
+        raise NotApplicable(f"scores of several cell types cannot be added to one of {added[0]}")
     return {name: of.get(name, "") for name in found.values}
 
 

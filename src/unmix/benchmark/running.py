@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from unmix.benchmark.case import Case
 
-#: What every process needs is imported once, in the process that they are forked from.
-_PRELOADED = ["unmix.benchmark.fitting", "unmix.deep.trainer", "unmix.classical.base", "unmix.io.check"]
+#: Imported once, in the process that those of the fits are forked from.
+_PRELOADED = ["unmix.benchmark.preloaded"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 ``STORE/CASE/METHOD-RECIPE-SEED.json`` says what was fitted (:class:`Record`); the table beside it (``.tsv``) holds
 known and estimated fractions of every sample and cell type of every test. A fit whose record names the same case,
-settings and seed is finished and not repeated.
+settings and seed is finished and not repeated, unless it failed.
 """
 
 from __future__ import annotations
@@ -115,13 +115,13 @@ def read(path: Path) -> Record:
 
 
 def finished(store: Path, fit: Fit, case_digest: str, settings_digest: str) -> bool:
-    """Return whether the store holds a fit of the same data, settings and seed."""
+    """Return whether the store holds a fit of the same data, settings and seed; one that failed is done again."""
     path = fit.path(store)
     if not path.exists():
         return False
     record = read(path)
     same = (record.case_digest, record.settings_digest) == (case_digest, settings_digest)
-    return same and (record.status != OK or path.with_suffix(".tsv").exists())
+    return same and (record.status == NOT_APPLICABLE or (record.status == OK and path.with_suffix(".tsv").exists()))
 
 
 def records(stores: Sequence[Path]) -> Iterator[tuple[Record, Path]]:

@@ -92,10 +92,22 @@ def test_a_method_that_cannot_be_applied_and_one_that_fails_are_recorded(case, m
     assert (record.status, record.said) == ("failed", "ZeroDivisionError: division by zero")
 
 
+def test_a_test_that_fails_takes_no_other_with_it(case, tmp_path):
+    shutil.copytree(case.folder, tmp_path / "toy")
+    table = "gene\ts1\ts2\n" + "".join(f"x{i}\t{i}\t{2 * i + i % 3}\n" for i in range(99))
+    (tmp_path / "toy" / "tests" / "other.tsv").write_text(table)
+    other = case.tests[0].model_copy(update={"name": "other", "bulk": "tests/other.tsv", "unit": "tpm"})
+    changed = case.model_copy(update={"tests": (other, *case.tests)}).save(tmp_path / "toy")
+    record, estimates = fitting.fit(changed, "nnls", "default", 0)
+    assert record.status == "ok"
+    assert "genes in common" in record.tests["other"]["error"]
+    assert list(dict.fromkeys(estimates["test"])) == ["cells", "rna"]
+
+
 def test_scores_are_not_added(case):
     record, estimates = fitting.fit(case, "mcpcounter", "default", 0)
     assert set(estimates["test"]) == {"cells"}
-    assert "merges several scores" in record.tests["rna"]["error"]
+    assert "scores of several cell types" in record.tests["rna"]["error"]
 
 
 def test_what_is_finished_is_not_done_again_and_a_killed_fit_is_recorded(case, tmp_path, monkeypatch):
