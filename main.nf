@@ -15,15 +15,17 @@ def groups_of_parameters() {
 def refuse_what_a_shell_would_run(parameters) {
     def rules = groups_of_parameters().collectEntries { group -> group.properties }
     def values = parameters + [input: file(parameters.input, glob: false).toUriString()]
-    values.each { name, value ->
+    def refused = values.collectMany { name, value ->
         def rule = rules[name]
         def text = value instanceof List ? value.join(',') : value.toString() // a list, of a YAML file
-        if (rule?.pattern && value && !(text ==~ rule.pattern)) {
-            error(
-                "--${name} ${value}: not allowed.\n  expected: ${rule.description}; ${rule.errorMessage}\n" +
-                    "  do: give another value to --${name}"
-            )
-        }
+        def allowed = !rule?.pattern || !value || text ==~ rule.pattern
+        def said =
+            "--${name} ${value}: not allowed.\n  expected: ${rule?.description}; ${rule?.errorMessage}\n" +
+                "  do: give another value to --${name}"
+        allowed ? [] : [said]
+    }
+    if (refused) {
+        error(refused.join('\n'))
     }
 }
 

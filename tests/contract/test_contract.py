@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import tempfile
@@ -77,6 +78,11 @@ def learn(name: str, reference: ad.AnnData, **options) -> Model:
     return engine.train(name, reference_of(name, reference), device="cpu", quick=True, **inputs(name) | options)
 
 
+def brief(name: str) -> list[str]:
+    """Return settings of the shortest training that is a whole one, for what does not depend on its accuracy."""
+    return ["train.steps=20", "train.validate_every=10"] if METHODS[name].info.family == "deep" else []
+
+
 def types_of(name: str) -> list[str]:
     return ["malignant", "normal"] if METHODS[name].needs.malignant else sorted(CELL_TYPES)
 
@@ -90,14 +96,21 @@ def truth_of(name: str, bulk: ad.AnnData) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def quick(data):
-    """Train every method once, quickly; later calls get the same model."""
+def empty(tmp_path_factory):
+    """Return an empty folder, the working directory of every training of :func:`quick`."""
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="session")
+def quick(data, empty):
+    """Train every method once, quickly; later calls with the same settings get the same model."""
     models = {}
 
-    def train(name: str, seed: int = 0) -> Model:
-        if (name, seed) not in models:
-            models[name, seed] = learn(name, data[0], seed=seed)
-        return models[name, seed]
+    def train(name: str, *settings: str) -> Model:
+        if (name, settings) not in models:
+            with contextlib.chdir(empty):
+                models[name, settings] = learn(name, data[0], settings=settings)
+        return models[name, settings]
 
     return train
 
@@ -157,8 +170,8 @@ def test_fractions_have_levels_whose_sums_agree_and_whose_intervals_are_of_the_s
 
 @pytest.mark.parametrize("name", METHODS)
 def test_same_seed_same_model_and_other_seed_other_model(name, data, quick, tmp_path):
-    again = learn(name, data[0])
-    for number, model in enumerate((quick(name), again, quick(name, 1))):
+    again, other = (learn(name, data[0], settings=brief(name), seed=seed) for seed in (0, 1))
+    for number, model in enumerate((quick(name, *brief(name)), again, other)):
         model.save(tmp_path / f"{number}.safetensors")
     first, second, other = ((tmp_path / f"{n}.safetensors").read_bytes() for n in range(3))
     assert first == second
@@ -312,7 +325,7 @@ def test_single_donor_works_or_says_why_not(name, donors, data):
             learn(name, reference)
         return
     said = []
-    model = learn(name, reference, say=said.append)
+    model = learn(name, reference, settings=brief(name), say=said.append)
     assert np.isfinite(estimate(model, data[1])).all()
     why = "no intervals" if METHODS[name].needs.profiles else "optimistic"  # there is one profile of each type
     assert any(why in sentence for sentence in said)
@@ -323,7 +336,7 @@ def test_a_rare_type_and_a_single_cell_are_survived(name, data):
     obs = data[0].obs["cell_type"]
     rare = np.flatnonzero(obs == "NK")[:1]
     reference = data[0][np.concatenate([np.flatnonzero(obs != "NK"), rare])].copy()
-    assert np.isfinite(estimate(learn(name, reference), data[1])).all()
+    assert np.isfinite(estimate(learn(name, reference, settings=brief(name)), data[1])).all()
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -345,10 +358,10 @@ def test_header_tells_how_it_was_made(name, quick):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_nothing_is_written(name, data, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    estimate(learn(name, data[0]), data[1])
-    assert not list(tmp_path.iterdir())
+def test_nothing_is_written(name, data, quick, empty, monkeypatch):
+    monkeypatch.chdir(empty)
+    estimate(quick(name), data[1])
+    assert not list(empty.iterdir())
 
 
 @pytest.mark.parametrize("name", LEARNING)
