@@ -10,10 +10,15 @@ the genes are estimated again and again. Adam finds the most likely values.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from unmix.io.units import per_million
 from unmix.reference.markers import MARKER_OFFSET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Markers per type and criteria of the fits whose fractions are averaged.
 FITS = tuple((number, criterion) for number in (20, 60, 150) for criterion in ("mean", "next"))
@@ -23,6 +28,8 @@ OFFSET, EXPRESSED = 3.0, 10.0
 RATIO, LEAST = 1.0, 5
 #: Share of the expressed genes that are stable, and their least number.
 STABLE, LEAST_STABLE = 0.2, 50
+#: Samples whose arrays are made together.
+BLOCK = 256
 #: Standard deviations: of library sizes beyond the stable genes, and of the factors that differ between samples.
 LIBRARY, NUISANCE = 0.03, 0.3
 #: Samples from which the latter are estimated; in fewer they take up what distinguishes the samples.
@@ -54,9 +61,13 @@ def mapped(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     Samples x genes, in the unit of the profiles.
     """
     total = profiles.sum(1).mean() / 1e6  # what these genes are of the whole transcriptome
-    samples = per_million(samples) * total
-    quantiles = np.interp(samples, np.sort(samples.mean(0)), np.sort(profiles.mean(0)))
-    return per_million(np.sqrt((samples + 1) * (quantiles + 1)) - 1) * total
+    found = per_million(samples) * total
+    levels, of_reference = np.sort(found.mean(0)), np.sort(profiles.mean(0))
+    for rows in _blocks(len(found)):
+        block = found[rows]
+        quantiles = np.interp(block, levels, of_reference)
+        found[rows] = per_million(np.sqrt((block + 1) * (quantiles + 1)) - 1) * total
+    return found
 
 
 def specificity(profiles: np.ndarray, criterion: str) -> np.ndarray:
@@ -96,23 +107,14 @@ def expressed_markers(profiles: np.ndarray, mean: np.ndarray, number: int, crite
     return np.unique(np.concatenate(chosen))
 
 
-def library_sizes(logs: np.ndarray, profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the logarithm of every sample's library size by the genes that differ least between types.
-
-    Parameters
-    ----------
-    logs
-        Samples x genes.
-    profiles, mean
-        As for :func:`expressed_markers`.
-    """
+def stable_genes(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return the indices of the genes that differ least between types; parameters as for `expressed_markers`."""
     spread = np.ptp(np.log2(profiles + MARKER_OFFSET), axis=0)
     usable = np.flatnonzero((mean > EXPRESSED) & (profiles.min(0) > EXPRESSED))
     if len(usable) == 0:
         usable = np.arange(len(mean))
     number = max(LEAST_STABLE, round(STABLE * len(usable)))
-    stable = usable[np.argsort(spread[usable], kind="stable")[:number]]
-    return np.median(logs[:, stable] - logs[:, stable].mean(0), axis=1)
+    return usable[np.argsort(spread[usable], kind="stable")[:number]]
 
 
 def estimate(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
@@ -125,10 +127,11 @@ def estimate(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     profiles
         Types x genes, per million of the whole transcriptome.
     """
-    mean, logs = samples.mean(0), np.log(samples + OFFSET)
-    logs = logs - library_sizes(logs, profiles, mean)[:, None]
+    mean = samples.mean(0)
+    stable = np.log(samples[:, stable_genes(profiles, mean)] + OFFSET)
+    sizes = np.median(stable - stable.mean(0), axis=1, keepdims=True)
     sets = (expressed_markers(profiles, mean, *choice) for choice in FITS)
-    return np.mean([fit(logs[:, genes], profiles[:, genes]) for genes in sets], axis=0)
+    return np.mean([fit(np.log(samples[:, genes] + OFFSET) - sizes, profiles[:, genes]) for genes in sets], axis=0)
 
 
 def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
@@ -157,30 +160,55 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     variance, width = np.full(genes, NOISE**2), 1.0
     for step in range(STEPS):
         f = _softmax(values["mu"] + values["theta"])
-        mixture = f @ profiles + OFFSET
-        error = (values["c"] + LIBRARY * values["z"])[:, None] + values["a"] + np.outer(values["u"], values["v"])
-        error += np.log(mixture) - logs
         if step and step % UPDATE == 0:
-            variance = (NOISE**2 + (error**2).sum(0)) / (1 + samples)
+            squares = sum((_misfit(values, f, profiles, logs, rows)[1] ** 2).sum(0) for rows in _blocks(samples))
+            variance = (NOISE**2 + squares) / (1 + samples)
             width = (1 + (values["theta"] ** 2).sum()) / (1 + values["theta"].size)
-        slope = error / variance
-        by_fraction = (slope / mixture) @ profiles.T
-        by_score = f * (by_fraction - (f * by_fraction).sum(1, keepdims=True))
         gradient = {
-            "c": slope.sum().reshape(1),
-            "z": LIBRARY * slope.sum(1) + values["z"],
-            "a": slope.sum(0) + values["a"],
-            "u": slope @ values["v"] + values["u"],
-            "v": values["u"] @ slope + values["v"] / NUISANCE**2,
-            "mu": by_score.sum(0),
-            "theta": by_score + values["theta"] / width,
+            "c": np.zeros(1),
+            "z": values["z"].copy(),
+            "a": np.zeros(genes),
+            "u": values["u"].copy(),
+            "v": np.zeros(genes),
+            "mu": np.zeros(types),
+            "theta": values["theta"] / width,
         }
+        for rows in _blocks(samples):
+            mixture, error = _misfit(values, f, profiles, logs, rows)
+            slope = error / variance
+            by_fraction = (slope / mixture) @ profiles.T
+            by_score = f[rows] * (by_fraction - (f[rows] * by_fraction).sum(1, keepdims=True))
+            gradient["c"] += slope.sum()
+            gradient["z"][rows] += LIBRARY * slope.sum(1)
+            gradient["a"] += slope.sum(0)
+            gradient["u"][rows] += slope @ values["v"]
+            gradient["v"] += values["u"][rows] @ slope
+            gradient["mu"] += by_score.sum(0)
+            gradient["theta"][rows] += by_score
+        gradient["a"] += values["a"]
+        gradient["v"] += values["v"] / NUISANCE**2
         for name, value in values.items():
             first[name] += 0.1 * (gradient[name] - first[name])
             second[name] += 0.001 * (gradient[name] ** 2 - second[name])
             moved = first[name] / (1 - 0.9 ** (step + 1))
             value -= _rate(step) * moved / (np.sqrt(second[name] / (1 - 0.999 ** (step + 1))) + 1e-8)
     return _softmax(values["mu"] + values["theta"])
+
+
+def _misfit(
+    values: dict[str, np.ndarray], f: np.ndarray, profiles: np.ndarray, logs: np.ndarray, rows: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mixtures of a block of samples, and how far the model's logarithms lie above theirs."""
+    mixture = f[rows] @ profiles + OFFSET
+    error = (values["c"] + LIBRARY * values["z"][rows])[:, None] + values["a"]
+    error += np.outer(values["u"][rows], values["v"])
+    error += np.log(mixture) - logs[rows]
+    return mixture, error
+
+
+def _blocks(samples: int) -> Iterator[slice]:
+    """Return the samples in blocks, whose arrays stay near the processor; a cohort of usual size is one."""
+    return (slice(start, start + BLOCK) for start in range(0, samples, BLOCK))
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

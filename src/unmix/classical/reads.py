@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmix.classical.solvers import em, gibbs
 from unmix.contract.blocks import in_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -15,8 +18,7 @@ def sample_fractions(reads: np.ndarray, profiles: np.ndarray, recipe: Any) -> tu
     if recipe.sampler == "gibbs":
         return gibbs(reads, profiles, recipe.chain, recipe.burn, recipe.thin, alpha=recipe.alpha, seed=recipe.seed)
     theta = em(reads, profiles, recipe.iterations)
-    chance = profiles * theta[:, None]
-    return theta, chance / chance.sum(0) * reads
+    return theta, assigned(reads, profiles, theta)
 
 
 def cohort_fractions(learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Any) -> np.ndarray:
@@ -25,6 +27,23 @@ def cohort_fractions(learned: dict[str, np.ndarray], samples: np.ndarray, recipe
         profiles = normal(learned["profile"], recipe.pseudo)
         return in_blocks(lambda block: em(block, profiles, recipe.iterations), samples)
     return np.stack([sample_fractions(one, own_profiles(learned, one, recipe), recipe)[0] for one in samples])
+
+
+def cohort_reads(learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Any) -> Iterator[np.ndarray]:
+    """Return the expected reads of each type in every sample (types x genes); parameters of `cohort_fractions`."""
+    if recipe.sampler == "em" and "malignant" not in learned:
+        profiles = normal(learned["profile"], recipe.pseudo)
+        for reads, theta in zip(samples, cohort_fractions(learned, samples, recipe), strict=True):
+            yield assigned(reads, profiles, theta)
+        return
+    for reads in samples:
+        yield sample_fractions(reads, own_profiles(learned, reads, recipe), recipe)[1]
+
+
+def assigned(reads: np.ndarray, profiles: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Return the reads of a sample divided among the types (types x genes) by their fractions."""
+    chance = profiles * theta[:, None]
+    return chance / chance.sum(0) * reads
 
 
 def own_profiles(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> np.ndarray:

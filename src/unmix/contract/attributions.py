@@ -41,9 +41,10 @@ class Attributions:
 
 
 def stacked(parts: Sequence[Attributions]) -> Attributions:
-    """Return the attributions of several samples, each with a baseline of its own, as one."""
+    """Return the attributions of several groups of samples as one, in which every sample has its baseline."""
     values, estimate = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "estimate"))
-    return Attributions(values, estimate, np.stack([part.baseline for part in parts]))
+    baselines = [np.broadcast_to(part.baseline, part.estimate.shape) for part in parts]
+    return Attributions(values, estimate, np.concatenate(baselines))
 
 
 def explained(model: Model, estimate: np.ndarray, present: np.ndarray) -> Attributions:

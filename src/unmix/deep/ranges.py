@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import torch
+from unmix.contract.blocks import in_blocks
 
+if TYPE_CHECKING:
     from unmix.deep.preprocessing import Transform
 
 #: Ranges of the malignant share in tenths: the whole first, then all others (code: names such as 20_40).
@@ -69,22 +69,25 @@ def errors(truth: np.ndarray, answers: np.ndarray, percentile: float) -> np.ndar
     return found
 
 
-def paths(net: Any, answers: torch.Tensor) -> list[list[int]]:
-    """Return the way of every sample through the networks; `answers` are ranges x samples x types."""
+def paths(net: Any, answers: np.ndarray) -> list[list[int]]:
+    """Return the way of every sample through the networks; `answers` are ranges x samples."""
     off = net.errors.double().cpu().numpy()
-    return [refine(own, off, net.floor) for own in answers[..., 0].double().cpu().numpy().T]
+    return [refine(own, off, net.floor) for own in answers.astype(np.float64).T]
 
 
 def asked(
     net: Any, transform: Transform, expression: np.ndarray, present: np.ndarray, device: str
 ) -> tuple[np.ndarray, list[list[int]]]:
-    """Return the answers of all networks (ranges x samples) and the way of every sample; samples go one by one."""
+    """Return the answers of all networks (ranges x samples) and the way of every sample; samples go in blocks."""
     import torch
 
-    with torch.no_grad():
-        rows = [torch.from_numpy(transform(row[None], present)).to(device) for row in expression]
-        answers = torch.cat([net(row).softmax(-1) for row in rows], 1)
-    return answers[..., 0].cpu().numpy(), paths(net, answers)
+    def of_block(block: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            answers = net(torch.from_numpy(transform(block, present)).to(device)).softmax(-1)
+        return answers[..., 0].T.cpu().numpy()
+
+    answers = in_blocks(of_block, expression).T
+    return answers, paths(net, answers)
 
 
 def told(answers: np.ndarray, ways: list[list[int]]) -> list[list[dict[str, Any]]]:

@@ -243,7 +243,7 @@ class DeepMethod(Method):
         from unmix.deep.attribution import integrated
 
         net, transform = self.restore(model, device)
-        inputs = np.concatenate([transform(row[None], present) for row in expression])
+        inputs = in_blocks(lambda block: transform(block, present), expression)
         return integrated(lambda values: self.infer(net, values), inputs, transform.neutral, device)
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:

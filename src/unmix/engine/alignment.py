@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 COVERAGE_REFUSED = 0.5
 
 
-def align(
+def seen(
     method: Method, model: Model, bulk: ad.AnnData, device: str, say: Callable[[str], None]
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return a bulk over the model's genes (samples x genes), the mask of genes that it has, and where to run.
+) -> tuple[np.ndarray, str]:
+    """Return the mask of the model's genes that a bulk has, and where to run.
 
     Raises
     ------
@@ -35,14 +35,6 @@ def align(
     NotApplicable
         If these genes are those of published files, which no other reference can change.
     """
-    present, device = seen(method, model, bulk, device, say)
-    return expression_of(model, bulk, present), present, device
-
-
-def seen(
-    method: Method, model: Model, bulk: ad.AnnData, device: str, say: Callable[[str], None]
-) -> tuple[np.ndarray, str]:
-    """Return the mask of the model's genes that a bulk has, and where to run; raises as :func:`align`."""
     method.check(model)
     missing = np.zeros(bulk.n_vars + 1, bool)
     missing[-1] = True  # the place of genes that are not found

@@ -7,22 +7,24 @@ that the estimated fractions explain. In each the attributions of a type sum to 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmix import methods
 from unmix.contract.alignment import aligned
-from unmix.contract.attributions import profiles_of
+from unmix.contract.attributions import profiles_of, stacked
+from unmix.contract.blocks import SIZE, in_blocks, one_thread
 from unmix.contract.method import silent
 from unmix.deep.attribution import TOLERANCE
-from unmix.engine.alignment import align
+from unmix.engine.alignment import expression_of, seen
 from unmix.io.gene_sets import GMT, read_gmt
 from unmix.io.long_tables import ALL
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import anndata as ad
@@ -55,6 +57,46 @@ def explain(
     DataError
         If the bulk has less than half of the model's genes.
     """
+    found = stacked([part for _, part in _parts(model, bulk, device, say)])
+    _say_error(found.error(), say)
+    return found
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The strongest genes of a bulk.
+
+    Attributes
+    ----------
+    rows
+        Of :func:`table`.
+    mean
+        Types x genes: attributions, mean over samples.
+    error
+        The largest of :meth:`Attributions.error`.
+    """
+
+    rows: pd.DataFrame
+    mean: np.ndarray
+    error: float
+
+
+def strongest(
+    model: Model, bulk: ad.AnnData, top: int, *, device: str = "cpu", say: Callable[[str], None] = silent
+) -> Strongest:
+    """Explain a bulk of any number of samples: a block at a time, of which the strongest genes are kept.
+
+    Parameters and errors of :func:`explain`; `top` of :func:`table`.
+    """
+    found = _collected(_parts(model, bulk, device, say), model, top)
+    _say_error(found.error, say)
+    return found
+
+
+def _parts(
+    model: Model, bulk: ad.AnnData, device: str, say: Callable[[str], None]
+) -> Iterator[tuple[ad.AnnData, Attributions]]:
+    """Attribute block by block; all samples at once where a method learns from them."""
     from unmix.errors import NotApplicable
 
     method = methods.get(model.method)
@@ -64,11 +106,17 @@ def explain(
             "a method",
             "explain another model",
         )
-    expression, present, device = align(method, model, bulk, device, say)
-    found = method.attribute(model, expression, present, device)
-    if found.error() > 2 * TOLERANCE:
-        say(f"Attributions add up to the estimates within {found.error():.3f} only; treat smaller ones as zero.")
-    return found
+    present, device = seen(method, model, bulk, device, say)
+    number = len(bulk) if method.transductive_of(method.recipe_of(model)) else SIZE
+    for start in range(0, len(bulk), number):
+        part = bulk[start : start + number]
+        with one_thread():
+            yield part, method.attribute(model, expression_of(model, part, present), present, device)
+
+
+def _say_error(error: float, say: Callable[[str], None]) -> None:
+    if error > 2 * TOLERANCE:
+        say(f"Attributions add up to the estimates within {error:.3f} only; treat smaller ones as zero.")
 
 
 def table(found: Attributions, model: Model, bulk: ad.AnnData, top: int) -> pd.DataFrame:
@@ -89,43 +137,63 @@ def table(found: Attributions, model: Model, bulk: ad.AnnData, top: int) -> pd.D
         ``sample cell_type gene attribution observed expected``: observed and expected are per million over the model's
         genes, expected by the reference at the estimated fractions; a gene that is far from it is a residual.
     """
+    return _collected([(bulk, found)], model, top).rows
+
+
+def _collected(parts: Iterable[tuple[ad.AnnData, Attributions]], model: Model, top: int) -> Strongest:
+    """Keep the strongest genes of every sample and of the mean over samples."""
     import pandas as pd
 
-    genes, parts = np.array(model.genes), []
-    observed, expected = aligned(bulk, genes), np.clip(found.estimate, 0, None) @ profiles_of(model)
+    rows, error, number, sums = [], 0.0, 0, [np.float64(0)] * 3
+    for bulk, found in parts:
+        given = found.values, *_expression(found, model, bulk)
+        sums = [total + values.sum(0) for total, values in zip(sums, given, strict=True)]
+        number, error = number + len(bulk), max(error, found.error())
+        rows.append(_rows(bulk.obs_names.astype(str), *given, model, top))
+    mean, *levels = (total / number for total in sums)
+    everything = _rows([ALL], mean[None], *(level[None] for level in levels), model, top)
+    return Strongest(pd.concat([everything, *rows], ignore_index=True), mean, error)
+
+
+def _expression(found: Attributions, model: Model, bulk: ad.AnnData) -> list[np.ndarray]:
+    """Return samples x genes per million, as observed and as the reference and the estimates expect it."""
+    observed = aligned(bulk, np.array(model.genes))
+    profiles = profiles_of(model)
+    expected = in_blocks(lambda block: block @ profiles, np.clip(found.estimate, 0, None))
     missing = np.isnan(observed)
-    observed, expected = (
-        np.where(missing, np.nan, per_million(np.where(missing, 0, values))) for values in (observed, expected)
+    return [np.where(missing, np.nan, per_million(np.where(missing, 0, values))) for values in (observed, expected)]
+
+
+def _rows(
+    samples: Sequence[str], values: np.ndarray, observed: np.ndarray, expected: np.ndarray, model: Model, top: int
+) -> pd.DataFrame:
+    """Return the rows of :func:`table`; `values` are samples x types x genes, the others samples x genes."""
+    import pandas as pd
+
+    order = np.argsort(-np.abs(values), axis=2, kind="stable")[..., : top or None]
+    every, kept = np.arange(len(samples))[:, None, None], order.shape[2]
+    names, types, genes = (np.array(part, dtype=object) for part in (list(samples), model.cell_types, model.genes))
+    return pd.DataFrame(
+        {
+            "sample": np.repeat(names, len(types) * kept),
+            "cell_type": np.tile(np.repeat(types, kept), len(names)),
+            "gene": genes[order].ravel(),
+            "attribution": np.take_along_axis(values, order, axis=2).ravel(),
+            "observed": observed[every, order].ravel(),
+            "expected": expected[every, order].ravel(),
+        }
     )
-    everything = [(ALL, found.values.mean(0), observed.mean(0), expected.mean(0))]
-    everything += list(zip(bulk.obs_names.astype(str), found.values, observed, expected, strict=True))
-    for sample, values, seen, fitted in everything:
-        for k, cell_type in enumerate(model.cell_types):
-            order = np.argsort(-np.abs(values[k]), kind="stable")[: top or None]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "sample": sample,
-                        "cell_type": cell_type,
-                        "gene": genes[order],
-                        "attribution": values[k, order],
-                        "observed": seen[order],
-                        "expected": fitted[order],
-                    }
-                )
-            )
-    return pd.concat(parts, ignore_index=True)
 
 
-def gene_sets(found: Attributions, model: Model, path: Path, seed: int) -> pd.DataFrame:
+def gene_sets(mean: np.ndarray, model: Model, path: Path, seed: int) -> pd.DataFrame:
     """Return the gene sets whose genes raise or lower each type's fraction (pre-ranked enrichment, gseapy).
 
     Parameters
     ----------
-    found
-        Of :func:`explain`; its mean over samples ranks the genes.
+    mean
+        Types x genes: attributions, mean over samples, which rank the genes.
     model
-        As given to it.
+        Whose genes and types these are.
     path
         Gene sets (GMT).
     seed
@@ -153,7 +221,7 @@ def gene_sets(found: Attributions, model: Model, path: Path, seed: int) -> pd.Da
         raise DataError(found, GMT, "use the gene identifiers of the model")
     parts = []
     for k, cell_type in enumerate(model.cell_types):
-        ranking = pd.Series(found.values[:, k].mean(0), model.genes)
+        ranking = pd.Series(mean[k], model.genes)
         ranked = gseapy.prerank(
             ranking, sets, min_size=5, max_size=len(model.genes), seed=seed, no_plot=True, outdir=None
         )

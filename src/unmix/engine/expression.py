@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix import methods
+from unmix.contract.blocks import SIZE
 from unmix.contract.method import silent
 from unmix.engine import alignment
 from unmix.errors import NotApplicable
@@ -53,9 +54,14 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
             f"a model of {', '.join(able)}",
             f"unmix_train.py REFERENCE --method {able[0]}, then unmix_express.py with that model",
         )
-    expression, present, chosen = alignment.align(method, model, bulk, device, say)
+    present, chosen = alignment.seen(method, model, bulk, device, say)
+    expression = alignment.expression_of(model, bulk, present)
     fractions = normalised(method.estimate(model, expression, present, chosen))
-    profiles = method.express(model, expression, present, chosen).astype(np.float32)
+    profiles = np.empty((*fractions.shape, len(present)), np.float32)
+    number = len(bulk) if method.transductive_of(method.recipe_of(model)) else SIZE
+    for start in range(0, len(bulk), number):
+        part = slice(start, start + number)
+        profiles[part] = method.express(model, expression[part], present, chosen)
     obs, var = pd.DataFrame(index=bulk.obs_names.astype(str)), pd.DataFrame(index=pd.Index(model.genes, dtype=str))
     var["in_bulk"] = present
     out = ad.AnnData(per_million(expression).astype(np.float32), obs, var)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from unmix.contract.alignment import aligned
 from unmix.io.levels import names_of
+from unmix.io.matrices import row_blocks
 from unmix.io.units import per_million
 from unmix.reference import Reference
 
@@ -46,8 +47,7 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
     shared = bulk.var_names.get_indexer(cells.genes) >= 0  # np.isin compares objects one by one
     cells = cells.select(genes=np.flatnonzero(shared))
     profiles = per_million(cells.profiles())
-    signal = np.log2(per_million(aligned(bulk, cells.genes)) + 1)
-    parts, markers = [], {}
+    chosen_of = {}
     for name, members in _sets(cells).items():
         own, others = profiles[members], profiles[~members]
         if not len(others):
@@ -57,12 +57,19 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
         usable = np.flatnonzero((lowest >= EXPRESSED) & (ratio >= RATIO))
         chosen = usable[np.argsort(-ratio[usable], kind="stable")][:MOST]
         if len(chosen) >= LEAST:
-            markers[name] = [str(gene) for gene in cells.genes[chosen]]
-            parts.append(
-                pd.DataFrame({"sample": bulk.obs_names, "cell_type": name, "signal": signal[:, chosen].mean(1)})
-            )
-    columns = ["sample", "cell_type", "signal"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns), markers
+            chosen_of[name] = chosen
+    signal = np.empty((len(chosen_of), bulk.n_obs))
+    for rows in row_blocks(bulk.X):
+        logs = np.log2(per_million(aligned(bulk[rows], cells.genes)) + 1)
+        for k, chosen in enumerate(chosen_of.values()):
+            signal[k, rows] = logs[:, chosen].mean(1)
+    long = {
+        "sample": np.tile(bulk.obs_names, len(chosen_of)),
+        "cell_type": np.repeat(np.array(list(chosen_of), dtype=object), bulk.n_obs),
+        "signal": signal.ravel(),
+    }
+    markers = {name: [str(gene) for gene in cells.genes[chosen]] for name, chosen in chosen_of.items()}
+    return pd.DataFrame(long), markers
 
 
 def _sets(cells: Reference) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
-from unmix.classical.reads import cohort_fractions, normal, own_profiles, sample_fractions
+from unmix.classical.reads import cohort_fractions, cohort_reads, normal, sample_fractions
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import softmax_map
 from unmix.contract.method import Fit, Task
@@ -134,8 +134,9 @@ class BayesPrism(ClassicalMethod):
         recipe = self.recipe_of(model)
         learned, known = present_arrays(model, present)
         result = np.zeros((len(expression), len(model.cell_types), len(present)))
-        for i, sample in enumerate(expression[:, present].astype(np.float64)):
-            profiles = own_profiles(learned, sample, recipe)
-            reads = sample_fractions(sample, profiles, recipe)[1] if sample.any() else np.zeros(profiles.shape)
-            result[np.ix_([i], known, np.flatnonzero(present))] = reads + 1e-6 * profiles
+        samples, places = expression[:, present].astype(np.float64), np.flatnonzero(present)
+        result[np.ix_(range(len(samples)), known, places)] = 1e-6 * normal(learned["profile"], recipe.pseudo)
+        expressed = np.flatnonzero(samples.any(1))
+        for i, reads in zip(expressed, cohort_reads(learned, samples[expressed], recipe), strict=True):
+            result[np.ix_([i], known, places)] += reads
         return per_million(result)

@@ -106,7 +106,7 @@ class DeepDecon(DeepMethod):
     def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Return malignant and normal shares by the last network asked."""
         answers = net(inputs).softmax(-1)
-        last = [path[-1] for path in paths(net, answers)]
+        last = [path[-1] for path in paths(net, answers[..., 0].cpu().numpy())]
         return answers[last, range(len(last))]
 
     def _train(self, net: Any, session: Session, validation: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unmix.contract.blocks import in_blocks
 from unmix.contract.method import Fit, Needs, Task
 from unmix.deep.recipe import ONE_NET, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
@@ -113,11 +114,15 @@ class GBMPurity(DeepMethod):
         from unmix.contract.attributions import Attributions
 
         net, transform = self.restore(model, device)
-        rows = np.concatenate([transform(row[None], present) for row in expression])
-        inputs = torch.from_numpy(rows).to(device).requires_grad_()
-        output = net(inputs)[0, :, 0]
-        (slope,) = torch.autograd.grad(output.sum(), inputs)
-        parts, purity = ((part.detach().cpu().numpy()) for part in (slope * inputs, output))
+
+        def of_block(block: np.ndarray) -> np.ndarray:
+            inputs = torch.from_numpy(transform(block, present)).to(device).requires_grad_()
+            output = net(inputs)[0, :, 0]
+            (slope,) = torch.autograd.grad(output.sum(), inputs)
+            return torch.column_stack([slope * inputs, output]).detach().cpu().numpy()
+
+        found = in_blocks(of_block, expression)
+        parts, purity = found[:, :-1], found[:, -1]
         values, estimate = np.stack([parts, -parts], 1), np.stack([purity, 1 - purity], 1)
         return Attributions(values, estimate, estimate - values.sum(2))
 

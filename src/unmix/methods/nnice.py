@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from unmix.contract.blocks import in_blocks
 from unmix.deep.recipe import ONE_NET, PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
@@ -113,7 +114,10 @@ class Nnice(DeepMethod):
         import torch
 
         net, transform = self.restore(model, device)
-        rows = [torch.from_numpy(transform(row[None], present)).to(device) for row in expression]
-        with torch.no_grad():
-            quantiles = torch.cat([net(row) for row in rows]).float().cpu().numpy()
+
+        def of_block(block: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return net(torch.from_numpy(transform(block, present)).to(device)).float().cpu().numpy()
+
+        quantiles = in_blocks(of_block, expression)
         return tuple(np.clip(quantiles[..., end], 0, 1) for end in (0, -1))

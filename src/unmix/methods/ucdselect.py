@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmix.classical.solvers import nonnegative
+from unmix.contract.blocks import in_blocks
 from unmix.contract.method import Fit, Method, Task
 from unmix.contract.model import Model
 from unmix.deep.embedding import softmax_layer, softmax_of, without_output
@@ -104,9 +105,12 @@ class UCDSelect(ucdbase.UCDBase):
         import torch
 
         net, transform = self.restore(model, device)
-        with torch.no_grad():
-            rows = [torch.from_numpy(transform(row[None], present)).to(device) for row in expression]
-            hidden = torch.cat([net(row)[0] for row in rows]).double().cpu().numpy()
+
+        def embedded(block: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return net(torch.from_numpy(transform(block, present)).to(device))[0].double().cpu().numpy()
+
+        hidden = in_blocks(embedded, expression)
         goal = 1e4 * transform.share[present].sum()
         logs = np.log1p(goal * expression / np.maximum(expression[:, present].sum(1, keepdims=True), 1e-12))
         return np.concatenate([hidden, logs[:, model.arrays["select.features"]]], axis=1)

@@ -48,6 +48,23 @@ def test_table_names_the_strongest_genes_and_what_the_reference_expects(trained)
     assert np.corrcoef(np.log1p(rows["observed"]), np.log1p(rows["expected"]))[0, 1] > 0.8
 
 
+@pytest.mark.parametrize("name", ["nnls", "scaden", "music"])
+def test_a_sample_among_many_gets_the_bytes_that_it_gets_alone(trained, name):
+    """More samples than a block has, of which the strongest genes are kept block by block."""
+    models, bulk = trained
+    many = bulk[np.arange(69) % 3].copy()
+    many.obs_names = [f"s{number}" for number in range(69)]
+    found = explanation.strongest(models[name], many, 5)
+    for sample in ("s0", "s68"):
+        alone = explanation.strongest(models[name], many[[sample]].copy(), 5).rows
+        own = [rows[rows["sample"] == sample].reset_index(drop=True) for rows in (found.rows, alone)]
+        pd.testing.assert_frame_equal(*own, check_exact=True)
+    whole = explanation.explain(models[name], many)
+    pd.testing.assert_frame_equal(explanation.table(whole, models[name], many, 5), found.rows)
+    assert np.allclose(whole.values.mean(0), found.mean)
+    assert whole.error() == found.error
+
+
 def test_all_genes_of_a_type_sum_to_its_fraction(trained):
     models, bulk = trained
     few = bulk[:2].copy()
@@ -59,7 +76,7 @@ def test_all_genes_of_a_type_sum_to_its_fraction(trained):
 
 def test_gene_sets_of_markers_are_found(trained, tmp_path):
     models, bulk = trained
-    found = explanation.explain(models["music"], bulk[:6].copy(), device="cpu")
+    found = explanation.explain(models["music"], bulk[:6].copy(), device="cpu").values.mean(0)
     profiles = explanation.profiles_of(models["music"])
     genes = np.array(models["music"].genes)
     own = genes[np.argsort(-(profiles[0] - profiles[1:].max(0)))[:20]]
@@ -74,7 +91,7 @@ def test_gene_sets_of_markers_are_found(trained, tmp_path):
 
 def test_what_cannot_be_done_is_said(trained, tmp_path):
     models, bulk = trained
-    found = explanation.explain(models["nnls"], bulk[:1].copy(), device="cpu")
+    found = explanation.explain(models["nnls"], bulk[:1].copy(), device="cpu").values.mean(0)
     path = tmp_path / "sets.gmt"
     path.write_text("set\tof strangers\tA\tB\n")
     with pytest.raises(DataError, match="no gene set shares five genes"):

@@ -99,16 +99,15 @@ def explain(
     trained = _model_and_bulk(run, model, bulk, gene_map)
     run.facts["method"] = engine.literature(trained.method)
     samples = checked_for([trained], bulk, unit, run.say, orthologs=orthologs, gene_map=gene_map)
-    found = explanation.explain(trained, samples, device=run.device, say=run.say)
-    rows = explanation.table(found, trained, samples, top)
-    tables.write_table(rows.set_index("sample"), run.output(out), "sample")
+    found = explanation.strongest(trained, samples, top, device=run.device, say=run.say)
+    tables.write_table(found.rows.set_index("sample"), run.output(out), "sample")
     if gene_sets:
-        enriched = explanation.gene_sets(found, trained, gene_sets, run.seed)
+        enriched = explanation.gene_sets(found.mean, trained, gene_sets, run.seed)
         beside = out.with_suffix(".gene_sets.tsv")
         tables.write_table(enriched.set_index("cell_type"), run.output(beside), "cell_type")
     if plot:
-        explanation.draw(rows, run.output(plot))
-    run.facts["largest_error_of_the_sums"] = found.error()
+        explanation.draw(found.rows, run.output(plot))
+    run.facts["largest_error_of_the_sums"] = found.error
 
 
 def express(
