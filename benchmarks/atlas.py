@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""A million synthetic cells through reference and train: peak memory and CPU time of each command, limit 4 GB.
+"""A million synthetic cells through reference and train: peak memory and CPU time of each command, limit 2 GB.
 
 benchmarks/atlas.py FOLDER [METHOD...]; the atlas (2.4 GB) is made in FOLDER and kept there.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS, GENES, PER_CELL, TYPES, DONORS = 1_000_000, 20_000, 200, 20, 10
-LIMIT_MB = 4096
+LIMIT_MB = 2048
 
 
 def atlas(path: Path, seed: int = 0) -> None:
@@ -69,7 +69,7 @@ def measure(*command: str | Path) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = int(done.stdout.split()[-1]) // 1024
-    print(f"{Path(command[0]).name:<20} {seconds:7.1f} CPU s {peak:6d} MB  {'ok' if peak < LIMIT_MB else 'OVER 4 GB'}")
+    print(f"{Path(command[0]).name:<20} {seconds:7.1f} CPU s {peak:6d} MB  {'ok' if peak < LIMIT_MB else 'OVER 2 GB'}")
 
 
 MEASURED = """

@@ -33,8 +33,8 @@ def predict(
     from unmix.contract.model import Model
     from unmix.engine import alignment, answer
     from unmix.engine import mrna_per_cell as sources
-    from unmix.engine.memory import checked_for
     from unmix.engine.prior import WORDS, read_prior
+    from unmix.engine.reading import checked_for
     from unmix.io.fractions import write_fractions
 
     if mrna_per_cell not in sources.SOURCES:
@@ -92,7 +92,7 @@ def explain(
     """Attribute fractions to genes, and write the strongest."""
     from unmix import engine
     from unmix.engine import explanation
-    from unmix.engine.memory import checked_for
+    from unmix.engine.reading import checked_for
     from unmix.io import tables
 
     run.input("gene_sets", gene_sets)
@@ -127,7 +127,7 @@ def express(
     """Estimate the expression of every cell type, by the method of the model or from given fractions, and write it."""
     from unmix import engine
     from unmix.engine.expression import express
-    from unmix.engine.memory import checked_for
+    from unmix.engine.reading import checked_for
 
     if samples and not fractions:
         raise UsageError("--samples without --fractions", "given fractions", "add --fractions fractions_mrna.tsv")
@@ -160,7 +160,7 @@ def _express_given(
 
     from unmix.comparison.differential import compared, conditions
     from unmix.engine import given_fractions
-    from unmix.engine.memory import checked
+    from unmix.engine.reading import checked
     from unmix.io import tables
     from unmix.io.fractions import read_fractions
 

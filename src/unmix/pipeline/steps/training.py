@@ -45,8 +45,8 @@ def train(
     from unmix import engine
     from unmix import methods as registry
     from unmix import settings as settings_of
-    from unmix.engine.memory import checked, read_calibration
     from unmix.engine.prior import WORDS, read_prior
+    from unmix.engine.reading import checked, read_calibration
     from unmix.io import text
     from unmix.reference.prepare import read_reference
 
