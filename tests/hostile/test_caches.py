@@ -18,16 +18,6 @@ def python(code, **env):
     return done.stdout.split()
 
 
-def test_the_simulation_keeps_no_cache_of_compiled_code(tmp_path):
-    code = (
-        "import numpy as np; from scipy import sparse; from unmix.simulate.sums import sum_cells;"
-        "one = np.ones(1, np.float32); none = np.zeros(1, int);"
-        "print(sum_cells(sparse.csr_matrix(np.ones((2, 3), np.float32)), none, one, none, 1).sum())"
-    )
-    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)) == ["3.0"]
-    assert list(tmp_path.rglob("*.nb?")) == []
-
-
 def test_a_process_in_the_image_has_caches_of_its_own_that_go_with_it(tmp_path):
     code = (
         "import os, sys; print(*(os.environ[name] for name in ('NUMBA_CACHE_DIR', 'MPLCONFIGDIR', 'XDG_CACHE_HOME')))"

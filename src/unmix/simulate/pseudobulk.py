@@ -1,8 +1,8 @@
 """Pseudobulk with known fractions, drawn from the cells of a reference as a recipe says.
 
 One code path serves every method: a composition distribution gives fractions, fractions become numbers of cells per
-group (a cell type, or a cell type of one donor), numbers become drawn cells, and cells become a sum. Fractions of mRNA
-and library sizes are those of the whole transcriptome, whatever genes the reference was cut to.
+group, numbers become drawn cells (:mod:`unmix.simulate.draws`), and cells become a sum. Fractions of mRNA and library
+sizes are those of the whole transcriptome, whatever genes the reference was cut to.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.errors import DataError, NotApplicable, UsageError
+from unmix.errors import UsageError
 from unmix.reference import Reference
-from unmix.simulate import compositions
 from unmix.simulate.augmentation import augmented
+from unmix.simulate.draws import Draws
+from unmix.simulate.sums import CellSums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import anndata as ad
 
     from unmix.simulate.recipe import Simulation
-from unmix.simulate.sums import once, sum_cells
 
 #: Pseudobulk whose draws are held in memory at once.
 CHUNK = 256
@@ -54,7 +52,7 @@ class Pseudobulk:
 
 
 class Simulator:
-    """Makes pseudobulk of one reference by one recipe; the only state is a cache of cell groups."""
+    """Makes pseudobulk of one reference by one recipe; the only state are caches of cell groups and of the counts."""
 
     def __init__(self, cells: Reference, recipe: Simulation, rng: np.random.Generator) -> None:
         unnamed = {*recipe.priors, *recipe.mrna, *recipe.hidden} - set(cells.cell_types)
@@ -70,35 +68,15 @@ class Simulator:
                 cells, counts=cells.cpm().astype(np.float32), total_counts=np.where(cells.total_counts > 0, 1e6, 0.0)
             )
         self.cells, self.recipe = cells, recipe
-        self.known = np.array([name not in recipe.hidden for name in cells.cell_types])
+        self.draws, self.sums = Draws(cells, recipe), CellSums(cells.counts)
         self.size = np.array([recipe.mrna.get(name, 1.0) for name in cells.cell_types], dtype=np.float32)
-        donors = np.zeros_like(cells.donor_of) if recipe.donors == "pooled" else cells.donor_of
-        types = len(cells.cell_types)
-        self.groups = [
-            np.flatnonzero((donors == donor) & (cells.type_of == k))
-            for donor in range(donors.max() + 1)
-            for k in range(types)
-        ]
-        self.available = np.array([len(group) for group in self.groups]).reshape(-1, types)
-        self._check()
-
-    def _check(self) -> None:
-        empty = self.available.sum(0) == 0
-        if empty.all():
-            raise DataError("the reference has no cells", "labelled cells", "check the reference")
-        if self.recipe.donors == "same" and not (self.available > 0).all(1).any():
-            raise NotApplicable(
-                "no donor of the reference has cells of every cell type",
-                "at least one such donor, because each pseudobulk sample of this recipe comes from one donor",
-                "merge rare cell types with a label map, or use --set simulation.donors=pooled",
-            )
 
     def draw(self, number: int, rng: np.random.Generator, fractions: np.ndarray | None = None) -> Pseudobulk:
         """Make `number` samples, or one for each row of `fractions` (samples x types)."""
         expression, others = np.empty((number, self.cells.counts.shape[1]), np.float32), []
         for start in range(0, number, CHUNK):
             size = min(CHUNK, number - start)
-            wanted = fractions[start : start + size] if fractions is not None else self._fractions(size, rng)
+            wanted = fractions[start : start + size] if fractions is not None else self.draws.fractions(size, rng)
             expression[start : start + size], *rest = self._sample(wanted, rng)
             others.append(rest)
         return Pseudobulk(expression, *(np.concatenate(column) for column in zip(*others, strict=True)))
@@ -110,56 +88,32 @@ class Simulator:
         numbers of cells are samples x types.
         """
         types = len(self.cells.cell_types)
-        numbers = self._numbers(self._cells_per_sample(number, rng), self._fractions(number, rng), rng)
-        rows, owner = self._draw_cells(numbers, rng)
+        rows, owner = self.draws.rows(self.draws.cells_per_sample(number, rng), self.draws.fractions(number, rng), rng)
         place = owner * types + self.cells.type_of[rows]
         order = place.argsort(kind="stable")
         rows, place = rows[order], place[order]
         weights = self.size[self.cells.type_of[rows]]
-        layers = sum_cells(self.cells.counts, rows, weights, place, number * types)
+        layers = self.sums.of(rows, weights, place, number * types)
         layers = layers.reshape(number, types, -1)
         sums, drawn = layers.sum(1), np.bincount(place, minlength=number * types).reshape(number, types)
         mrna = np.bincount(place // types, weights * self.cells.total_counts[rows], number)
         layers *= (self._measure(sums.copy(), drawn.sum(1), mrna, rng)[0] / np.maximum(sums, 1e-12))[:, None]
         return layers, drawn
 
-    def _fractions(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw fractions (samples x types) of the types that have cells."""
-        recipe, types = self.recipe, len(self.cells.cell_types)
-        present = np.flatnonzero((self.available.sum(0) > 0) & self.known)
-        fractions = np.zeros((number, types))
-        names = [self.cells.cell_types[k] for k in present]
-        fractions[:, present] = compositions.fractions(recipe, rng, number, names)
-        if recipe.sparse and len(present) > 1:
-            rows = np.flatnonzero(rng.random(number) < recipe.sparse)
-            most = min(recipe.sparse_most or len(present), len(present) - 1)
-            kept = rng.integers(1, most + 1, len(rows))
-            order = rng.random((len(rows), len(present))).argsort(1).argsort(1)
-            thinned = fractions[np.ix_(rows, present)] * (order < kept[:, None])
-            some = thinned.any(1)  # a pure sample cannot lose its only type
-            fractions[np.ix_(rows[some], present)] = thinned[some]
-        if recipe.unknown and not self.known.all():
-            fractions *= (1 - recipe.unknown) / fractions.sum(1, keepdims=True)
-            hidden = np.flatnonzero(~self.known)
-            fractions[:, hidden] = recipe.unknown * rng.dirichlet(np.ones(len(hidden)), number)
-        return fractions / fractions.sum(1, keepdims=True)
-
     def _sample(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         recipe, number, types = self.recipe, *fractions.shape
         if recipe.single:
             return self._sample_of_profiles(fractions, rng)
-        numbers = self._numbers(self._cells_per_sample(number, rng), fractions, rng)
-        rows, owner = self._draw_cells(numbers, rng)
+        rows, owner = self.draws.rows(self.draws.cells_per_sample(number, rng), fractions, rng)
         type_of = self.cells.type_of[rows]
         weights = self.size[type_of]
-        given = once(rows, weights, owner) if self.cells.kind == "profiles" else (rows, weights, owner)
-        expression = sum_cells(self.cells.counts, *given, number)
+        expression = self.sums.of(rows, weights, owner, number)
         drawn = np.bincount(owner * types + type_of, minlength=number * types).reshape(number, types)
         mrna = np.bincount(owner * types + type_of, weights * self.cells.total_counts[rows], number * types)
         mrna = mrna.reshape(number, types)
         measured, depth = self._measure(expression, drawn.sum(1), mrna.sum(1), rng)
         cell = drawn if recipe.label == "realised" else fractions
-        return measured, _share(cell, self.known), _share(mrna, self.known), depth
+        return measured, _share(cell, self.draws.known), _share(mrna, self.draws.known), depth
 
     def _sample_of_profiles(self, fractions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Add one random profile of each type, weighted by its fraction."""
@@ -168,62 +122,10 @@ class Simulator:
             profiles[:, k] = rng.choice(np.flatnonzero(self.cells.type_of == k), len(fractions))
         owner, type_of = np.nonzero(fractions)
         rows, weights = profiles[owner, type_of], fractions[owner, type_of] * self.size[type_of]
-        expression = sum_cells(self.cells.counts, rows, weights, owner, len(fractions))
+        expression = self.sums.of(rows, weights, owner, len(fractions))
         mrna = fractions * self.size * self.cells.total_counts[profiles]
         measured, depth = self._measure(expression, np.ones(len(fractions)), mrna.sum(1), rng)
-        return measured, _share(fractions, self.known), _share(mrna, self.known), depth
-
-    def _cells_per_sample(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        recipe = self.recipe
-        if recipe.cells_max > recipe.cells:
-            return rng.integers(recipe.cells, recipe.cells_max + 1, number)
-        return np.full(number, recipe.cells)
-
-    def _numbers(self, cells: np.ndarray, fractions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Turn fractions into cells per group (samples x groups)."""
-        exact = cells[:, None] * fractions
-        if self.recipe.rounding == "multinomial":
-            numbers = rng.multinomial(cells, fractions)
-        else:
-            numbers = getattr(np, self.recipe.rounding)(exact).astype(np.int64)
-        empty = numbers.sum(1) == 0
-        numbers[empty, exact[empty].argmax(1)] = 1
-        donors = len(self.available)
-        if donors == 1:
-            return numbers
-        shared = np.zeros((len(numbers), donors, numbers.shape[1]), dtype=np.int64)
-        complete = np.flatnonzero((self.available > 0).all(1))
-        shared[np.arange(len(numbers)), rng.choice(complete, len(numbers))] = numbers
-        return shared.reshape(len(numbers), -1)
-
-    def _draw_cells(self, numbers: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw cells of every group; return their rows in the reference and the pseudobulk sample that owns each."""
-        rows, owner = [], []
-        drawn = (part for g, group in enumerate(self.groups) for part in self._parts(group, numbers[:, g], rng))
-        for part, wanted in drawn:
-            if not wanted.any():
-                continue
-            if self.recipe.replace:
-                rows.append(part[rng.integers(0, len(part), wanted.sum())])
-            else:  # without replacement as far as the cells reach, as UCD and DeepDecon do
-                wanted = np.minimum(wanted, len(part))
-                rows += [rng.permutation(part)[:n] for n in wanted]
-            owner.append(np.repeat(np.arange(len(wanted)), wanted))
-        owners = np.concatenate(owner)
-        order = owners.argsort(kind="stable")
-        return np.concatenate(rows)[order], owners[order]
-
-    def _parts(
-        self, group: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the cells of a group and how many of them each sample takes, by subtype where the recipe says so."""
-        if not self.cells.subtypes or self.recipe.subtypes == "abundant":
-            yield group, wanted
-            return
-        subtypes, subtype_of = np.unique(self.cells.subtype_of[group], return_inverse=True)
-        if len(subtypes):
-            shares = rng.multinomial(wanted, rng.dirichlet(np.ones(len(subtypes)), len(wanted)))
-            yield from ((group[subtype_of == k], shares[:, k]) for k in range(len(subtypes)))
+        return measured, _share(fractions, self.draws.known), _share(mrna, self.draws.known), depth
 
     def _measure(
         self, expression: np.ndarray, cells: np.ndarray, mrna: np.ndarray, rng: np.random.Generator
@@ -296,7 +198,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     pseudobulk = simulator.draw(samples, rng)
     names = [f"mix{i:0{len(str(samples - 1))}d}" for i in range(samples)]
     bulk = ad.AnnData(pseudobulk.expression, pd.DataFrame(index=names), pd.DataFrame(index=cells.genes))
-    known = np.flatnonzero(simulator.known)
+    known = np.flatnonzero(simulator.draws.known)
     types = [cells.cell_types[k] for k in known]
     for target in ("cell", "mrna"):
         bulk.obsm[f"{target}_fractions"] = pd.DataFrame(pseudobulk.truth(target)[:, known], names, types)

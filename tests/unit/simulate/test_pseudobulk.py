@@ -13,7 +13,7 @@ from unmix.simulate.compositions import COMPOSITIONS
 from unmix.simulate.pseudobulk import Simulator, pseudobulk
 from unmix.simulate.recipe import Simulation
 from unmix.simulate.scenarios import SCENARIOS, scenario
-from unmix.simulate.sums import sum_cells
+from unmix.simulate.sums import CellSums
 from unmix.simulate.toy import toy
 
 
@@ -27,14 +27,20 @@ def draw(pool, number=64, seed=0, **settings):
     return Simulator(pool, Simulation(**settings), rng).draw(number, rng)
 
 
-def test_sums_equal_those_of_a_dense_product(cells):
+@pytest.mark.parametrize("per_sample", [2, 400])  # few of the cells, and many: products of sparse and of dense matrices
+def test_sums_equal_those_of_a_plain_product(cells, per_sample):
     rng = np.random.default_rng(0)
-    rows = rng.integers(0, cells.counts.shape[0], 1000)
-    owner = np.sort(rng.integers(0, 20, 1000))
-    weights = rng.random(1000).astype(np.float32)
+    rows = rng.integers(0, cells.counts.shape[0], 20 * per_sample)
+    owner = np.repeat(np.arange(20), per_sample)
     chosen = np.zeros((20, cells.counts.shape[0]))
+    weights = rng.random(len(rows)).astype(np.float32)
     np.add.at(chosen, (owner, rows), weights)
-    assert np.allclose(sum_cells(cells.counts, rows, weights, owner, 20), chosen @ cells.counts.toarray(), rtol=1e-5)
+    sums = CellSums(cells.counts)
+    found = sums.of(rows, weights, owner, 20)
+    assert found.dtype == np.float32
+    assert np.allclose(found, chosen @ cells.counts.toarray(), rtol=1e-5)
+    whole = np.bincount(owner * len(chosen.T) + rows, minlength=chosen.size).reshape(chosen.shape)
+    assert (sums.of(rows, np.ones(len(rows)), owner, 20) == whole @ cells.counts.toarray()).all()
 
 
 @given(
@@ -186,8 +192,8 @@ def test_normal_cells_of_a_purity_mix_are_in_any_proportions_where_the_recipe_sa
         simulator = Simulator(
             cells, Simulation(composition="pure", cells=300, subtypes=composition), np.random.default_rng(0)
         )
-        numbers = np.tile([[0, 300]], (40, 1))  # normal cells only
-        rows, owner = simulator._draw_cells(numbers, np.random.default_rng(1))
+        fractions = np.tile([[0.0, 1.0]], (40, 1))  # normal cells only
+        rows, owner = simulator.draws.rows(np.full(40, 300), fractions, np.random.default_rng(1))
         found = np.zeros((40, len(names)))
         np.add.at(found, (owner, cells.subtype_of[rows]), 1)
         assert (found.sum(1) == 300).all()
