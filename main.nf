@@ -122,6 +122,7 @@ workflow {
             [
                 explain: params.explain.toString() == 'true',
                 express: params.express.toString() == 'true',
+                type_expression: params.type_expression.toString() == 'true',
                 samples: params.samples ? file(params.samples, checkIfExists: true, glob: false) : [],
                 contrasts: params.contrasts ? file(params.contrasts, checkIfExists: true, glob: false) : [],
                 outdir: outdir,

@@ -22,6 +22,9 @@ from unmix import cli
 @click.option(
     "--samples", type=cli.FILE, help="Table of samples (sample, condition), for differences within cell types."
 )
+@click.option(
+    "--contrasts", type=cli.FILE, help="Table of contrasts, as for unmix_compare.py.  [default: conditions against one]"
+)
 @click.option("--condition", metavar="COLUMN", help="Its column of groups.  [default: condition]")
 @click.option(
     "--reference", metavar="VALUE", help="Group that the others are compared with.  [default: a control, or the first]"
@@ -36,11 +39,12 @@ from unmix import cli
 )
 @cli.skipped
 @cli.common
-def main(model, bulk, unit, fractions, samples, condition, reference, orthologs, gene_map, out, **options):
+def main(model, bulk, unit, fractions, samples, contrasts, condition, reference, orthologs, gene_map, out, **options):
     with cli.run("express", cli.record_beside(out), **options) as run:
         from unmix.pipeline import steps
 
-        given = {"fractions": fractions, "samples": samples, "condition": condition, "reference": reference}
+        given = {"fractions": fractions, "samples": samples, "contrasts": contrasts}
+        given |= {"condition": condition, "reference": reference}
         steps.express(run, model, bulk, out, unit=unit, orthologs=orthologs, gene_map=gene_map, **given)
 
 

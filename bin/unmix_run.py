@@ -83,6 +83,12 @@ from unmix.pipeline.row import Options, Row
 @cli.settings
 @click.option("--explain", is_flag=True, help="Also attribute the fractions to genes.")
 @click.option("--express", is_flag=True, help="Also estimate the expression of the cell types, where a method can.")
+@click.option(
+    "--type-expression",
+    is_flag=True,
+    help="Also estimate the expression of the cell types from the fractions of every method, by sample and by group of "
+    "--samples, and what differs between the groups within a type.",
+)
 @click.option("--title", default=Options.title, help="Title of the report.  [default: Cell-type fractions]")
 @click.option("--pdf", is_flag=True, help="Also write the report as PDF.")
 @click.option(

@@ -49,7 +49,7 @@ workflow DECONVOLVE {
     take:
     samplesheet // channel: [ samplesheet, folder of its relative paths ]
     settings // map: parameters, checked with the samplesheet: methods, controls (nextflow_schema.json)
-    options // map: explain, express: booleans; samples, contrasts: tables; outdir: folder for summary.tsv
+    options // map: explain, express, type_expression: booleans; samples, contrasts: tables; outdir: folder for summary.tsv
 
     main:
     UNMIX_SAMPLESHEET(
@@ -120,7 +120,8 @@ workflow DECONVOLVE {
     metrics = UNMIX_REPORTS.out.metrics // channel: [ meta, metrics.tsv ]
     effects = UNMIX_REPORTS.out.effects // channel: [ meta, effects.tsv ], where there is a table of samples
     attributions = UNMIX_ESTIMATE.out.attributions // channel: [ meta, files ], if asked for
-    expression = UNMIX_ESTIMATE.out.expression // channel: [ meta, expression.h5ad ], if asked for
+    expression = UNMIX_ESTIMATE.out.expression // channel: [ meta, (type_)expression.h5ad ], if asked for
+    differential = UNMIX_ESTIMATE.out.differential // channel: [ meta, profiles by group, differences ], if asked for
     skipped = ch_unusable
         .map { id, record -> tuple([id: id, method: ''], record) }
         .mix(

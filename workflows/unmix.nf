@@ -9,7 +9,8 @@ include { kept       } from '../subworkflows/local/unmix_records.nf'
 // What `options` may hold, with the values of those that are not given
 def defaults() {
     return [
-        methods: 'default', controls: 'none', explain: false, express: false, samples: [], contrasts: [], outdir: '',
+        methods: 'default', controls: 'none', explain: false, express: false, type_expression: false,
+        samples: [], contrasts: [], outdir: '',
     ]
 }
 
@@ -43,7 +44,7 @@ def samplesheet_of(rows) {
 workflow UNMIX {
     take:
     rows // channel: maps with the columns of a samplesheet (docs/parameters.md): id, bulk, reference, ...
-    options // map: methods, controls, explain, express, samples, contrasts, outdir; all may be left out
+    options // map: methods, controls, explain, express, type_expression, samples, contrasts, outdir; all may be left out
 
     main:
     def used = checked(options)
@@ -60,7 +61,8 @@ workflow UNMIX {
     metrics = DECONVOLVE.out.metrics // channel: [ meta, metrics.tsv ], where a row has `truth`
     effects = DECONVOLVE.out.effects // channel: [ meta, effects.tsv ], where there is a table of samples
     attributions = DECONVOLVE.out.attributions // channel: [ meta, files ], with `explain`
-    expression = DECONVOLVE.out.expression // channel: [ meta, expression.h5ad ], with `express`
+    expression = DECONVOLVE.out.expression // channel: [ meta, (type_)expression.h5ad ], with `express`, `type_expression`
+    differential = DECONVOLVE.out.differential // channel: [ meta, tables ], with `type_expression`
     skipped = DECONVOLVE.out.skipped // channel: [ meta, run record with the reason ]
     summary = DECONVOLVE.out.summary // channel: summary.tsv, a line for every method of every row
     reports = DECONVOLVE.out.reports // channel: [ meta, report.html ]

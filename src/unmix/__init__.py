@@ -26,7 +26,7 @@ _PUBLIC = {
     "deconvolve": "unmix.pipeline.memory",
     "evaluate": "unmix.evaluation.known",
     "explain": "unmix.engine.memory",
-    "express": "unmix.engine.memory",
+    "express": "unmix.comparison.expression",
     "predict": "unmix.engine.memory",
     "prepare_reference": "unmix.engine.memory",
     "pseudobulk": "unmix.simulate.pseudobulk",

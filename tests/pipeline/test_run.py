@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import unmix
+from unmix.methods import PANEL
 from unmix.report.beside import FILES
 
 from . import kills
@@ -260,11 +261,14 @@ def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
     """Only methods that can are asked for expression, and the consensus has a line in the summary."""
     (tmp_path / "samples.csv").write_text("sample,condition\n")
     arguments = ("-profile", "test", "--methods", "default,tape", "--controls", "random", "--express", "true")
-    arguments += ("--samples", tmp_path / "samples.csv")
+    arguments += ("--type_expression", "true", "--samples", tmp_path / "samples.csv")
     done = nextflow(tmp_path, "run", ROOT, *arguments, "--input", data / "sheet.csv", "-stub-run")
     assert done.returncode == 0, done.out
-    able = [f"({row}:{method})" for row in ("first", "second") for method in ("dissect", "tape")]
-    assert sorted(tasks(tmp_path, "EXPRESS")) == able
+    able = [(row, method) for row in ("first", "second") for method in ("dissect", "tape")]
+    every = [(row, method) for row in ("first", "second") for method in ("consensus", *PANEL, "tape")]
+    assert sorted(tasks(tmp_path, "EXPRESS")) == sorted(f"({row}:{method})" for row, method in able + every)
+    made = (tmp_path / "results").glob("*/*/*expression.h5ad")
+    assert sorted(path.parts[-3:-1] for path in made) == sorted(able + every)
     assert {row["process"] for row in trace(tmp_path)} == {
         "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS", "EXPRESS", "EVALUATE",
         "COMPARE", "REPORT", "INDEX",

@@ -16,59 +16,67 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from unmix.comparison.contrasts import contrasts_of
 from unmix.comparison.effects import adjusted
-from unmix.comparison.samples import column, match, read_samples
 from unmix.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from unmix.comparison.contrasts import Contrast
     from unmix.engine.given_fractions import Expressed
 
 #: Fewest samples beyond the coefficients; mean fraction from which a type is tested; false discovery rate.
 SPARE, TESTED, RATE = 3, 0.02, 0.05
+#: Of the table of all contrasts.
+COLUMNS = (
+    "cell_type",
+    "gene",
+    "log2_ratio",
+    "difference",
+    "error",
+    "p_value",
+    "q_value",
+    "held_out",
+    "found",
+    "contrast",
+)
 #: Permutations of the groups; added to profiles before ratios are taken (per million).
 PERMUTATIONS, OFFSET = 50, 1.0
 
 
-def conditions(
-    path: Path, measured: Sequence[str], condition: str | None, reference: str | None, say: Callable[[str], None]
-) -> tuple[pd.Series, list[Contrast]]:
-    """Return the group of every sample that has one, and the contrasts: every group against the reference.
-
-    Raises
-    ------
-    DataError
-        Samples of one side are not those of the other; or a group is not there.
-    UsageError
-        There is no column of this name.
-    """
-    table = read_samples(path)
-    variable = condition or "condition"
-    values = column(table, variable, "--condition")
-    shared = [name for name in match(measured, list(table.index), say) if values[name]]
-    groups = values[shared]
-    return groups, contrasts_of(table.loc[shared], variable, reference, (), False, say)
-
-
 def compared(
-    found: Expressed, groups: pd.Series, contrasts: Sequence[Contrast], say: Callable[[str], None], seed: int = 0
+    found: Expressed, samples: pd.DataFrame, contrasts: Sequence[Contrast], say: Callable[[str], None], seed: int = 0
 ) -> pd.DataFrame:
-    """Return :func:`differential` of every contrast, in the column ``contrast``; it says how many genes were found."""
-    parts = []
+    """Return :func:`differential` of every contrast, in the column ``contrast``; it says how many genes were found.
+
+    A contrast of too few samples has no rows, and the reason is said; the expression is there none the less.
+
+    Parameters
+    ----------
+    found, say, seed
+        As for :func:`differential`; the samples of all groups.
+    samples
+        Table of the samples, as text.
+    contrasts
+        Of groups.
+    """
+    parts = [pd.DataFrame(columns=list(COLUMNS))]
     for contrast in contrasts:
-        chosen = groups[groups.isin([contrast.reference, contrast.target])]
+        chosen = samples[samples[contrast.variable].isin([contrast.reference, contrast.target])]
+        if contrast.excluded_column:
+            chosen = chosen[~chosen[contrast.excluded_column].isin(contrast.excluded)]
         own = found.of(list(chosen.index))
-        target = (chosen == contrast.target).to_numpy()
-        table = differential(own, target, (own.group(~target)[0], own.group(target)[0]), say, seed)
+        target = (chosen[contrast.variable] == contrast.target).to_numpy()
+        try:
+            table = differential(own, target, (own.group(~target)[0], own.group(target)[0]), say, seed)
+        except DataError as error:
+            say(f"{contrast.id}: no test within the types: {error.found}. Expected: {error.expected}.")
+            continue
         counts = table[table["found"]]["cell_type"].value_counts()
         told = ", ".join(f"{name} {number}" for name, number in counts.items()) or "none"
         say(f"{contrast.id}: genes that differ within a type (q < {RATE:g}, confirmed at left-out samples): {told}.")
         parts.append(table.assign(contrast=contrast.id))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def differential(

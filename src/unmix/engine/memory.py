@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmix.contract.method import silent
-from unmix.contract.model import Model
-from unmix.engine import answer, explanation, expression, training
+from unmix.engine import answer, explanation, training
 from unmix.engine.consensus import consensus as combine
-from unmix.engine.reading import checked, checked_for, read_calibration, read_reference
-from unmix.errors import UsageError
-from unmix.io import registry
+from unmix.engine.reading import checked, checked_for, model_of, read_calibration, read_reference
 from unmix.io.in_memory import as_file
 from unmix.io.long_tables import read_estimates
 from unmix.reference import prepare
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     import anndata as ad
 
     from unmix.contract.attributions import Attributions
+    from unmix.contract.model import Model
     from unmix.io.fractions import Fractions
     from unmix.io.in_memory import Data
 
@@ -142,13 +140,32 @@ def predict(
     >>> fractions.values.sum(axis=1).round(6).unique().tolist()
     [1.0]
     """
-    several = [_model(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
+    several = [model_of(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
     named = {"orthologs": orthologs, "gene_map": gene_map}
     return answer.predict(several, checked_for(several, bulk, unit, options.get("say", silent), **named), **options)
 
 
-def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> Attributions:
+def explain(
+    model: Model | Path | str,
+    bulk: Data,
+    *,
+    unit: str = "auto",
+    orthologs: bool = False,
+    gene_map: Mapping[str, str] | Path | str | None = None,
+    **options: Any,
+) -> Attributions:
     """Attribute fractions to genes (see :func:`unmix.engine.explanation.explain`).
+
+    Parameters
+    ----------
+    model
+        In memory, a file, or ``registry:NAME``.
+    bulk, unit
+        A file or data in memory, and its unit.
+    orthologs, gene_map
+        As for :func:`unmix.io.check.read_bulk`.
+    options
+        As for :func:`unmix.engine.explanation.explain`.
 
     Examples
     --------
@@ -159,8 +176,10 @@ def explain(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **opti
     >>> found.values.shape == (4, 6, len(model.genes))  # samples x cell types x genes
     True
     """
-    trained = _model(model)
-    return explanation.explain(trained, checked_for([trained], bulk, unit, options.get("say", silent)), **options)
+    trained = model_of(model)
+    named = {"orthologs": orthologs, "gene_map": gene_map}
+    samples = checked_for([trained], bulk, unit, options.get("say", silent), **named)
+    return explanation.explain(trained, samples, **options)
 
 
 def consensus(members: Sequence[Fractions | Path | str], **options: Any) -> Fractions:
@@ -184,31 +203,8 @@ def consensus(members: Sequence[Fractions | Path | str], **options: Any) -> Frac
     return combine([_estimates(member) for member in members], **options)
 
 
-def express(model: Model | Path | str, bulk: Data, *, unit: str = "auto", **options: Any) -> ad.AnnData:
-    """Estimate the expression of every cell type (see :func:`unmix.engine.expression.express`).
-
-    Examples
-    --------
-    >>> import unmix
-    >>> reference, bulk = unmix.toy(samples=4)
-    >>> found = unmix.express(unmix.train("bayesprism", reference, quick=True), bulk)
-    >>> len(found.layers), found.n_obs
-    (6, 4)
-    """
-    trained = _model(model)
-    return expression.express(trained, checked_for([trained], bulk, unit, options.get("say", silent)), **options)
-
-
 def _estimates(given: Fractions | Path | str) -> Fractions:
     if not isinstance(given, (str, Path)):
         return given
     path = Path(given)
     return read_estimates(path / "fractions_long.tsv" if path.is_dir() else path)[0]
-
-
-def _model(given: Model | Path | str) -> Model:
-    if isinstance(given, Model):
-        return given
-    if isinstance(given, (str, Path)):
-        return Model.load(registry.local(given, "models"))
-    raise UsageError(f"a model of the type {type(given).__name__}", "what unmix.train returns, or its file")

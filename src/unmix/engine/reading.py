@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unmix.errors import DataError
+from unmix.errors import DataError, UsageError
 from unmix.io import check, registry
 from unmix.io.in_memory import as_file
 from unmix.io.truth import read_truth
@@ -107,3 +107,20 @@ def read_calibration(
     for sentence in known.attrs.get("messages", []):
         say(sentence)
     return samples, known
+
+
+def model_of(given: Model | Path | str) -> Model:
+    """Return a model in memory, of a file or of the registry (``registry:NAME``).
+
+    Raises
+    ------
+    UsageError
+        Something else is given.
+    """
+    from unmix.contract.model import Model
+
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, (str, Path)):
+        return Model.load(registry.local(given, "models"))
+    raise UsageError(f"a model of the type {type(given).__name__}", "what unmix.train returns, or its file")

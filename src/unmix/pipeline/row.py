@@ -80,6 +80,8 @@ class Options:
         Seed of every draw, coverage of the intervals, and whether to train for seconds only.
     explain, express
         Whether to attribute the fractions to genes, and to estimate the expression of the cell types.
+    type_expression
+        Whether to estimate the expression of the cell types from the fractions of every method, by sample and group.
     recipe, settings
         Recipe, for the methods that have one of this name, and changed settings (``a.b=value``).
     truth_map
@@ -97,6 +99,7 @@ class Options:
     quick: bool = False
     explain: bool = False
     express: bool = False
+    type_expression: bool = False
     recipe: str = "default"
     settings: tuple[str, ...] = ()
     truth_map: Path | None = None

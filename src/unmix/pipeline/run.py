@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CONSENSUS = "consensus"
 #: Tables of a method that are not copied to the folder of the results.
 OF_THE_METHOD = ("pairs.tsv", "held_out.tsv", "attributions.tsv")
+OF_THE_METHOD += ("type_expression.groups.tsv", "type_expression.differential.tsv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,7 @@ class _Work:
         self.reference = out / "references" / f"{self.name}.h5ad"
         self.bulk = out / "check" / "bulk.h5ad"
         self.told: set[str] = set()
+        self.models: dict[str, Path] = {}
         self.read = functools.cache(prepare.read_reference)  # all methods learn from the same cells
 
     @contextlib.contextmanager
@@ -213,11 +215,21 @@ class _Work:
                 steps.predict(run, model, self.bulk, folder, **given)
         if failure:
             return failure[0]
+        self.models[name] = model
         if options.explain and not job["control"]:
             self.further("explain", "attributions", ".tsv", name, model, plot=folder / "attributions.svg")
         if options.express and job["expresses"]:
             self.further("express", "expression", ".h5ad", name, model)
+        if options.type_expression and not job["control"]:
+            self.type_expression(name, model)
         return None
+
+    def type_expression(self, name: str, model: Path) -> None:
+        """Estimate the expression of the types from the fractions of a method."""
+        tables = [self.out / name / f"{table}.tsv" for table in ("fractions_mrna", "fractions")]
+        given = {"samples": self.options.samples, "contrasts": self.options.contrasts}
+        given["fractions"] = next(path for path in tables if path.exists())  # the second is refused, with the reason
+        self.further("express", "type_expression", ".h5ad", name, model, **given)
 
     def further(self, step: str, what: str, ending: str, name: str, model: Path, **given: Any) -> None:
         """Explain or express."""
@@ -234,6 +246,8 @@ class _Work:
         attempt = self.step("consensus", folder / "run.json", skipped)
         with self.caught("consensus", CONSENSUS, skipped) as failure, attempt as run:
             steps.consensus(run, tables, folder, level=self.options.level)
+        if self.options.type_expression and not failure:
+            self.type_expression(CONSENSUS, self.models[min(members)])  # all are of one reference
         return not failure
 
     def evaluate(self, name: str) -> None:

@@ -60,13 +60,20 @@ def options_and_files(files) {
     return [pairs.collect { pair -> pair[0] }, pairs.collect { pair -> pair[1] }]
 }
 
+// The fractions of mRNA of a method's tables, or those that it has, which unmix_express.py refuses with the reason
+def fractions_of(tables) {
+    return ['fractions_mrna.tsv', 'fractions.tsv'].findResult { name ->
+        [tables].flatten().find { path -> path.name.endsWith(".${name}") }
+    }
+}
+
 workflow UNMIX_ESTIMATE {
     take:
     rows // channel: a map per row of the samplesheet
     jobs // channel: a map per row and method: id, method, and what the registry says of it
     bulks // channel: [ meta, bulk.h5ad ], checked
     references // channel: [ name, prepared reference ]
-    options // map: explain and express, if asked for
+    options // map: explain, express, type_expression, if asked for; samples, contrasts: tables of groups
 
     main:
     ch_jobs = bulks
@@ -106,17 +113,38 @@ workflow UNMIX_ESTIMATE {
             .filter { job -> options.explain && !job.meta.control }
             .map { job -> tuple(job.meta, job.trained, job.bulk) }
     )
+    // From the fractions of a method; of the consensus by the model of one of its members, all of one reference
+    ch_answers = UNMIX_PREDICT.out.tables
+        .filter { meta, _tables -> options.type_expression && !meta.control }
+        .join(ch_trained.map { job -> tuple(job.meta, job.trained, job.bulk) })
+    ch_of_consensus = ch_answers
+        .filter { meta, _tables, _model, _bulk -> meta.panel }
+        .map { meta, _tables, model, bulk -> tuple(meta.id, [meta.method, model, bulk]) }
+        .groupTuple()
+        .join(UNMIX_CONSENSUS.out.tables.map { meta, tables -> tuple(meta.id, meta, tables) })
+        .map { _id, members, meta, tables ->
+            def member = members.min { one -> one[0] }
+            tuple(meta, tables, member[1], member[2])
+        }
     UNMIX_EXPRESS(
         ch_trained
             .filter { job -> options.express && job.meta.expresses }
-            .map { job -> tuple(job.meta, job.trained, job.bulk) }
+            .map { job -> tuple(job.meta, job.trained, job.bulk, [], [], []) }
+            .mix(
+                ch_answers
+                    .mix(ch_of_consensus)
+                    .map { meta, tables, model, bulk ->
+                        tuple(meta, model, bulk, fractions_of(tables), options.samples ?: [], options.contrasts ?: [])
+                    }
+            )
     )
 
     emit:
     fractions = UNMIX_PREDICT.out.fractions.mix(UNMIX_CONSENSUS.out.fractions) // channel: [ meta, fractions, long ]
     tables = UNMIX_PREDICT.out.tables.mix(UNMIX_CONSENSUS.out.tables) // channel: [ meta, tables ]
     attributions = UNMIX_EXPLAIN.out.attributions // channel: [ meta, files ]
-    expression = UNMIX_EXPRESS.out.expression // channel: [ meta, expression.h5ad ]
+    expression = UNMIX_EXPRESS.out.expression // channel: [ meta, expression.h5ad or type_expression.h5ad ]
+    differential = UNMIX_EXPRESS.out.differential // channel: [ meta, profiles by group and differences ]
     without_fractions = ch_jobs
         .map { job -> tuple(job.model, job.meta) }
         .combine(UNMIX_TRAIN.out.skipped, by: 0)

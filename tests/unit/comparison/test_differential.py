@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import unmix
 from unmix import engine
-from unmix.comparison.differential import compared, conditions
+from unmix.comparison.differential import compared
+from unmix.comparison.expression import asked
 from unmix.engine.given_fractions import as_anndata, prepare
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
@@ -56,8 +58,9 @@ def found_in(model, fold, tmp_path, seed=0):
     bulk, fractions, groups, shifted = cohort(model, fold, seed=seed)
     found = prepare(bulk, fractions, "mrna", model)
     said = []
-    read, contrasts = conditions(table_of(tmp_path / "samples.csv", groups), found.samples, None, "well", said.append)
-    return compared(found.of(list(read.index)), read, contrasts, said.append), shifted, said
+    table = table_of(tmp_path / "samples.csv", groups)
+    known, contrasts = asked(table, None, found.samples, None, "well", said.append)
+    return compared(found, known, contrasts, said.append), shifted, said
 
 
 def test_a_shift_within_one_type_is_found_there_with_its_sign_and_confirmed_at_left_out_samples(model, tmp_path):
@@ -95,16 +98,55 @@ def test_profiles_are_marked_where_the_data_say_little(model):
     assert shares.max() <= 1
 
 
-def test_fractions_of_cells_and_too_few_samples_are_refused(model, tmp_path):
+def test_fractions_of_cells_are_refused_and_too_few_samples_are_not_tested(model, tmp_path):
     bulk, fractions, groups, _ = cohort(model, 1.0, samples=12)
     with pytest.raises(UsageError, match=r"fractions_mrna\.tsv"):
         prepare(bulk, fractions, "cell", model)
     with pytest.raises(DataError, match="cell types of the fractions"):
         prepare(bulk, fractions.rename(columns={TYPE: "other"}), "mrna", model)
     found = prepare(bulk, fractions, "mrna", model)
-    read, contrasts = conditions(table_of(tmp_path / "s.csv", groups), found.samples, None, "well", lambda _: None)
-    with pytest.raises(DataError, match="12 samples"):
-        compared(found, read, contrasts, lambda _: None)
+    table = table_of(tmp_path / "s.csv", groups)
+    read, contrasts = asked(table, None, found.samples, None, "well", lambda _: None)
+    said = []
+    none, tested = compared(found, read, contrasts, said.append), compared(*large_cohort(model, tmp_path))
+    assert none.empty
+    assert list(none) == list(tested)
+    assert "12 samples" in said[0]
+
+
+def large_cohort(model, tmp_path):
+    bulk, fractions, groups, _ = cohort(model, 1.0, samples=30)
+    found = prepare(bulk, fractions, "mrna", model)
+    return found, *asked(table_of(tmp_path / "s.csv", groups), None, found.samples, None, "well", print), print
+
+
+def test_contrasts_name_the_groups_and_what_they_leave_out(model, tmp_path):
+    bulk, fractions, groups, shifted = cohort(model, 4.0, samples=80)
+    found = prepare(bulk, fractions, "mrna", model)
+    samples = pd.DataFrame({"treatment": groups, "batch": ["x", "x", "y", "y"] * 20, "age": "40"}, found.samples)
+    columns = ["id", "variable", "reference", "target", "blocking", "exclude_samples_col", "exclude_samples_values"]
+    contrasts = pd.DataFrame(
+        [["ill", "treatment", "well", "ill", "batch", "", ""], ["of x", "treatment", "well", "ill", "", "batch", "y"],
+         ["age", "age", "", "", "", "", ""]], columns=columns
+    )  # fmt: skip
+    said = []
+    table = compared(found, *asked(samples, contrasts, found.samples, None, None, said.append), said.append)
+    assert set(table["contrast"]) == {"ill", "of x"}
+    everything, part = (table[table["contrast"] == name] for name in ("ill", "of x"))
+    assert everything["error"].median() < part["error"].median()
+    assert set(everything[everything["found"] & (everything["cell_type"] == TYPE)]["gene"]) == shifted
+    assert said[0].startswith("Not tested within cell types, because their variable is an amount: age")
+    assert said[1].endswith("within cell types: ill.")
+    with pytest.raises(UsageError, match="one of them"):
+        unmix.express(model, bulk, fractions=fractions, samples=samples, contrasts=contrasts, condition="batch")
+
+
+def test_a_table_in_memory_says_that_it_is_of_mrna(model):
+    bulk, fractions, *_ = cohort(model, 1.0, samples=4)
+    with pytest.raises(UsageError, match="cell fractions"):
+        unmix.express(model, bulk, fractions=fractions)
+    of_mrna = unmix.express(model, bulk, fractions=fractions.rename_axis("sample (mRNA fraction)"))
+    assert of_mrna.uns["unmix"]["method"] == "given fractions"
 
 
 def test_the_script_writes_expression_groups_and_differences(model, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -95,6 +96,34 @@ def test_the_consensus_leads_where_the_default_is_asked_for(folder, tmp_path, mo
     written = {path.name for path in (tmp_path / "consensus").iterdir()}
     assert {"metrics.tsv", "members.tsv", "metrics.run.json", "pairs.tsv"} <= written
     assert not (tmp_path / "held_out.tsv").exists()
+
+
+def test_expression_of_the_types_comes_from_the_fractions_of_every_method_and_of_the_consensus(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("unmix.methods.PANEL", ("dtangle", "nnls"))
+    samples = tmp_path / "samples.csv"
+    samples.write_text("sample,condition\n" + "".join(f"mix{i},{'ba'[i % 2]}\n" for i in range(6)))
+    said, out = [], tmp_path / "out"
+    start(
+        folder, out, methods="default,estimate", controls="uniform", say=said.append, samples=samples,
+        type_expression=True,
+    )  # fmt: skip
+    for name in ("consensus", "dtangle", "nnls"):
+        found = tables.read_h5ad(out / name / "type_expression.h5ad")
+        assert np.allclose(found.obsm["fractions"], tables.read_table(out / name / "fractions_mrna.tsv"))
+        assert list(found.obs["group"]) == ["b", "a"] * 3
+        assert set(pd.read_csv(out / name / "type_expression.groups.tsv", sep="\t")["group"]) == {"a", "b"}
+    record = json.loads((out / "consensus" / "type_expression.run.json").read_text())
+    assert record["inputs"]["model"]["path"].endswith(".dtangle.safetensors")
+    assert any("6 samples (3 and 3) for 6 cell types" in sentence for sentence in said)
+    assert not list(out.glob("type_expression*"))
+    assert not (out / "uniform" / "type_expression.h5ad").exists()
+    model = out / "models" / "reference.nnls.safetensors"
+    given = {"fractions": unmix.read_results(out).methods["nnls"], "samples": samples}
+    again = unmix.express(model, folder / "bulk.tsv", **given)
+    kept = tables.read_h5ad(out / "nnls" / "type_expression.h5ad")
+    assert all(np.array_equal(again.layers[name], kept.layers[name]) for name in kept.layers)
 
 
 def test_an_unusable_bulk_ends_with_65_and_a_report_that_says_why(root, folder, tmp_path):

@@ -1,6 +1,6 @@
-include { quote } from '../quote.nf'
+include { option ; quote } from '../quote.nf'
 
-// Estimate the expression of every cell type in every sample.
+// Estimate the expression of every cell type in every sample, by the method of the model or from given fractions.
 process UNMIX_EXPRESS {
     tag "${meta.id}:${meta.method}"
     label 'process_medium'
@@ -8,12 +8,14 @@ process UNMIX_EXPRESS {
     container 'localhost/unmix:0.1.0'
 
     input:
-    tuple val(meta), path(model), path(bulk)
+    tuple val(meta), path(model), path(bulk), path(fractions, stageAs: 'fractions/*'),
+        path(samples, stageAs: 'samples/*'), path(contrasts, stageAs: 'contrasts/*')
 
     output:
-    tuple val(meta), path("${prefix}.expression.h5ad"), optional: true, emit: expression
-    tuple val(meta), path("${prefix}.expression.run.json"), optional: true, emit: record
-    tuple val(meta), path("${prefix}.expression.skipped.json"), optional: true, emit: skipped
+    tuple val(meta), path("${prefix}.{type_,}expression.h5ad"), optional: true, emit: expression
+    tuple val(meta), path("${prefix}.type_expression.*.tsv"), optional: true, emit: differential
+    tuple val(meta), path("${prefix}.{type_,}expression.run.json"), optional: true, emit: record
+    tuple val(meta), path("${prefix}.{type_,}expression.skipped.json"), optional: true, emit: skipped
     tuple val("${task.process}"), val('unmix'), eval("unmix_express.py --version | sed 's/.* //'"), topic: versions
 
     when:
@@ -22,19 +24,19 @@ process UNMIX_EXPRESS {
     script:
     prefix = task.ext.prefix ?: "${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
-    def out = quote(prefix)
+    def out = "${quote(prefix)}.${fractions ? 'type_expression' : 'expression'}"
+    def given = [option('--fractions', fractions), option('--samples', samples), option('--contrasts', contrasts)]
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
-    unmix_express.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} \\
-        --skipped ${out}.expression.skipped.json --out ${out}.expression.h5ad \\
-        -- ${quote(model)} ${quote(bulk)} \\
-        || { code=\$?; [ -e ${out}.expression.skipped.json ] || exit \$code; }
+    unmix_express.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} ${given.join(' ')} \\
+        --skipped ${out}.skipped.json --out ${out}.h5ad -- ${quote(model)} ${quote(bulk)} \\
+        || { code=\$?; [ -e ${out}.skipped.json ] || exit \$code; }
     """
 
     stub:
     prefix = task.ext.prefix ?: "${meta.method}"
-    def out = quote(prefix)
+    def out = "${quote(prefix)}.${fractions ? 'type_expression' : 'expression'}"
     """
-    touch ${out}.expression.h5ad ${out}.expression.run.json
+    touch ${out}.h5ad ${out}.run.json
     """
 }

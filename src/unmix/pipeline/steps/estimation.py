@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from unmix.errors import UsageError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,69 +119,35 @@ def express(
     gene_map: Path | None = None,
     fractions: Path | None = None,
     samples: Path | None = None,
+    contrasts: Path | None = None,
     condition: str | None = None,
     reference: str | None = None,
 ) -> None:
     """Estimate the expression of every cell type, by the method of the model or from given fractions, and write it."""
     from unmix import engine
+    from unmix.comparison.expression import check_questions, from_fractions
     from unmix.engine.expression import express
     from unmix.engine.reading import checked_for
+    from unmix.io import tables
 
-    if samples and not fractions:
-        raise UsageError("--samples without --fractions", "given fractions", "add --fractions fractions_mrna.tsv")
-    if not samples and (condition or reference):
-        raise UsageError("--condition or --reference without --samples", "a table of samples", "add --samples")
+    check_questions(fractions, samples, contrasts, condition, reference)
     trained = _model_and_bulk(run, model, bulk, gene_map)
     named = {"orthologs": orthologs, "gene_map": gene_map}
-    if fractions:
-        _express_given(run, trained, bulk, out, fractions, samples, (condition, reference), unit=unit, **named)
+    if not fractions:
+        run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
+        checked = checked_for([trained], bulk, unit, run.say, **named)
+        found = express(trained, checked, device=run.device, say=run.say)
+        run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
+        found.write_h5ad(run.output(out))
         return
-    run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
-    checked = checked_for([trained], bulk, unit, run.say, **named)
-    found = express(trained, checked, device=run.device, say=run.say)
-    run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
-    found.write_h5ad(run.output(out))
-
-
-def _express_given(
-    run: Run,
-    trained: Model,
-    bulk: Path,
-    out: Path,
-    fractions: Path,
-    samples: Path | None,
-    asked: tuple[str | None, str | None],
-    **options: Any,
-) -> None:
-    """Estimate expression from given fractions, and what differs within the types between groups of samples."""
-    import pandas as pd
-
-    from unmix.comparison.differential import compared, conditions
-    from unmix.engine import given_fractions
-    from unmix.engine.reading import checked
-    from unmix.io import tables
-    from unmix.io.fractions import read_fractions
-
-    run.input("fractions", fractions)
-    run.input("samples", samples)
-    table, quantity = read_fractions(fractions)
-    data = checked(bulk, options.pop("unit"), trained.facts["reference_genes"], run.say, **options)
-    found = given_fractions.prepare(data, table, quantity, trained)
-    if lost := sorted({*data.obs_names.astype(str)} ^ {*table.index.astype(str)}):
-        run.say(f"Left out, because bulk or fractions lack them: {', '.join(lost[:5])} ({len(lost):,}).")
-    groups = pd.Series("all samples", index=found.samples)
-    if samples:
-        groups, contrasts = conditions(samples, found.samples, *asked, run.say)
-        found = found.of(list(groups.index))
-    expression, by_group = given_fractions.as_anndata(found, groups)
-    differences = compared(found, groups, contrasts, run.say, run.seed) if samples else None
-    expression.write_h5ad(run.output(out))
-    for name, rows, index in (("groups", by_group, "group"), ("differential", differences, "contrast")):
+    for name, path in {"fractions": fractions, "samples": samples, "contrasts": contrasts}.items():
+        run.input(name, path)
+    asked = {"samples": samples, "contrasts": contrasts, "condition": condition, "reference": reference}
+    given = from_fractions(trained, bulk, fractions, unit=unit, seed=run.seed, say=run.say, **asked, **named)
+    given.expression.write_h5ad(run.output(out))
+    for name, rows, index in (("groups", given.groups, "group"), ("differential", given.differential, "contrast")):
         if rows is not None:
             tables.write_table(rows.set_index(index), run.output(out.with_suffix(f".{name}.tsv")), index)
-    measured = by_group.groupby("cell_type", sort=False)["measured"].mean()
-    told = ", ".join(f"{name} {share:.0%}" for name, share in measured.items())
-    run.say(f"Genes whose profile in a group is a measurement rather than that of the reference: {told}.")
 
 
 def _model_and_bulk(run: Run, model: Path, bulk: Path, gene_map: Path | None) -> Model:
