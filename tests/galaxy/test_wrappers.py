@@ -26,6 +26,7 @@ STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob(
 NO_TOOL = {
     "benchmark": "hundreds of trainings, which the command line and the pipeline resume",
     "download": "a data manager of the administrator (data_manager/); signatures are uploaded",
+    "tune": "dozens of trainings, which the command line continues after an interruption; train takes its recipe",
     "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",
     "models": "the forms list the installed ones",

@@ -4,7 +4,7 @@ A step reads files, calls the library, and writes files through its :class:`unmi
 record. Libraries are imported when a step needs them, so that a script loads those of its own step only.
 """
 
-from unmix.pipeline.steps.benchmark import cases, fit, page, table
+from unmix.pipeline.steps.benchmark import cases, fit, page, table, tune
 from unmix.pipeline.steps.building import build
 from unmix.pipeline.steps.estimation import consensus, explain, express, predict
 from unmix.pipeline.steps.preparation import check, reference
@@ -13,5 +13,5 @@ from unmix.pipeline.steps.training import train
 
 __all__ = [
     "build", "cases", "check", "compare", "consensus", "evaluate", "explain", "express", "fit", "index", "page",
-    "predict", "reference", "report", "table", "train",
+    "predict", "reference", "report", "table", "train", "tune",
 ]  # fmt: skip

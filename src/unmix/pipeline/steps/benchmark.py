@@ -1,10 +1,10 @@
-"""The steps of the benchmark: cases of a reference, fits of methods on cases, their figures and their page."""
+"""The steps of the benchmark: cases, fits of methods on them, figures, their page, and the search of settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unmix.errors import DataError
+from unmix.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,3 +101,51 @@ def page(run: Run, stores: Sequence[Path], out: Path) -> None:
     run.output(out / "index.html").write_text(benchmark(found, records), encoding="utf-8")
     table = stress.tidy(found)
     table.to_csv(run.output(out / "benchmark.tsv"), sep="\t", index=False, float_format="%.8g", lineterminator="\n")
+
+
+def tune(
+    run: Run,
+    reference: Path,
+    out: Path,
+    *,
+    method: str,
+    recipe: str = "default",
+    other: Path | None = None,
+    ranges: Sequence[str] = (),
+    trials: int = 40,
+    samples: int = 60,
+    storage: Path | None = None,
+) -> None:
+    """Search settings of a method, and write the best recipe and a table of the trials beside it.
+
+    Raises
+    ------
+    UsageError
+        If Optuna is not installed.
+    """
+    import importlib.util
+    import json
+
+    from unmix.benchmark import tuning
+    from unmix.reference.prepare import read_reference
+
+    if importlib.util.find_spec("optuna") is None:
+        raise UsageError("Optuna is not installed", "the extra tune", "pip install 'unmix[tune]'")
+    run.input("reference", reference)
+    run.input("other", other)
+    storage = storage or out.with_suffix(".journal")
+    run.refuse_inputs(storage)
+    searched = tuning.space(method, recipe, ranges)
+    case = tuning.task(read_reference(reference), read_reference(other) if other else None, samples, run.seed, run.say)
+    given = {"trials": trials, "seed": run.seed, "say": run.say}
+    study = tuning.search(case, method, recipe, searched, storage, **given)
+    before, after = study.trials[0].value, study.best_value
+    run.facts |= {"method": method, "start": recipe, "error_before": before, "error_after": after}
+    text = json.dumps(tuning.tuned(study, method, recipe), indent=2, ensure_ascii=False)
+    run.output(out).write_text(text + "\n", encoding="utf-8")
+    table = study.trials_dataframe(attrs=("number", "value", "params"))
+    table.to_csv(run.output(out.with_suffix(".trials.tsv")), sep="\t", index=False, lineterminator="\n")
+    run.say(
+        f"Root mean square error {100 * before:.2f} points by the recipe {recipe}, {100 * after:.2f} by trial "
+        f"{study.best_trial.number}. The best of many trials on the same samples is better there than elsewhere."
+    )
