@@ -76,14 +76,15 @@ format: setup ## lay the Python code out
 	.venv/bin/ruff format .
 
 sync: setup ## pages and files that are made from others
+	.venv/bin/python scripts/results_page.py
 	.venv/bin/python scripts/standing.py
 	.venv/bin/python scripts/parameters.py
 	.venv/bin/python scripts/method_pages.py
 	.venv/bin/python galaxy_tools/make_macros.py
 	.venv/bin/python galaxy_tools/test-data/make_test_data.py
 
-results: setup .cache/demo/ready ## accuracy of all methods on the real pairs beside the project, three seeds -> docs/results.md
-	.venv/bin/python benchmarks/accuracy.py
+results: setup .cache/demo/ready ## accuracy of all methods on the real sets beside the project, three seeds -> docs/results.md
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/results.py -n 2
 
 zoo: setup .cache/demo/ready ## the models and references of the registry, built and measured (docs/registry.md)
 	.venv/bin/python scripts/zoo.py --write

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from accuracy import DATA, DEMO, MRNA, ROOT, scored
+from sets import DEMO, ROOT, SHARED
 
 from unmix import engine
 from unmix import methods as registry
@@ -45,7 +45,12 @@ if TYPE_CHECKING:
 
     from unmix.engine.prior import Prior
 
-STORE = ROOT / ".cache" / "blood"
+DATA, STORE = SHARED / "data", ROOT / ".cache" / "blood"
+#: Published mRNA per cell (docs/mrna_per_cell.md).
+MRNA = {
+    "EPIC": {"B": 0.4016, "CD4T": 0.3952, "CD8T": 0.3952, "NK": 0.4396, "Monocyte": 1.4196},
+    "quanTIseq": {"B": 65.66, "CD4T": 63.87, "CD8T": 70.26, "NK": 117.72, "Monocyte": 130.65},
+}
 METHODS = ("jointlog", "bayesprism", "dissect", "hascad", "nnls", "scaden", "bisque", "ucdbase", "nnice")
 T_CELLS, LYMPHOCYTES = ("CD4T", "CD8T"), ("B", "CD4T", "CD8T", "NK")
 PBMC = ("B", "CD4T", "CD8T", "NK", "Monocyte")
@@ -338,6 +343,29 @@ def answer(
     lower, upper = (sum(getattr(f, name) for f in found) / len(found) for name in ("lower", "upper"))
     lower, upper = np.minimum(lower, middle), np.maximum(upper, middle)
     return Fractions(middle, lower, upper, found[0].flags, "cell", 0.9)
+
+
+def scored(truth: pd.DataFrame, found: Fractions) -> dict[str, float]:
+    """Return r per type and, of fractions, CCC, RMSE and the share of the truth within the intervals."""
+    types = [t for t in found.values.columns if t in truth.columns]
+    samples = [s for s in found.values.index if s in truth.index]
+    known = truth.loc[samples, types].to_numpy()
+    known = known / known.sum(1, keepdims=True)
+    values = found.values.loc[samples, types].to_numpy()
+    if found.quantity != "score":
+        values = normalised(values)
+    columns = metrics.agreement(known, values)
+    r = float(np.where(metrics.is_constant(values), 0.0, np.squeeze(columns["pearson"])).mean())
+    if found.quantity == "score":
+        return {"r": r}
+    pooled = metrics.agreement(known.reshape(-1, 1), values.reshape(-1, 1))
+    lower, upper = (part.loc[samples, types].to_numpy() for part in (found.lower, found.upper))
+    return {
+        "r": r,
+        "ccc": float(np.squeeze(pooled["ccc"])),
+        "rmse": float(np.sqrt(((values - known) ** 2).mean())),
+        "coverage": float(((lower <= known) & (known <= upper)).mean()),
+    }
 
 
 def figures(bulk: str, over: str, found: Fractions) -> dict[str, float]:

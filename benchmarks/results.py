@@ -14,13 +14,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
+import pandas as pd
 import sets
 
+from unmix import methods
+from unmix.benchmark import figures, store
+
 ROOT = sets.ROOT
-#: Published recipes differ much in cost; these are run, on sets of three kinds.
-PUBLISHED = ("brain-human", "cell-lines", "pbmc-calibration")
+TABLE = ROOT / "docs" / "results.tsv"
+#: Columns of the table after those of a fit and of a test.
+FIGURES = [f"{name}{end}" for name in figures.OVERVIEW for end in ("", "_lower", "_upper")] + ["bias"]
 
 
 def cases(only: list[str], folder: Path) -> list[Path]:
@@ -38,6 +41,65 @@ def fits(folders: list[Path], store: Path, arguments: argparse.Namespace) -> Non
     subprocess.run([*command, "--jobs", str(arguments.n), "--out", store], check=True)
 
 
+def noted(folder: Path) -> None:
+    """Note beside the store at which commit of the repository fits were done."""
+    describe = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    note, state = folder.with_name("commits.txt"), describe.stdout.strip() or "no repository"
+    known = note.read_text().split("\n")[:-1] if note.exists() else []
+    if state not in known:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("".join(f"{one}\n" for one in [*known, state]))
+
+
+def table(folder: Path) -> str:
+    """Return docs/results.tsv: a row per test of every fit, with the commit at which it was measured.
+
+    A test of which the store holds fewer methods than the table stays as it was: tests are replaced as a whole.
+    """
+    fits = figures.status([folder])
+    full = figures.overview(figures.table([folder]))
+    failed = pd.DataFrame(
+        [
+            {**{name: getattr(record.fit, name) for name in figures.KEYS if name != "test"}, "test": test, "why": why}
+            for record, _ in store.records([folder])
+            for test, why in (
+                [(test, facts["error"]) for test, facts in record.tests.items() if "error" in facts]
+                or ([] if record.status == store.OK else [("", record.said)])
+            )
+        ],
+        columns=[*figures.KEYS, "why"],
+    )
+    failed["why"] = failed["why"].str.split("\n").str[0]
+    keys = ["case", "method", "recipe", "seed"]
+    costs = fits[[*keys, "status", "quantity", "train_cpu_seconds", "cpu_seconds", "peak_memory_mb"]]
+    note = folder.with_name("commits.txt")
+    state = ", ".join(note.read_text().split()) if note.exists() else "unknown"
+    rows = pd.concat([full, failed], ignore_index=True).merge(costs, on=keys).assign(state=state)
+    rows = whole(rows, pd.read_csv(TABLE, sep="\t", dtype={"state": str})) if TABLE.exists() else rows
+    order = {name: list(sets.described("references")[name]["tests"]) for name in sets.described("references")}
+    known = list(methods.all_methods())
+    places = [
+        (list(order).index(c), order[c].index(t) if t in order[c] else 99, known.index(m), recipe, seed)
+        for c, t, m, recipe, seed in rows[figures.KEYS].itertuples(index=False)
+    ]
+    rows = rows.iloc[sorted(range(len(rows)), key=places.__getitem__)]
+    columns = [*figures.KEYS, "status", "quantity", "samples", *FIGURES]
+    columns += ["train_cpu_seconds", "cpu_seconds", "peak_memory_mb", "state", "why"]
+    rows = rows.reindex(columns=columns)
+    rows["samples"] = rows["samples"].astype("Int64")
+    return rows.to_csv(sep="\t", index=False, float_format="%.4g", lineterminator="\n")
+
+
+def whole(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the store, and instead of them the former ones of tests of which these have more methods."""
+    groups = ["case", "test", "recipe"]
+    rows, before = (table.fillna({"test": ""}) for table in (rows, before))
+    sizes = {name: table.groupby(groups)["method"].nunique() for name, table in (("now", rows), ("before", before))}
+    kept = [key for key, number in sizes["before"].items() if number > sizes["now"].get(key, 0)]
+    of = [pd.MultiIndex.from_frame(table[groups]).isin(kept) for table in (rows, before)]
+    return pd.concat([rows[~of[0]], before[of[1]]], ignore_index=True)
+
+
 def main() -> None:
     """Make the cases, do the fits, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,7 +114,10 @@ def main() -> None:
     arguments.recipe, arguments.method = arguments.recipe or ["default"], arguments.method or []
     if not arguments.page:
         folders = cases(arguments.only or [], arguments.store.parent / "cases")
+        noted(arguments.store)
         fits(folders, arguments.store, arguments)
+    TABLE.write_text(table(arguments.store), "utf-8")
+    subprocess.run([sys.executable, ROOT / "scripts" / "results_page.py"], check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write src/unmix/data/real_samples.tsv: each method beside the controls, on real samples.
 
 From docs/real_blood.tsv (five sets of PBMC), and docs/results.tsv (other sets; methods that were run on these alone).
+Both are measured with default recipes.
 """
 
 from pathlib import Path
@@ -19,12 +20,18 @@ BLOOD = {
     "gse65133": "PBMC of GSE65133",
     "daism": "PBMC of daism",
 }
-#: Further sets whose truth is a composition. PBMC: only for methods that were not run on the five sets.
+#: Kinds of samples of docs/results.tsv, as they are named in sentences. PBMC: only for methods that were not run on the
+# five sets. Those of too few or simulated samples are left out, and purities, which are no compositions.
 SETS = {
-    "pbmc": "PBMC of Monaco",
-    "calibration": "PBMC of daism",
+    **BLOOD,
+    "daism-test": "PBMC of daism",
+    "shenorr-blood": "whole blood of GSE20300",
+    "deconvseq": "whole blood of deconvSeq (500 genes)",
+    "becht": "immune cells in a tumour line",
     "cell-lines": "mixtures of cell lines",
-    "tissues": "mixtures of tissues",
+    "kuhn": "mixtures of rat brain cells",
+    "kuhn-human": "mixtures of rat brain cells by human cells",
+    "shenorr-tissues": "mixtures of tissues",
 }
 
 
@@ -37,20 +44,19 @@ def table() -> str:
     columns = {"RMSE": "rmse", "RMSE of the better control": "control"}
     blood = blood.assign(set=blood["bulk"].map(BLOOD)).rename(columns=columns)[["method", "set", "rmse", "control"]]
     blood = blood[~blood["method"].isin([*CONTROLS, "panel"])]
-    results = pd.read_csv(ROOT / "docs" / "results.tsv", sep="\t")
-    results = results[(results["recipe"] == "default") & results["pair"].isin(SETS)]
-    published = results[["rmse by EPIC", "rmse by quanTIseq"]].mean(axis=1)
-    results = results.assign(rmse=published.fillna(results["rmse"])).dropna(subset=["rmse"])
-    means = results.groupby(["method", "pair"], sort=True)["rmse"].mean().unstack()
+    results = pd.read_csv(ROOT / "docs" / "results.tsv", sep="\t", comment="#")
+    results = results[(results["recipe"] == "default") & results["test"].isin(SETS)].dropna(subset=["rmse"])
+    results = results.assign(set=results["test"].map(SETS))
+    means = results.groupby(["method", "set"], sort=True)["rmse"].mean().unstack()
     controls = means.reindex(CONTROLS).min()
     further = pd.DataFrame(
-        [(method, SETS[pair], means.loc[method, pair], controls[pair]) for method in means.index for pair in means],
+        [(method, name, means.loc[method, name], controls[name]) for method in means.index for name in means],
         columns=["method", "set", "rmse", "control"],
     ).dropna()
     known = further["method"].isin(blood["method"]) & further["set"].isin(BLOOD.values())
     further = further[~known & ~further["method"].isin(CONTROLS)]
     found = pd.concat([blood, further])
-    order = [*BLOOD.values(), *SETS.values()]
+    order = list(dict.fromkeys(SETS.values()))
     found = found.sort_values(["method", "set"], key=lambda c: c.map(order.index) if c.name == "set" else c)
     return found.to_csv(sep="\t", index=False, float_format="%.3f", lineterminator="\n")
 

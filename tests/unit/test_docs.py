@@ -40,9 +40,17 @@ def test_tutorial(root, tmp_path):
 def test_results_name_the_cells_that_were_used(root, shared):
     import anndata
 
-    told = re.search(r"reference of ([\d,]+) cells of another laboratory", (root / "docs" / "results.md").read_text())
+    told = re.search(
+        r"Reference: ([\d,]+) single cells of five types of patients", (root / "docs" / "results.md").read_text()
+    )
     cells = anndata.read_h5ad(shared / "data" / "sc_newman_nsclc_pbmc" / "counts.h5ad", backed="r").obs["cell_type"]
     assert int(told[1].replace(",", "")) == (cells.astype(str) != "Neutrophil").sum()  # these are dropped
+
+
+def test_results_are_those_of_their_table(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "scripts")
+    for path, text in runpy.run_path(str(root / "scripts" / "results_page.py"))["pages"]().items():
+        assert path.read_text("utf-8") == text, f"{path.name} is old: make sync"
 
 
 def test_pages_of_methods_are_those_of_the_registry(root):

@@ -24,7 +24,6 @@ OVERVIEW = {
     "r": [("mean_type", "pearson")],
     "ccc": [("all", "ccc"), ("mean_type", "ccc")],
     "rmse": [("all", "rmse"), ("mean_type", "rmse")],
-    "bias": [("all", "bias"), ("mean_type", "bias")],
     "coverage": [("mean_type", "coverage")],
     "width": [("mean_type", "width")],
 }
@@ -78,6 +77,8 @@ def status(stores: Sequence[Path]) -> pd.DataFrame:
 def overview(full: pd.DataFrame) -> pd.DataFrame:
     """Return one row per test of a fit: the figures of :data:`OVERVIEW` with the ends of their 95 % intervals.
 
+    Beside them ``bias``, the mean over the types of the absolute bias (a composition has none in all), and ``samples``.
+
     Parameters
     ----------
     full
@@ -94,8 +95,9 @@ def overview(full: pd.DataFrame) -> pd.DataFrame:
                 if name + end not in rows:
                     rows[name + end] = np.nan
                 rows.loc[own.index, name + end] = own[column]
-    samples = full[full["level"] == "type"].groupby(KEYS, sort=False)["n"].max()
-    return rows.assign(samples=samples).reset_index()
+    by_type = full[full["level"] == "type"]
+    bias = by_type[by_type["metric"] == "bias"].groupby(KEYS)["value"].agg(lambda values: values.abs().mean())
+    return rows.assign(bias=bias, samples=by_type.groupby(KEYS)["n"].max()).reset_index()
 
 
 def _named(record: Record, found: pd.DataFrame) -> pd.DataFrame:
