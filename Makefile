@@ -45,12 +45,14 @@ lint: setup ## style of the Python code, order of its rooms
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 
-# Two at a time, each on one thread; tests of one method go together, since they share its training
+# Two at a time, each on one thread; tests of one method go together, since they share its training. Long ones first
 test-unit: setup .cache/demo/ready ## the library, and attacks on it
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup tests/unit tests/contract tests/golden tests/doctor tests/hostile
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadgroup --no-loadscope-reorder \
+		tests/contract tests/hostile tests/golden tests/doctor tests/unit
 
+# Two files at a time: much of a run of Nextflow is waiting; tests of one file share their runs
 test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real input
-	$(PYTEST) tests/pipeline
+	$(PYTEST) -n 2 --dist loadfile tests/pipeline
 
 test-containers: setup ## the image
 	$(PYTEST) tests/containers

@@ -17,6 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 ABSENT = "development data not found"
 
 
+def pytest_collection_modifyitems(items):
+    """Keep tests of a file in one process (pytest -n --dist loadgroup), since they share what is set up for it."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Return the repository root."""

@@ -9,11 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anndata as ad
 import pytest
+
+from . import kills
 
 ROOT = Path(__file__).resolve().parents[2]
 #: music cannot be applied: the demo's cells have no donors.
-QUICK = ("-profile", "test", "--methods", "music,nnls,scaden", "--controls", "random")
+METHODS = ("music", "nnls", "scaden")
+QUICK = ("-profile", "test", "--methods", ",".join(METHODS), "--controls", "random")
 #: The smallest run: seven tasks.
 TOY = ("--methods", "nnls", "--controls", "none")
 TYPES = ("B.cells", "CD4.T.cells", "CD8.T.cells", "NK.cells", "monocytic.lineage")
@@ -43,6 +47,11 @@ def trace(folder):
         process, _, row["tag"] = row["name"].partition(" ")
         row["process"] = process.rpartition(":")[2].removeprefix("UNMIX_")
     return rows
+
+
+def tasks(folder, process):
+    """Return the tags of the tasks of a process in a run."""
+    return [row["tag"] for row in trace(folder) if row["process"] == process]
 
 
 def table(path):
@@ -91,6 +100,30 @@ def data(demo, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def broken(data):
+    """Return a samplesheet: a negative value, the first row of `finished`, no file, no such column, few genes."""
+    lines = (data / "files" / "first bulk.tsv").read_text().splitlines()
+    cells = lines[5].split("\t")
+    lines[5] = "\t".join([cells[0], "-3.5", *cells[2:]])
+    (data / "files" / "negative.tsv").write_text("\n".join(lines) + "\n")
+    lines = (data / "files" / "second.tsv").read_text().splitlines()
+    known = set(ad.read_h5ad(data / "files" / "pbmc68k_reduced.h5ad", backed="r").var_names)
+    panel = [line for line in lines[1:] if line.partition("\t")[0] in known][::2][:300]
+    (data / "files" / "panel.tsv").write_text("\n".join([lines[0], *panel]) + "\n")
+    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
+    cells = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv,"
+    rows = [
+        f"negative,files/negative.tsv,{cells}",
+        first,
+        f"absent,files/none.tsv,{cells}",
+        f"column,files/second.tsv,{cells.replace('bulk_labels', 'labels')}",
+        f"panel,files/panel.tsv,{cells}",
+    ]
+    (data / "broken.csv").write_text("\n".join([header, *rows]) + "\n")
+    return data / "broken.csv"
+
+
+@pytest.fixture(scope="session")
 def finished(data, tmp_path_factory):
     """Return the folder of a whole run on two rows, and what Nextflow printed."""
     folder = tmp_path_factory.mktemp("finished")
@@ -101,8 +134,8 @@ def finished(data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory):
-    """Return the folder of a run of the smallest sheet, without containers, cluster or faults."""
+    """Return the folder of a run of the smallest sheet, without containers, cluster or faults, and its results."""
     folder = tmp_path_factory.mktemp("toy")
     done = nextflow(folder, "run", ROOT, "-profile", "test", *TOY)
     assert done.returncode == 0, done.out
-    return folder
+    return folder, kills.contents(folder)

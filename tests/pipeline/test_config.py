@@ -11,8 +11,9 @@ import pytest
 
 import unmix
 from unmix.io import units
+from unmix.methods import PANEL
 
-from .conftest import ROOT, nextflow
+from .conftest import ROOT, nextflow, table, tasks, trace
 
 PROCESSES = {
     *("SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS"),
@@ -96,24 +97,51 @@ def test_parameters_agree_in_config_schema_and_docs():
     assert page == runpy.run_path(ROOT / "scripts" / "parameters.py")["page"](), "docs/parameters.md is old: make sync"
 
 
-def test_deep_methods_alone_get_a_gpu_in_docker(data, tmp_path):
-    """There is no GPU and no docker here: a stand-in for docker runs the task as it is, without a container."""
-    docker = tmp_path / "docker"
+@pytest.fixture(scope="module")
+def stub(data, tmp_path_factory):
+    """Return the folder of a stub run with all that can be asked for, in docker with a GPU.
+
+    There is no GPU and no docker here: a stand-in for docker runs the task as it is, without a container.
+    """
+    folder = tmp_path_factory.mktemp("stub")
+    docker = folder / "docker"
     skip = '[ "$1" = run ] || exit 0\nwhile [[ "$1" != localhost/unmix:* ]]; do shift; done\nshift'
     docker.write_text(f'#!/usr/bin/env bash\n{skip}\nPATH={ROOT}/bin:{ROOT}/.venv/bin:$PATH exec "$@"\n')
     docker.chmod(0o755)
-    arguments = ("-profile", "test,docker,gpu", "--explain", "true", "--input", data / "sheet.csv", "-stub-run")
-    done = nextflow(tmp_path, "run", ROOT, *arguments, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    (folder / "samples.csv").write_text("sample,condition\n")
+    arguments = ("--methods", "default,tape", "--controls", "random", "--explain", "true", "--express", "true")
+    arguments += ("--type_expression", "true", "--samples", folder / "samples.csv", "--input", data / "sheet.csv")
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = nextflow(folder, "run", ROOT, "-profile", "test,docker,gpu", *arguments, "-stub-run", env=environment)
     assert done.returncode == 0, done.out
+    return folder
+
+
+def test_a_stub_run_walks_the_whole_pipeline(stub):
+    """Only methods that can are asked for expression, and the consensus has a line in the summary."""
+    able = [(row, method) for row in ("first", "second") for method in ("dissect", "tape")]
+    every = [(row, method) for row in ("first", "second") for method in ("consensus", *PANEL, "tape")]
+    assert sorted(tasks(stub, "EXPRESS")) == sorted(f"({row}:{method})" for row, method in able + every)
+    made = (stub / "results").glob("*/*/*expression.h5ad")
+    assert sorted(path.parts[-3:-1] for path in made) == sorted(able + every)
+    assert {row["process"] for row in trace(stub)} == PROCESSES
+    _, rows = table(stub / "results" / "summary.tsv")
+    assert [row[:3] for row in rows if row[1] == "consensus"] == [
+        [name, "consensus", "done"] for name in ("first", "second")
+    ]
+
+
+def test_deep_methods_alone_get_a_gpu_in_docker(stub):
     asked = {}
-    for script in tmp_path.glob("work/*/*/.command.run"):
+    for script in stub.glob("work/*/*/.command.run"):
         text = script.read_text()
         line = re.search(r"docker run .*", text)[0]
         asked[re.search(r"name: '(?:\w+:)*UNMIX_(.*)'", text)[1]] = line
-    deep = [name for name in asked if name.startswith(("TRAIN (dissect:", "TRAIN (hascad:"))]
-    assert deep
+    trained = {name: name.partition("(")[2].partition(":")[0] for name in asked if name.startswith("TRAIN ")}
+    deep = [name for name, method in trained.items() if method in ("dissect", "hascad", "tape")]
+    assert {"dissect", "hascad", "tape"} < {*trained.values()}
     for line in map(asked.pop, deep):
         assert "--gpus all" in line
         assert f"localhost/unmix:{unmix.__version__}-cuda" in line
     assert not [name for name, line in asked.items() if "--gpus" in line]
-    assert {name.partition(" ")[0] for name in asked} == PROCESSES - {"EXPRESS", "COMPARE"}  # no groups
+    assert {name.partition(" ")[0] for name in asked} == PROCESSES

@@ -14,15 +14,10 @@ import pandas as pd
 import pytest
 
 import unmix
-from unmix.methods import PANEL
 from unmix.report.beside import FILES
 
 from . import kills
-from .conftest import QUICK, ROOT, TYPES, nextflow, table, trace
-
-
-def tasks(folder, process):
-    return [row["tag"] for row in trace(folder) if row["process"] == process]
+from .conftest import METHODS, QUICK, ROOT, TYPES, nextflow, table, tasks, trace
 
 
 def test_fractions_of_every_sample_sum_to_one(finished):
@@ -105,17 +100,6 @@ def test_a_method_that_cannot_be_applied_is_named_with_its_reason_wherever_one_l
         assert f"unmix: {row}: music is skipped in train: {reason} Do: name the column of donors" in finished[1]
 
 
-def test_a_row_without_any_method_that_can_be_applied_ends_with_a_page_that_says_so(data, tmp_path):
-    arguments = ("-profile", "test", "--methods", "music", "--controls", "none", "--input", data / "sheet.csv")
-    done = nextflow(tmp_path, "run", ROOT, *arguments)
-    assert done.returncode == 0, done.out
-    for row in ("first", "second"):
-        assert f"unmix: {row} has no fractions, see results/{row}" in done.out
-        found = {path.name for path in (tmp_path / "results" / row).iterdir()}
-        assert found == {"check", "music", "report.html", "request.json"}
-        assert "music needs 2 donors" in (tmp_path / "results" / row / "report.html").read_text()
-
-
 def test_nextflow_names_the_report_of_every_row(finished):
     for row in ("first", "second"):
         assert f"unmix: {row} is done, see results/{row}/report.html" in finished[1]
@@ -178,132 +162,126 @@ def test_one_command_and_python_give_the_bytes_of_the_pipeline(finished, data, t
         assert filecmp.cmp(tmp_path / "python" / path, by_nextflow / path, shallow=False), path
 
 
-def test_resume_runs_nothing_again_and_completes_what_a_kill_left_half_copied(finished, data):
-    results = finished[0] / "results"
-    whole = {path: path.read_bytes() for path in results.glob("*/*/fractions*.tsv")}
+@pytest.fixture(scope="module")
+def killed(data, finished, tmp_path_factory):
+    """Return the folder of a run that was killed in its middle and resumed to its end, and the code of the kill."""
+    folder = tmp_path_factory.mktemp("killed")
+    arguments = (*QUICK, "--explain", "true", "--input", data / "sheet.csv")
+    code = kills.run(folder, *arguments, kill_at=kills.ended(finished[0]) // 2)
+    assert kills.run(folder, *arguments, "-resume") == 0, (folder / "said.txt").read_text()
+    return folder, code
+
+
+def test_a_killed_pipeline_ends_with_the_same_bytes(finished, killed):
+    """Here at one moment; ``python -m tests.pipeline.kills`` has ten."""
+    assert killed[1] == -signal.SIGKILL
+    assert kills.different(kills.contents(killed[0]), kills.contents(finished[0])) == []
+    assert not list((killed[0] / "results").rglob(".unmix-*"))
+
+
+def test_resume_runs_nothing_again_and_completes_what_a_kill_left_half_copied(killed, data):
+    whole = {path: path.read_bytes() for path in (killed[0] / "results").glob("*/*/fractions*.tsv")}
     for number, path in enumerate(whole):
         path.write_bytes(whole[path][: number % 2 * 20])
-    again = nextflow(finished[0], "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv", "-resume")
+    again = nextflow(killed[0], "run", ROOT, *QUICK, "--explain", "true", "--input", data / "sheet.csv", "-resume")
     assert again.returncode == 0, again.out
-    assert {row["status"] for row in trace(finished[0])} == {"CACHED"}
+    assert {row["status"] for row in trace(killed[0])} == {"CACHED"}
     assert {path: path.read_bytes() for path in whole} == whole
 
 
-def test_a_killed_pipeline_ends_with_the_same_bytes(finished, data, tmp_path):
-    """Here at one moment; ``python -m tests.pipeline.kills`` has ten."""
-    arguments = (*QUICK, "--explain", "true", "--input", data / "sheet.csv")
-    moment = kills.ended(finished[0]) // 2
-    assert kills.run(tmp_path, *arguments, kill_at=moment) == -signal.SIGKILL
-    assert kills.run(tmp_path, *arguments, "-resume") == 0, (tmp_path / "said.txt").read_text()
-    assert kills.different(kills.contents(tmp_path), kills.contents(finished[0])) == []
-    assert not list((tmp_path / "results").rglob(".unmix-*"))
-
-
-def test_a_killed_training_is_retried_and_gives_the_same_bytes(finished, data, tmp_path):
-    fake = tmp_path / "fake"
-    fake.mkdir()
+@pytest.fixture(scope="module")
+def faulty(data, tmp_path_factory):
+    """Return the folder of a run whose first training is killed, and whose predictions by `random` end in an error."""
+    folder = tmp_path_factory.mktemp("faulty")
     real = f'exec {ROOT}/bin/$(basename "$0") "$@"'
-    kill = f'case "$*" in *--version*) {real};; esac\nmkdir {tmp_path}/once && kill -9 $$\n{real}'
-    (fake / "unmix_train.py").write_text(f"#!/usr/bin/env bash\n{kill}\n")
-    (fake / "unmix_train.py").chmod(0o755)
-    path = f'export PATH=\\"{fake}:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
-    (tmp_path / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
-    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
-    (data / "first.csv").write_text(f"{header}\n{first}\n")
-    arguments = ("--methods", "scaden", "--controls", "none", "--input", data / "first.csv", "-c", "fake.config")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+    faults = {
+        "train": f'case "$*" in *--version*) {real};; *"--method scaden"*) mkdir {folder}/once && kill -9 $$;; esac',
+        "predict": 'case "$*" in *random.safetensors*) exit 1;; esac',
+    }
+    (folder / "fake").mkdir()
+    for step, fault in faults.items():
+        script = folder / "fake" / f"unmix_{step}.py"
+        script.write_text(f"#!/usr/bin/env bash\n{fault}\n{real}\n")
+        script.chmod(0o755)
+    path = f'export PATH=\\"{folder}/fake:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
+    (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
+    arguments = ("--methods", "scaden", "--controls", "random", "--input", data / "sheet.csv", "-c", "fake.config")
+    done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
-    rows = trace(tmp_path)
-    assert sorted((row["exit"], row["attempt"]) for row in rows if row["process"] == "TRAIN") == [
-        ("0", "2"),
-        ("137", "1"),
-    ]
-    row = tmp_path / "results" / "first"
+    return folder
+
+
+def test_a_killed_training_is_retried_and_gives_the_same_bytes(finished, faulty):
+    trained = [row for row in trace(faulty) if row["process"] == "TRAIN" and row["tag"].startswith("(scaden:")]
+    assert sorted((row["exit"], row["attempt"]) for row in trained) == [("0", "2"), ("137", "1")]
+    row = faulty / "results" / "first"
     for name in ("fractions.tsv", "fractions_long.tsv", "metrics.tsv"):
         assert filecmp.cmp(row / "scaden" / name, finished[0] / "results" / "first" / "scaden" / name, shallow=False)
 
 
-def test_another_seed_gives_other_numbers(finished, data, tmp_path):
-    arguments = ("--methods", "random", "--controls", "none", "--seed", "1")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments, "--input", data / "sheet.csv")
-    assert done.returncode == 0, done.out
-    first, other = (folder / "results" / "first" / "random" / "fractions.tsv" for folder in (finished[0], tmp_path))
-    assert table(first)[0] == table(other)[0]
-    assert table(first)[1] != table(other)[1]
+def test_a_task_that_dies_takes_its_method_only(faulty):
+    _, rows = table(faulty / "results" / "summary.tsv")
+    assert [row[:4] for row in rows] == [
+        ["first", "random", "failed", "run"],
+        ["first", "scaden", "done", ""],
+        ["second", "random", "failed", "run"],
+        ["second", "scaden", "done", ""],
+    ]
+    assert "a task of random ended without a result" in (faulty / "results" / "first" / "report.html").read_text()
 
 
-def test_groups_are_compared_where_a_table_of_samples_is_given_and_a_row_without_groups_says_why(data, tmp_path):
+@pytest.fixture(scope="module")
+def compared(data, tmp_path_factory):
+    """Return the folder of a run of another seed with a table of samples, whose second row has one group only."""
+    folder = tmp_path_factory.mktemp("compared")
     names = [
         (data / "files" / f"{row}.tsv").read_text().split("\n")[0].split("\t")[1:] for row in ("first bulk", "second")
     ]
     lines = [f"{name},{group}" for name, group in zip(names[0], ["control", "case"] * 3, strict=True)]
     lines += [f"{name},case" for name in names[1]]
-    (tmp_path / "its samples.csv").write_text("\n".join(["sample,condition", *lines]) + "\n")
-    arguments = ("--methods", "nnls", "--controls", "random", "--samples", tmp_path / "its samples.csv")
-    arguments += ("--compare_args", "--draws 5")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments, "--input", data / "sheet.csv")
+    (folder / "its samples.csv").write_text("\n".join(["sample,condition", *lines]) + "\n")
+    arguments = ("--methods", "nnls", "--controls", "random", "--samples", folder / "its samples.csv")
+    arguments += ("--compare_args", "--draws 5", "--seed", "1", "--input", data / "sheet.csv")
+    done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
-    results = tmp_path / "results"
+    return folder
+
+
+def test_another_seed_gives_other_numbers(finished, compared):
+    first, other = (folder / "results" / "first" / "random" / "fractions.tsv" for folder in (finished[0], compared))
+    assert table(first)[0] == table(other)[0]
+    assert table(first)[1] != table(other)[1]
+
+
+def test_groups_are_compared_where_a_table_of_samples_is_given_and_a_row_without_groups_says_why(compared):
+    results = compared / "results"
     header, rows = table(results / "first" / "nnls" / "effects.tsv")
     assert {row[header.index("contrast")] for row in rows} == {"case vs control"}
     named = {row[header.index("cell_type")] for row in rows}
     assert len(named) > 1
     assert named <= {cell for row in table(results / "first" / "nnls" / "levels.tsv")[1] for cell in row} | set(TYPES)
     assert filecmp.cmp(results / "first" / "effects.tsv", results / "first" / "nnls" / "effects.tsv", shallow=False)
-    assert sorted(tasks(tmp_path, "COMPARE")) == ["(first:nnls)", "(second:nnls)"]
+    assert sorted(tasks(compared, "COMPARE")) == ["(first:nnls)", "(second:nnls)"]
     record = json.loads((results / "second" / "nnls" / "comparison.skipped.json").read_text())
     assert "has the value 'case' in all samples" in record["error"]["found"]
     assert "in all samples" in (results / "summary.tsv").read_text()
     assert "in all samples" in html.unescape((results / "second" / "report.html").read_text())
 
 
-def test_a_stub_run_walks_the_whole_pipeline(data, tmp_path):
-    """Only methods that can are asked for expression, and the consensus has a line in the summary."""
-    (tmp_path / "samples.csv").write_text("sample,condition\n")
-    arguments = ("-profile", "test", "--methods", "default,tape", "--controls", "random", "--express", "true")
-    arguments += ("--type_expression", "true", "--samples", tmp_path / "samples.csv")
-    done = nextflow(tmp_path, "run", ROOT, *arguments, "--input", data / "sheet.csv", "-stub-run")
-    assert done.returncode == 0, done.out
-    able = [(row, method) for row in ("first", "second") for method in ("dissect", "tape")]
-    every = [(row, method) for row in ("first", "second") for method in ("consensus", *PANEL, "tape")]
-    assert sorted(tasks(tmp_path, "EXPRESS")) == sorted(f"({row}:{method})" for row, method in able + every)
-    made = (tmp_path / "results").glob("*/*/*expression.h5ad")
-    assert sorted(path.parts[-3:-1] for path in made) == sorted(able + every)
-    assert {row["process"] for row in trace(tmp_path)} == {
-        "SAMPLESHEET", "REFERENCE", "CHECK", "TRAIN", "PREDICT", "CONSENSUS", "EXPRESS", "EVALUATE",
-        "COMPARE", "REPORT", "INDEX",
-    }  # fmt: skip
-    _, rows = table(tmp_path / "results" / "summary.tsv")
-    assert [row[:3] for row in rows if row[1] == "consensus"] == [
-        [name, "consensus", "done"] for name in ("first", "second")
-    ]
-
-
 @pytest.fixture(scope="module")
-def broken(data):
-    """Return a samplesheet: the first row as in `finished`, then a negative value, no file, and no such column."""
-    lines = (data / "files" / "first bulk.tsv").read_text().splitlines()
-    cells = lines[5].split("\t")
-    lines[5] = "\t".join([cells[0], "-3.5", *cells[2:]])
-    (data / "files" / "negative.tsv").write_text("\n".join(lines) + "\n")
-    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
-    cells = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv,"
-    rows = [
-        f"negative,files/negative.tsv,{cells}",
-        first,
-        f"absent,files/none.tsv,{cells}",
-        f"column,files/second.tsv,{cells.replace('bulk_labels', 'labels')}",
-    ]
-    (data / "broken.csv").write_text("\n".join([header, *rows]) + "\n")
-    return data / "broken.csv"
-
-
-def test_rows_that_cannot_be_used_are_reported_and_the_others_run(broken, finished, tmp_path):
-    arguments = ("--methods", "music,nnls", "--controls", "none", "--input", broken)
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
+def mixed(broken, tmp_path_factory):
+    """Return the folder of a run of rows that cannot be used, a row of `finished` and a panel; and what it printed."""
+    folder = tmp_path_factory.mktemp("mixed")
+    arguments = ("--methods", ",".join(METHODS), "--controls", "none", "--input", broken)
+    done = nextflow(folder, "run", ROOT, "-profile", "test", *arguments)
     assert done.returncode == 0, done.out
-    assert {row["exit"] for row in trace(tmp_path)} == {"0"}
-    results = tmp_path / "results"
+    return folder, done.out
+
+
+def test_rows_that_cannot_be_used_are_reported_and_the_others_run(mixed, finished):
+    folder, said = mixed
+    assert {row["exit"] for row in trace(folder)} == {"0"}
+    results = folder / "results"
     for name in ("nnls/fractions.tsv", "nnls/metrics.tsv", "fractions.tsv"):
         assert filecmp.cmp(results / "first" / name, finished[0] / "results" / "first" / name, shallow=False)
     header, rows = table(results / "summary.tsv")
@@ -314,104 +292,27 @@ def test_rows_that_cannot_be_used_are_reported_and_the_others_run(broken, finish
         "absent": ("samplesheet", "there is no file", "The row of the samplesheet cannot be used."),
         "column": ("reference", "has no column 'labels'", "The reference cannot be used."),
     }
-    failed = {(row, method): ("failed", reasons[row][0]) for row in reasons for method in ("music", "nnls")}
-    assert found == failed | {("first", "music"): ("skipped", "train"), ("first", "nnls"): ("done", "")}
+    failed = {(row, method): ("failed", reasons[row][0]) for row in reasons for method in METHODS}
+    others = {(row, method): ("done", "") for row in ("first", "panel") for method in METHODS[1:]}
+    assert found == failed | others | dict.fromkeys([("first", "music"), ("panel", "music")], ("skipped", "train"))
     for row, (step, reason, words) in reasons.items():
         assert {path.name for path in (results / row).iterdir()} == {step, "report.html", "request.json"}
         page = html.unescape((results / row / "report.html").read_text())
         assert words in page
         assert reason in page
         assert reason in json.loads((results / row / step / "skipped.json").read_text())["error"]["found"]
-        assert f"unmix: {row}: the row cannot be used ({step}): " in done.out
-    assert "  first  skipped: music; done: nnls\n" in done.out
-    assert "  absent  failed: music, nnls\n" in done.out
+        assert f"unmix: {row}: the row cannot be used ({step}): " in said
+    assert "  first  skipped: music; done: nnls, scaden\n" in said
+    assert "  absent  failed: music, nnls, scaden\n" in said
 
 
-def test_a_panel_of_few_genes_gets_models_of_its_genes_and_other_rows_keep_theirs(data, finished, tmp_path):
-    lines = (data / "files" / "second.tsv").read_text().splitlines()
-    known = set(ad.read_h5ad(data / "files" / "pbmc68k_reduced.h5ad", backed="r").var_names)
-    panel = [line for line in lines[1:] if line.partition("\t")[0] in known][::2][:300]
-    (data / "files" / "panel.tsv").write_text("\n".join([lines[0], *panel]) + "\n")
-    header, first, *_ = (data / "sheet.csv").read_text("utf-8-sig").splitlines()
-    cells = "files/pbmc68k_reduced.h5ad,bulk_labels,files/labels.tsv,"
-    (data / "panel.csv").write_text("\n".join([header, f"panel,files/panel.tsv,{cells}", first]) + "\n")
-    arguments = ("--methods", "nnls,scaden", "--controls", "none", "--input", data / "panel.csv")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
-    assert done.returncode == 0, done.out
-    results = tmp_path / "results"
-    _, rows = table(results / "summary.tsv")
-    assert {row[2] for row in rows} == {"done"}, rows
-    for method in ("nnls", "scaden"):
+def test_a_panel_of_few_genes_gets_models_of_its_genes_and_other_rows_keep_theirs(mixed, finished):
+    results = mixed[0] / "results"
+    for method in METHODS[1:]:
         assert len(table(results / "panel" / method / "fractions.tsv")[1]) == 6
         name = f"{method}/fractions.tsv"
         assert filecmp.cmp(results / "first" / name, finished[0] / "results" / "first" / name, shallow=False)
         assert len(list((results / "models").glob(f"pbmc68k_reduced.genes-*.{method}.safetensors"))) == 1
-
-
-def test_fail_fast_ends_the_run_at_the_first_row_that_cannot_be_used(broken, tmp_path):
-    arguments = ("--methods", "random", "--controls", "none", "--input", broken, "--fail_fast", "true")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
-    assert done.returncode != 0
-    assert "unmix: absent: the row cannot be used (samplesheet): there is no file" in done.out
-    assert not (tmp_path / "results" / "first").exists()
-
-
-def test_a_task_that_dies_takes_its_method_on_its_row_only(data, tmp_path):
-    real = f'exec {ROOT}/bin/$(basename "$0") "$@"'
-    (tmp_path / "fake").mkdir()
-    fake = f'#!/usr/bin/env bash\ncase "$*" in *random.safetensors*) exit 1;; esac\n{real}\n'
-    (tmp_path / "fake" / "unmix_predict.py").write_text(fake)
-    (tmp_path / "fake" / "unmix_predict.py").chmod(0o755)
-    path = f'export PATH=\\"{tmp_path}/fake:{ROOT}/bin:{ROOT}/.venv/bin:\\$PATH\\"'
-    (tmp_path / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
-    arguments = ("--methods", "nnls", "--controls", "random", "--input", data / "sheet.csv", "-c", "fake.config")
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *arguments)
-    assert done.returncode == 0, done.out
-    _, rows = table(tmp_path / "results" / "summary.tsv")
-    assert [row[:4] for row in rows] == [
-        ["first", "nnls", "done", ""],
-        ["first", "random", "failed", "run"],
-        ["second", "nnls", "done", ""],
-        ["second", "random", "failed", "run"],
-    ]
-    assert "a task of random ended without a result" in (tmp_path / "results" / "first" / "report.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("row", "sentence"),
-    [
-        ("id,bulk\na,b.tsv\n", "sheet.csv has no column reference; it has id, bulk."),
-        ("id,bulk,reference\na,b.tsv,c.h5ad\na,b.tsv,c.h5ad\n", "sheet.csv, rows 1 and 2 have the same id 'a'."),
-    ],
-)
-def test_a_wrong_samplesheet_is_named_before_anything_runs(tmp_path, row, sentence):
-    (tmp_path / "sheet.csv").write_text(row)
-    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", "--input", "sheet.csv")
-    assert done.returncode != 0
-    assert sentence in done.out
-    assert "Traceback" not in done.out
-    assert {row["process"] for row in trace(tmp_path)} == {"SAMPLESHEET"}
-
-
-def test_without_input_nextflow_says_what_to_give(tmp_path):
-    done = nextflow(tmp_path, "run", ROOT)
-    assert done.returncode != 0
-    assert "--input is not given" in done.out
-
-
-def test_help_shows_every_parameter_and_runs_nothing(tmp_path):
-    done = nextflow(tmp_path, "run", ROOT, "--help")
-    assert done.returncode == 0, done.out
-    groups = json.loads((ROOT / "nextflow_schema.json").read_text())["$defs"].values()
-    assert all(f"--{name} " in done.out for group in groups for name in group["properties"])
-    assert not (tmp_path / "work").exists() or not any((tmp_path / "work").iterdir())
-
-
-def test_a_name_of_a_paper_is_answered_with_the_method(data, tmp_path):
-    done = nextflow(tmp_path, "run", ROOT, "--methods", "CIBERSORTx", "--input", data / "sheet.csv")
-    assert done.returncode != 0
-    assert "no method 'CIBERSORTx'" in done.out
-    assert "did you mean nusvr?" in done.out
 
 
 def test_run_json_of_the_pipeline_names_inputs_by_checksum(finished):

@@ -62,7 +62,7 @@ def test_a_run_with_a_cancelled_job_gives_the_bytes_of_a_run_without_slurm(clust
     assert sorted(trained) == [("COMPLETED", "2"), ("FAILED", "1")]
     assert {row["native_id"].isdigit() for row in rows} == {True}
     assert len(list(tmp_path.glob("work/*/*/.command.run"))) == len(rows)
-    found = kills.different(kills.contents(tmp_path), kills.contents(toy_run))
+    found = kills.different(kills.contents(tmp_path), toy_run[1])
     assert set(found) <= {"index.html", "toy/request.json"}  # these hold the command
 
 
