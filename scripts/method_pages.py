@@ -7,7 +7,10 @@ import json
 import re
 import sys
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from unmix import methods as registry
 from unmix.settings.words import at, in_words, names, schema_at
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from unmix.contract.method import Method
     from unmix.settings import Settings
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / "docs"
 FAMILIES = {"deep": "Deep-learning methods", "classical": "Classical methods", "control": "Controls"}
 QUANTITIES = {
     "cell": "fractions of cells",
@@ -140,20 +144,54 @@ def index(methods: list[type[Method]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def system(name: str) -> str:
+    """Return the system of the review that a method belongs to: UCD has two methods."""
+    return "ucd" if name.startswith("ucd") else name
+
+
 def fidelity(methods: list[type[Method]]) -> str:
-    """Return how close each method is to its original."""
-    lines = [
-        "# How close each method is to its original",
-        "",
-        MADE,
-        "The figures are asserted in tests/golden where the original's numbers can be had; the table says where not.",
-        "Accuracy beside the originals: [results](results.md).",
-        "",
-        "| method | compared with the original | chosen where the source is silent, or differently |",
-        "|---|---|---|",
-    ]
+    """Return how close each method is to its original: what was compared, what stops a comparison, what was chosen."""
+    points = pd.read_csv(DOCS / "fidelity.tsv", sep="\t", keep_default_na=False)
     shown = [method for method in methods if method.info.family != "control"]
-    return "\n".join([*lines, *(f"| {m.name} | {m.info.original} | {' '.join(m.info.chosen)} |" for m in shown)]) + "\n"
+    systems = list(dict.fromkeys(system(method.name) for method in shown if method.info.family == "deep"))
+    kinds = {"weights": "weights", "code": "code", "accuracy": "accuracy on the same data"}
+    compared = []
+    for name in systems:
+        own = points[points["method"].map(system) == name]
+        cells = ["yes" if (own["kind"] == kind).any() else "-" for kind in kinds]
+        compared.append([name, *cells, " ".join(own.loc[own["kind"] == "stops", "data"])])
+    of_points = points[points["kind"] != "stops"].drop(columns="kind")
+    heads = ["method", "compared with the original", "chosen where the source is silent, or differently"]
+    return Template((HERE / "fidelity_page.md").read_text("utf-8")).substitute(
+        number=len(systems),
+        systems=markdown(["system", *kinds.values(), "what stops more"], compared),
+        points=markdown(
+            ["method", "data", "original", "unmix", "difference", "shown by"], of_points.to_numpy().tolist()
+        ),
+        recipes=recipes_beside(shown),
+        chosen=markdown(heads, [[m.name, m.info.original, " ".join(m.info.chosen)] for m in shown]),
+    )
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table."""
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def recipes_beside(methods: list[type[Method]]) -> str:
+    """Return the published recipes beside the default ones on real sets, and which methods have none."""
+    table = pd.read_csv(DOCS / "results.tsv", sep="\t")
+    figures = table.groupby(["method", "case", "test", "recipe"], sort=False)[["r", "ccc", "rmse"]].mean()
+    rows = []
+    for (method, case, test), row in figures.dropna(how="all").unstack("recipe").iterrows():
+        default, published = (row.xs(recipe, level="recipe").dropna() for recipe in ("default", "published"))
+        if len(published):
+            rows.append([method, case, test, *(", ".join(f"{v:.3f}" for v in own) for own in (default, published))])
+    without = [method for method in methods if "published" not in method.recipes]
+    equal, own = (", ".join(m.name for m in without if bool(m.info.doi) == known) for known in (True, False))
+    said = f"Without a published recipe, because it would equal `default`: {equal}. A method of unmix itself: {own}."
+    return f"{markdown(['method', 'reference', 'samples', 'default', 'published'], rows)}\n\n{said}"
 
 
 def pages() -> dict[Path, str]:
