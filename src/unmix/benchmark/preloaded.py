@@ -1,4 +1,4 @@
-"""What every fit needs, done once in the process that those of the fits are forked from: imports and compilation."""
+"""What every fit imports and compiles, done once in the process that those of the fits are forked from."""
 
 from unmix import engine, methods, toy
 from unmix.benchmark import fitting
