@@ -28,6 +28,16 @@ def test_prediction_imports_its_method_alone():
     assert {name for name in found if name.startswith("unmix.methods.")} == {"unmix.methods.nnls"}
 
 
+def test_training_imports_its_method_alone():
+    found = imported(
+        "import unmix\n"
+        "cells = unmix.toy(genes=200, cells_per_type=8, samples=2)[0]\n"
+        "unmix.train('nnls', cells, device='cpu', quick=True)"
+    )
+    assert not found & HEAVY
+    assert {name for name in found if name.startswith("unmix.methods.")} == {"unmix.methods.nnls"}
+
+
 def test_the_check_of_a_bulk_imports_no_engine():
     found = imported("import unmix.pipeline.steps.preparation, unmix.io.check, unmix.reference.prepare")
     assert not found & (HEAVY | {"unmix.engine", "unmix.methods", "scipy.optimize", "scipy.stats"})

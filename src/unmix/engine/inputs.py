@@ -58,8 +58,10 @@ def check_needs(
     _check_files(method, files)
     needs, types = method.needs, cells.cell_types
     command = f"unmix_train.py REFERENCE --method {method.name}"
-    of_profiles = [name for name, other in methods.all_methods().items() if _of_profiles(other)]
-    without_replicates = [name for name in of_profiles if not methods.all_methods()[name].needs.donors]
+    named = cells.kind == "profiles" and (needs.cells or needs.donors > len(cells.donors))
+    others = methods.all_methods() if named else {}  # imports them all
+    of_profiles = [name for name, other in others.items() if _of_profiles(other)]
+    without_replicates = [name for name in of_profiles if not others[name].needs.donors]
     missing = [
         (
             len(types) < 2,

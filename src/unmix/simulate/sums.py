@@ -7,13 +7,14 @@ are added.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from threadpoolctl import ThreadpoolController
 
 #: Values that a dense matrix may have (256 MB).
 VALUES = 2**26
@@ -54,14 +55,18 @@ class CellSums:
         cells, genes = self.counts.shape
         added = np.diff(self.counts.indptr)[rows].sum(dtype=np.int64)
         if cells * max(genes, number) <= VALUES and number * cells * genes <= RATIO * added:
-            from threadpoolctl import threadpool_limits
-
             held = np.bincount(owner * cells + rows, weights, number * cells).reshape(number, cells)
-            with threadpool_limits(
-                1, user_api="blas"
-            ):  # several threads add in another order, which rounds differently
+            with _libraries().limit(limits=1, user_api="blas"):  # several threads may round differently
                 return held.astype(np.float32) @ self._dense
         from scipy.sparse import csr_matrix
 
         held = csr_matrix((weights.astype(np.float32), (owner, rows)), (number, cells))
         return (held @ self.counts).toarray()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the numerical libraries of the process: finding them takes as long as a small product."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
