@@ -44,6 +44,7 @@ def test_levels_of_cell_types_sum_to_the_fractions(finished):
 def test_results_are_laid_out_as_the_contract_says(finished):
     results = finished[0] / "results"
     tables = {*("fractions.tsv", "fractions_mrna.tsv", "fractions_long.tsv", "levels.tsv", "held_out.tsv", "run.json")}
+    tables |= {"fit.tsv", "fit_markers.tsv"}
     top = tables - {"held_out.tsv"}
     control = {"fractions.tsv", "fractions_long.tsv", "levels.tsv", "run.json"}
     evaluated = {"metrics.tsv", "metrics.run.json", "pairs.tsv"}

@@ -75,7 +75,7 @@ def test_train_and_predict_leave_tables_and_records(folder, model):
     out = folder / "fractions"
     done = run("unmix_predict.py", model, folder / "bulk.tsv", "--out-dir", out)
     assert done.returncode == 0, done.stderr
-    tables = ["fractions.tsv", "fractions_long.tsv", "fractions_mrna.tsv", "held_out.tsv"]
+    tables = ["fit.tsv", "fit_markers.tsv", "fractions.tsv", "fractions_long.tsv", "fractions_mrna.tsv", "held_out.tsv"]
     assert sorted(path.name for path in out.iterdir()) == [*tables, "run.json"]
     wide = pd.read_csv(out / "fractions.tsv", sep="\t", index_col=0)
     assert wide.index.name == "sample (cell fraction)"

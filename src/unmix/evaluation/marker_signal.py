@@ -49,13 +49,9 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
     profiles = per_million(cells.profiles())
     chosen_of = {}
     for name, members in _sets(cells).items():
-        own, others = profiles[members], profiles[~members]
-        if not len(others):
+        if members.all():
             continue
-        lowest = own.min(0)
-        ratio = (lowest + OFFSET) / (others.max(0) + OFFSET)
-        usable = np.flatnonzero((lowest >= EXPRESSED) & (ratio >= RATIO))
-        chosen = usable[np.argsort(-ratio[usable], kind="stable")][:MOST]
+        chosen = strongest(profiles, members)
         if len(chosen) >= LEAST:
             chosen_of[name] = chosen
     signal = np.empty((len(chosen_of), bulk.n_obs))
@@ -70,6 +66,17 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
     }
     markers = {name: [str(gene) for gene in cells.genes[chosen]] for name, chosen in chosen_of.items()}
     return pd.DataFrame(long), markers
+
+
+def strongest(profiles: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Return the places of the markers of some types (mask) among others, the highest ratios first.
+
+    `profiles` are types x genes, per million.
+    """
+    lowest = profiles[members].min(0)
+    ratio = (lowest + OFFSET) / (profiles[~members].max(0) + OFFSET)
+    usable = np.flatnonzero((lowest >= EXPRESSED) & (ratio >= RATIO))
+    return usable[np.argsort(-ratio[usable], kind="stable")][:MOST]
 
 
 def _sets(cells: Reference) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ layout is in ``templates/``, the figures are in :mod:`unmix.report.figures`.
 
 from __future__ import annotations
 
-from unmix.report import accuracy, all_methods, estimates, genes, groups, markers, methods_text, sections
+from unmix.report import accuracy, all_methods, estimates, fit, genes, groups, markers, methods_text, sections
 from unmix.report.page import page
 from unmix.report.results import Results, read_results
 
@@ -21,6 +21,7 @@ SECTIONS = (
     ("groups", "Groups", groups.groups),
     ("cell_types", "Cell types", estimates.cell_types),
     ("markers", "Markers of the cell types", markers.markers),
+    ("fit", "Fit of each sample", fit.fit),
     ("all_methods", "All methods", all_methods.all_methods),
     ("agreement", "Agreement between methods", estimates.agreement),
     ("accuracy", "Accuracy against known fractions", accuracy.accuracy),

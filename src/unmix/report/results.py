@@ -35,6 +35,8 @@ TABLES = {
     "groups": (("contrast", "sample", "value"), ()),
     "survival": (("cell_type",), ("hazard_ratio", "lower", "upper", "p_value", "q_value", "log_rank_p")),
     "survival_curves": (("cell_type", "group"), ("time", "at_risk", "survival", "lower", "upper")),
+    "fit": (("sample", "higher", "lower"), ("markers", "correlation", "error")),
+    "fit_markers": (("sample", "gene", "cell_type"), ("observed", "fitted")),
     "attributions": (("sample", "cell_type", "gene"), ("attribution",)),
 }
 
@@ -63,6 +65,8 @@ class Result(Asked):
         ``metrics.tsv`` and the pairs it was computed from, or None.
     effects, groups, survival, survival_curves
         Tables of the comparison of groups, or None.
+    fit, fit_markers
+        How well the reference explains the markers in each sample, and the markers of the worst; or None.
     attributions
         Strongest genes, over all samples (``attributions.tsv``), or None.
     evaluation, comparison
@@ -82,6 +86,8 @@ class Result(Asked):
     groups: pd.DataFrame | None = None
     survival: pd.DataFrame | None = None
     survival_curves: pd.DataFrame | None = None
+    fit: pd.DataFrame | None = None
+    fit_markers: pd.DataFrame | None = None
     attributions: pd.DataFrame | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ def predict(
     from unmix.engine import mrna_per_cell as sources
     from unmix.engine.prior import WORDS, read_prior
     from unmix.engine.reading import checked_for
+    from unmix.evaluation.fit import fit
     from unmix.io.fractions import write_fractions
 
     if mrna_per_cell not in sources.SOURCES:
@@ -54,6 +56,8 @@ def predict(
     run.facts["prior"] = fractions.prior
     run.facts["unexpressed"] = fractions.unknown_content
     run.facts["transductive"] = bool(also) or alignment.transductive(trained)
+    if not also:  # several references have several profiles
+        fractions = replace(fractions, tables=fractions.tables | fit(trained, samples, fractions))
     write_fractions(fractions, lambda name: run.output(out_dir / name))
 
 
