@@ -7,6 +7,8 @@ a block of one shape, the place of a row does not change its bytes.
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from threadpoolctl import ThreadpoolController
 
 #: Samples of a block: enough for products at full speed, few enough to stay near the processor.
 SIZE = 64
@@ -39,6 +43,16 @@ def in_blocks(function: Callable[[np.ndarray], np.ndarray], samples: np.ndarray)
 
 def one_thread() -> AbstractContextManager:
     """Bound BLAS and LAPACK to one thread; several split a matrix, whose parts round differently."""
-    from threadpoolctl import threadpool_limits
+    return _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
 
-    return threadpool_limits(1, user_api="blas")
+
+@lru_cache(maxsize=1)
+def _libraries(_modules: int) -> ThreadpoolController:
+    """Return the numerical libraries of this process.
+
+    Finding them takes longer than the product of a block, so they are looked for only where a module has come in, which
+    may have brought another one.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

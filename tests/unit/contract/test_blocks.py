@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -26,6 +29,20 @@ def test_a_sample_has_the_same_bytes_in_any_company_and_by_any_number_of_threads
     assert np.allclose(together, samples @ design)
     chosen = rng.permutation(len(samples))[:number]
     assert np.array_equal(product(samples[chosen], 1), together[chosen])
+
+
+def test_a_library_that_comes_in_later_is_bound_too():
+    code = (
+        "from threadpoolctl import threadpool_info, threadpool_limits\n"
+        "from unmix.contract.blocks import one_thread\n"
+        "for _ in range(2):\n"
+        "    threadpool_limits(2)\n"
+        "    with one_thread():\n"
+        "        print(*(row['num_threads'] for row in threadpool_info() if row['user_api'] == 'blas'))\n"
+        "    import scipy.linalg\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"1"}  # numpy's, then scipy's too
 
 
 def test_the_triangular_form_has_the_solutions_of_the_design():
