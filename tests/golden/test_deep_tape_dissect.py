@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from unmix import engine, methods
-from unmix.deep.nets.autoencoder import AutoEncoder, adapt, fractions
+from unmix.deep.nets.autoencoder import AutoEncoder, adapt
+from unmix.deep.output import fractions
 from unmix.deep.recipe import Net
 from unmix.methods.dissect import weight
 from unmix.simulate.toy import toy
@@ -39,12 +40,14 @@ def test_encoder_and_signature_of_tape_are_those_of_the_code(net):
 
 
 def test_a_sample_of_which_nothing_is_positive_has_no_missing_values():
-    assert torch.equal(fractions(torch.tensor([[-1.0, -2.0], [3.0, 1.0]])), torch.tensor([[0.0, 0.0], [0.75, 0.25]]))
+    assert torch.equal(
+        fractions(torch.tensor([[-1.0, -2.0], [3.0, 1.0]]), "relu_sum"), torch.tensor([[0.0, 0.0], [0.75, 0.25]])
+    )
 
 
 def test_adapting_rebuilds_the_samples_better(net):
     values = torch.rand(4, 40, generator=torch.Generator().manual_seed(2))
-    before = (fractions(net(values)) @ net.signature() - values).abs().mean()
+    before = (fractions(net(values), "relu_sum") @ net.signature() - values).abs().mean()
     found, signature = adapt(net, values, rounds=2, steps=20, lr=1e-3)
     assert (found @ signature - values).abs().mean() < before
     assert torch.allclose(found.sum(1), torch.ones(4))

@@ -150,6 +150,14 @@ class Deep(Settings):
     )
 
 
+class Dense(Deep):
+    """Recipe of a deep method whose networks end in one score per cell type."""
+
+    output: Literal["softmax", "relu_sum", "logistic"] = "softmax"
+    """What makes fractions of the scores: softmax; what is positive, divided by its sum (regression); a logistic
+    function of each type (classification), divided by their sum. docs/output_layers.md compares them."""
+
+
 #: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file gives the figures):
 # few, well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet;
 # half of the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.

@@ -13,7 +13,9 @@ import numpy as np
 from unmix.contract.blocks import in_blocks
 from unmix.contract.layout import damaged
 from unmix.contract.method import Fit, Method, Needs, Task
+from unmix.deep.output import fractions
 from unmix.deep.preprocessing import Transform, arranged, select_genes
+from unmix.deep.recipe import Dense
 from unmix.errors import DataError
 from unmix.simulate.pseudobulk import Simulator
 
@@ -89,11 +91,11 @@ class DeepMethod(Method):
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return the loss of a batch; by default the mean over members of the squared error."""
         inputs, truth = batch
-        return ((net(inputs).softmax(-1) - truth) ** 2).mean((1, 2)).sum()
+        return ((fractions(net(inputs), net.output) - truth) ** 2).mean((1, 2)).sum()
 
     def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Return fractions, samples x types; by default the mean of the members."""
-        return net(inputs).softmax(-1).mean(0)
+        return fractions(net(inputs), net.output).mean(0)
 
     # -- the engine --------------------------------------------------------------------------------------
 
@@ -108,6 +110,8 @@ class DeepMethod(Method):
         import torch
 
         net = self.network(recipe, len(transform.neutral), outputs, generator).to(device)
+        if isinstance(recipe, Dense):
+            net.output = recipe.output
         if recipe.train.centered:
             means = torch.from_numpy(transform.neutral)
             net.register_forward_pre_hook(lambda _, inputs: (inputs[0] - means.to(inputs[0].device), *inputs[1:]))

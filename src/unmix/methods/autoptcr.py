@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
 from unmix.settings import Count
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of Autoptcr."""
 
     filters: Annotated[tuple[Count, ...], Field(min_length=1)] = (32, 16, 8, 4)

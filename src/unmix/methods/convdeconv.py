@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
 from unmix.settings import Count, Rule
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of CONVdeconv; all numbers are ours."""
 
     filters: Count = 32

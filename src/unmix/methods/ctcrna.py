@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unmix.contract.method import Needs
-from unmix.deep.recipe import NEW_BATCHES, PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import NEW_BATCHES, PREP, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod, Session
 from unmix.methods import register
 from unmix.settings import ShareBelowOne
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of ctcrna."""
 
     masked: ShareBelowOne = 0.5

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.output import fractions
+from unmix.deep.recipe import PREP, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
 from unmix.settings import Rule, ShareBelowOne
@@ -40,7 +41,7 @@ SETS_R = {"prior_ranges": 10, "permuted_ranges": 5, "fill": 20, "dirichlet": 15 
 SMALLEST = 1e-7
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of Digitaldlsorter."""
 
     cells: ShareBelowOne = 0.0
@@ -100,5 +101,5 @@ class Digitaldlsorter(DeepMethod):
     def loss(self, net: Any, batch: tuple[torch.Tensor, ...], session: Session) -> torch.Tensor:
         """Return the divergence of the estimate from the truth, averaged over the batch."""
         inputs, truth = batch
-        truth, estimate = truth.clamp(SMALLEST, 1), net(inputs).softmax(-1).clamp(SMALLEST, 1)
+        truth, estimate = (part.clamp(SMALLEST, 1) for part in (truth, fractions(net(inputs), net.output)))
         return (truth * (truth / estimate).log()).sum(-1).mean()

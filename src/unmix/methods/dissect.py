@@ -15,8 +15,9 @@ from pydantic import Field
 
 from unmix.contract.method import Needs
 from unmix.deep.losses import kullback_leibler
+from unmix.deep.output import fractions
 from unmix.deep.profiles import attributed
-from unmix.deep.recipe import PREP, SIMULATION, Deep, Expression, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, Dense, Expression, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.io.units import per_million
 from unmix.methods import register
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 NETS = (Net(hidden=(512, 256, 128, 64), activation="relu6"),) * 5  # code: members differ in their seed only
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of DISSECT."""
 
     consistency: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0, 15.0, 10.0)
@@ -120,9 +121,8 @@ class DISSECT(DeepMethod):
             simulated, truth = session.pseudobulk(number)
         if not weight(session):
             return session.tensor(session.transform(simulated)), session.tensor(truth)
-        bulk = session.task.bulk
-        chosen = rng.integers(0, len(bulk), number) if recipe.real == "all" else np.zeros(number, int)
-        real = bulk[chosen][:, session.genes]
+        chosen = rng.integers(0, len(session.task.bulk), number) if recipe.real == "all" else np.zeros(number, int)
+        real = session.task.bulk[chosen][:, session.genes]
         share = rng.uniform(recipe.low, recipe.high)
         mixed = share * per_million(real) + (1 - share) * per_million(simulated)
         parts = [session.transform(simulated), truth, session.transform(mixed), session.transform(real)]
@@ -132,16 +132,16 @@ class DISSECT(DeepMethod):
         """Return the divergence and, weighted, the inconsistency, summed over the members."""
         simulated, truth, *others = batch
         if not others:
-            return kullback_leibler(net(simulated), truth)
+            return kullback_leibler(net(simulated), truth, net.output)
         import torch
 
         mixed, real, share = others
         if session.recipe.real == "first":
             real = real[:1]
-        scores = net(torch.cat([simulated, mixed, real]))
-        ours, both, theirs = (part.softmax(-1) for part in scores.split([len(simulated), len(mixed), len(real)], 1))
+        parts = net(torch.cat([simulated, mixed, real])).split([len(simulated), len(mixed), len(real)], 1)
+        ours, both, theirs = (fractions(part, net.output) for part in parts)
         wrong = (share * theirs + (1 - share) * ours - both) ** 2
-        return kullback_leibler(scores[:, : len(simulated)], truth) + weight(session) * wrong.mean((1, 2)).sum()
+        return kullback_leibler(parts[0], truth, net.output) + weight(session) * wrong.mean((1, 2)).sum()
 
 
 def weight(session: Session) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from unmix.contract.method import Fit, Task
 from unmix.deep.harmony import Corrected, Correction, Harmony
 from unmix.deep.preprocessing import Transform
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import PROBE, DeepMethod
 from unmix.errors import UsageError
 from unmix.io.pretrained import READABLE, ensemble, gene_names, layers
@@ -28,7 +28,7 @@ NAMES = "bnaive mono14 cd4mem cd4naive cd8eff cd8naive cd8mem bmem adc mono16 nk
 OFFICIAL_TYPES = tuple(NAMES.split())
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of HASCAD."""
 
     correction: Literal["none", "harmony"] = "none"
@@ -114,7 +114,7 @@ def official(task: Task) -> Fit:
     published = Hascad.recipes["published"]
     nets = tuple(Net(hidden=tuple(len(bias) for _, bias in network[:-1])) for network in networks)
     prep = published.prep.changed(depth=0.0)  # the authors' values as they are
-    recipe = task.recipe.changed(prep=prep, nets=nets, correction="none")
+    recipe = task.recipe.changed(prep=prep, nets=nets, correction="none", output="softmax")
     arrays = ensemble(networks)
     place = {gene: i for i, gene in enumerate(task.train.genes)}
     drawn = Simulator(task.train, published.simulation, task.rng).draw(PROBE, task.rng).expression

@@ -7,7 +7,7 @@ platform noise in the simulation, few well-expressed markers, and early stopping
 
 from __future__ import annotations
 
-from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, SIMULATION, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.methods import register
 from unmix.simulate.recipe import Simulation
@@ -25,13 +25,13 @@ class Scaden(DeepMethod):
 
     name = "scaden"
     recipes = {
-        "default": Deep(
+        "default": Dense(
             prep=PREP,
             simulation=SIMULATION,
             nets=NETS,
             train=TRAIN,
         ),
-        "published": Deep(
+        "published": Dense(
             prep=Prep(genes="variance", min_variance=0.1, depth=0, sample="minmax"),
             simulation=Simulation(  # half of the pseudobulk sparse; 100 cells; cells floored, labels not
                 composition="uniform", sparse=0.5, cells=100, rounding="floor", label="requested", samples=1000

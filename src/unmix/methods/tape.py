@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from unmix.deep.output import fractions
 from unmix.deep.preprocessing import Transform
 from unmix.deep.profiles import attributed
 from unmix.deep.recipe import ONE_NET, PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
@@ -103,9 +104,7 @@ class TAPE(DeepMethod):
 
     def infer(self, net: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Return what is positive, divided by its sum."""
-        from unmix.deep.nets.autoencoder import fractions
-
-        return fractions(net(inputs))
+        return fractions(net(inputs), "relu_sum")
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Run the network as trained, or adapted to the samples as the recipe says."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from unmix.deep.recipe import PREP, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import PREP, TRAIN, Dense, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
 from unmix.errors import DataError
 from unmix.methods import register
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from unmix.io.ontology import Levels, Ontology
 
 
-class Recipe(Deep):
+class Recipe(Dense):
     """Recipe of UCDBase."""
 
     nodes: dict[str, str] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from unmix.deep.nets.dense import ACTIVATIONS, dropout
+from unmix.deep.output import fractions
 
 if TYPE_CHECKING:
     from unmix.deep.recipe import Net
@@ -58,12 +59,6 @@ class AutoEncoder(nn.Module):
         return functional.relu(product)
 
 
-def fractions(encoded: torch.Tensor) -> torch.Tensor:
-    """Return non-negative rows that sum to 1; rows without anything positive stay 0 (the original divides by 0)."""
-    positive = functional.relu(encoded)
-    return positive / positive.sum(1, keepdim=True).clamp(min=1e-12)
-
-
 def adapt(
     net: AutoEncoder, inputs: torch.Tensor, rounds: int, steps: int, lr: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,7 +80,7 @@ def adapt(
     Fractions (samples x types) and signature (types x genes).
     """
     with torch.no_grad():
-        first, signature = fractions(net(inputs)), net.signature()
+        first, signature = fractions(net(inputs), "relu_sum"), net.signature()
     decoder = torch.optim.Adam(net.decoder.parameters(), lr=lr)
     encoder = torch.optim.Adam([*net.encoder.parameters(), *net.biases.parameters()], lr=lr)
     for _ in range(rounds):
@@ -106,7 +101,7 @@ def adapt(
             loss.backward()
             encoder.step()
     with torch.no_grad():
-        return fractions(net(inputs)), net.signature()
+        return fractions(net(inputs), "relu_sum"), net.signature()
 
 
 def _distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,7 @@ class Ensemble(nn.Module):
     def __init__(self, nets: Sequence[Net], inputs: int, outputs: int, generator: torch.Generator) -> None:
         super().__init__()
         self.generator = generator
+        self.output = "softmax"  # unless the recipe says otherwise
         self.groups = [(net, len(list(same))) for net, same in groupby(nets)]
         self.outputs = outputs
         widths = [(*net.hidden, outputs)[0] for net in nets]

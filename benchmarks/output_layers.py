@@ -1,0 +1,83 @@
+#!/usr/bin/env python
+"""Output layers of the dense methods on real sets (docs/output_layers.md): softmax, positive part, logistic per type.
+
+    .venv/bin/python benchmarks/output_layers.py [-n 1] [--seed 0 ...] [--method NAME ...] [--only CASE ...] [--table]
+
+Cases and store are those of `results.py`, so fits that are there are not done again. `--table` prints what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+import results
+
+from unmix import methods as registry
+from unmix.benchmark import figures
+from unmix.settings import asdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+#: Methods that simulate from single cells and learn without the bulk, one fit for all samples of a reference.
+METHODS = ("scaden", "digitaldlsorter", "hascad", "ucdbase")
+CASES = ("cell-lines", "pancreas", "pbmc-newman", "pbmc-zheng")
+LAYERS = ("softmax", "relu_sum", "logistic")
+STORE = results.ROOT / ".cache" / "benchmark" / "output_layers"
+
+
+def recipes(method: str) -> list[str]:
+    """Write the default recipe of a method with each output layer, and return the files."""
+    folder = STORE.parent / "recipes" / method
+    folder.mkdir(parents=True, exist_ok=True)
+    for layer in LAYERS:
+        recipe = registry.get(method).recipes["default"].changed(output=layer)
+        (folder / f"{layer}.json").write_text(json.dumps(asdict(recipe)))
+    return [str(folder / f"{layer}.json") for layer in LAYERS]
+
+
+def table(store: Path, methods: Sequence[str]) -> str:
+    """Return RMSE / CCC / mean r by set of every method and recipe, in Markdown: means over seeds and references.
+
+    The last row is the mean over the sets that all of them have.
+    """
+    rows = figures.overview(figures.table([store]))
+    means = rows.groupby(["test", "method", "recipe"], sort=False)[["rmse", "ccc", "r"]].mean()
+    complete = means.unstack("test").dropna(axis=1).stack("test", future_stack=True)
+    cells = _shown(means).unstack(["method", "recipe"]).fillna("")
+    cells.loc["mean"] = _shown(complete.groupby(["method", "recipe"]).mean())
+    cells = cells[[key for method in methods for key in cells if key[0] == method]]
+    recipes = {recipe for _, recipe in cells}
+    names = [method if len(recipes) == 1 else f"{method}, {recipe}" for method, recipe in cells]
+    lines = [f"| set | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    return "\n".join(lines + [f"| {name} | {' | '.join(row)} |" for name, row in cells.iterrows()])
+
+
+def _shown(means: pd.DataFrame) -> pd.Series:
+    return means.apply(lambda row: " / ".join(f"{row[name]:.3f}" for name in ("rmse", "ccc", "r")), axis=1)
+
+
+def main() -> None:
+    """Do the fits that are missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=1, help="fits at a time")
+    parser.add_argument("--seed", type=int, action="append")
+    parser.add_argument("--method", action="append")
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    given = parser.parse_args()
+    if not given.table:
+        folders = results.cases(given.only or list(CASES), STORE.parent / "cases")
+        for method in given.method or METHODS:
+            options = {"seed": given.seed or [0], "recipe": recipes(method), "method": [method], "n": given.n}
+            results.fits(folders, STORE, argparse.Namespace(**options))
+    print(table(STORE, METHODS))
+
+
+if __name__ == "__main__":
+    main()
