@@ -42,13 +42,19 @@ def data():
     return reference, bulk
 
 
+@functools.cache
+def samples(seed: int) -> ad.AnnData:
+    """Return the bulk of the toy data."""
+    return toy(seed=seed)[1]
+
+
 def inputs(name: str) -> dict:
     """Return what a method needs beside a reference of single cells."""
-    needs, (_, bulk) = METHODS[name].needs, toy(seed=7)
-    given = {}
+    needs, given = METHODS[name].needs, {}
     if needs.bulk:
-        given["bulk"] = toy()[1]
+        given["bulk"] = samples(0).copy()
     if needs.calibration:
+        bulk = samples(7).copy()
         given["calibration"] = bulk, bulk.obsm["cell_fractions"]
     if needs.malignant:
         given["malignant"] = MALIGNANT
