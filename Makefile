@@ -6,7 +6,7 @@ PYTEST := .venv/bin/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 export UNMIX_SHARED ?= $(abspath ../shared)
 # Reuse finished tasks of the last run, unless the library is newer than that run's records
-records = results/$(1)/pipeline_info/trace.txt
+records = results/$(1)/pipeline_info/request.json
 resume = $(if $(shell [ -e .nextflow/history ] || echo none; [ ! -e $(records) ] || find src -name '*.py' -newer $(records)),,-resume)
 
 .PHONY: sbom audit benchmark results zoo help setup demo demo-pbmc test lint test-unit test-pipeline test-containers test-galaxy test-docs docs galaxy-demo format sync lock clean

@@ -85,6 +85,35 @@ def locked(outdir) {
     return lock
 }
 
+// Removes what an earlier run has left in the folder of a method, where now a record says why there is nothing: the files
+// that its run records name, and copies of them in the folder of the row. Of a single step, that of this step only
+def forget(folder, skipped) {
+    def step = skipped.name =~ /(metrics|comparison|attributions|type_expression|expression)\.skipped\.json$/
+    files("${folder}/${step ? step[0][1] + '.' : '*'}run.json").each { record ->
+        def made = names_of_outputs(record)
+        made.each { name ->
+            def result = file("${folder}/${name}", glob: false)
+            def copy = result.parent.resolveSibling(name)
+            if (result.exists() && copy.exists() && copy.bytes == result.bytes) {
+                copy.delete()
+            }
+            result.delete()
+        }
+        record.delete()
+    }
+}
+
+// Names of files, in no other folder; none of a record of which a killed run has copied half
+def names_of_outputs(record) {
+    try {
+        def outputs = new groovy.json.JsonSlurper().parseText(record.text).outputs ?: [:]
+        return outputs.keySet().findAll { name -> !name.contains('/') && !(name in ['', '.', '..']) }
+    }
+    catch (Exception _damaged) {
+        return []
+    }
+}
+
 workflow {
     main:
     def run = workflow // within the handler `workflow` is not known
@@ -139,6 +168,9 @@ workflow {
         // An earlier run into this folder may have given none
         DECONVOLVE.out.fractions.subscribe { meta, _fractions, _fractions_long ->
             file("${outdir}/${meta.id}/${meta.method}/skipped.json").delete()
+        }
+        DECONVOLVE.out.without_result.subscribe { meta, record ->
+            forget("${outdir}/${meta.id}/${meta.method}", record)
         }
         DECONVOLVE.out.skipped.subscribe { meta, record ->
             def told = new groovy.json.JsonSlurper().parseText(record.text)

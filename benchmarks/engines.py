@@ -56,7 +56,8 @@ def run(engine: str, folder: Path, arguments: list[str], settings: dict[str, str
     if done.returncode:
         raise click.ClickException(f"{engine}: {done.stdout[-2000:]}")
     seconds = time.monotonic() - start
-    trace = pd.read_csv(folder / "results" / "pipeline_info" / "trace.txt", sep="\t", na_values="-")
+    (path,) = (folder / "results" / "pipeline_info").glob("trace_*.txt")
+    trace = pd.read_csv(path, sep="\t", na_values="-")
     trace["process"] = trace["name"].str.partition(" ")[0].str.rpartition(":")[2]
     return seconds, trace
 

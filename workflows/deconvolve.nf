@@ -131,6 +131,9 @@ workflow DECONVOLVE {
             UNMIX_ESTIMATE.out.without_expression,
             UNMIX_REPORTS.out.skipped,
         ) // channel: [ meta, run record with the reason ]; of a whole row the method is ''
+    without_result = UNMIX_REPORTS.out.without_result
+        .mix(UNMIX_ESTIMATE.out.without_attributions, UNMIX_ESTIMATE.out.without_expression)
+        // channel: [ meta, record ], of every method of every row, also of a row that cannot be used, and of its steps
     summary = UNMIX_REPORTS.out.summary // channel: summary.tsv, a line for every method of every row
     reports = UNMIX_REPORTS.out.reports // channel: [ meta, report.html ]
     index = UNMIX_REPORTS.out.index // channel: index.html, a line for every row

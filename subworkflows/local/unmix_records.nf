@@ -42,6 +42,6 @@ def no_result(method) {
         found: "a task of ${method} ended without a result, by an error of the program or the machine, or for want " +
             'of memory or time',
         expected: 'tasks that end',
-        'do': 'see .nextflow.log and trace.txt; if the exit is 1, please report it',
+        'do': 'see .nextflow.log and trace_*.txt; if the exit is 1, please report it',
     ]
 }

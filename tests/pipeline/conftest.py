@@ -40,8 +40,8 @@ def nextflow(folder, *arguments, env=None):
 
 
 def trace(folder):
-    """Return the tasks of a run: process, tag, status, exit, attempt, hash."""
-    with (folder / "results" / "pipeline_info" / "trace.txt").open() as file:
+    """Return the tasks of the last run: process, tag, status, exit, attempt, hash."""
+    with max((folder / "results" / "pipeline_info").glob("trace_*.txt")).open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
         process, _, row["tag"] = row["name"].partition(" ")

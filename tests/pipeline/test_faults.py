@@ -7,6 +7,7 @@ job of a cluster is in test_slurm.py.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -62,6 +63,9 @@ def test_a_spoilt_model_is_never_used_and_without_it_resume_gives_the_same_bytes
     spoilt = nextflow(folder, *RUN, "-resume")
     assert spoilt.returncode == 0, spoilt.out
     assert "toy: nnls failed in predict" in spoilt.out
+    row = tmp_path / "results" / "toy"
+    assert [path.name for path in (row / "nnls").iterdir()] == ["skipped.json"]  # and no fractions of the first run
+    assert not list(row.glob("*fractions*.tsv"))
     shutil.rmtree(model.parent)
     again = nextflow(folder, *RUN, "-resume")
     assert again.returncode == 0, again.out
@@ -81,12 +85,35 @@ def test_a_container_engine_that_is_not_there_is_named(tmp_path):
     assert "unmix: podman is not there." in done.out
 
 
+def test_fractions_of_an_earlier_run_do_not_stay_beside_the_reason_why_there_are_none_now(tmp_path):
+    row = tmp_path / "results" / "toy"
+    for folder, names in {row / "nnls": ("fractions.tsv", "metrics.tsv"), row / "mine": ("fractions.tsv",)}.items():
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).write_text(f"{name} of {folder.name}")
+            record = {"step": "predict", "outputs": {name: {}, "../../../kept": {}}}
+            (folder / f"{name.removesuffix('.tsv')}.run.json").write_text(json.dumps(record))
+    shutil.copy(row / "nnls" / "fractions.tsv", row)
+    (tmp_path / "kept").write_text("")
+    (tmp_path / "sheet.csv").write_text("id,bulk,reference\ntoy,absent.tsv,absent.h5ad\n")
+    done = nextflow(tmp_path, "run", ROOT, "-profile", "test", *TOY, "--input", "sheet.csv")
+    assert done.returncode == 0, done.out
+    assert "toy: the row cannot be used" in done.out
+    assert not list((row / "nnls").iterdir())
+    assert not (row / "fractions.tsv").exists()
+    assert (row / "mine" / "fractions.tsv").exists()  # of a method that this run does not give
+    assert (tmp_path / "kept").exists()
+
+
 def test_two_runs_do_not_write_into_one_folder_of_results(tmp_path):
-    (tmp_path / "results").mkdir()
+    first = tmp_path / "results" / "pipeline_info" / "trace_2026-01-01_00-00-00.txt"
+    first.parent.mkdir(parents=True)
+    first.write_text("of the run that is going on")
     with (tmp_path / "results" / ".unmix.lock").open("w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)  # as a run that is still going on
         done = nextflow(tmp_path, *RUN, "-stub-run")
     assert done.returncode != 0
     assert "another run writes into results." in done.out
     assert {path.name for path in (tmp_path / "results").iterdir()} == {".unmix.lock", "pipeline_info"}
+    assert first.read_text() == "of the run that is going on"
     assert not list(tmp_path.glob("work/*/*/.command.run"))

@@ -157,4 +157,9 @@ workflow UNMIX_REPORTS {
     reports = UNMIX_REPORT.out.report // channel: [ meta, report.html ]
     index = UNMIX_INDEX.out.index // channel: index.html, a line for every row
     skipped = ch_without_tables // channel: [ meta, record ]
+    without_result = ch_ended
+        .mix(ch_ended_consensus)
+        .filter { _id, _method, end -> end != 'done' }
+        .map { id, method, record -> tuple([id: id, method: method], record) }
+        .mix(ch_without_tables) // channel: [ meta, record ], of methods, the consensus, and steps that gave no table
 }
