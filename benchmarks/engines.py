@@ -56,7 +56,7 @@ def run(engine: str, folder: Path, arguments: list[str], settings: dict[str, str
     if done.returncode:
         raise click.ClickException(f"{engine}: {done.stdout[-2000:]}")
     seconds = time.monotonic() - start
-    (path,) = (folder / "results" / "pipeline_info").glob("trace_*.txt")
+    path = max((folder / "results" / "pipeline_info").glob("trace_*.txt"))
     trace = pd.read_csv(path, sep="\t", na_values="-")
     trace["process"] = trace["name"].str.partition(" ")[0].str.rpartition(":")[2]
     return seconds, trace

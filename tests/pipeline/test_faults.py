@@ -63,7 +63,7 @@ def test_a_spoilt_model_is_never_used_and_without_it_resume_gives_the_same_bytes
     spoilt = nextflow(folder, *RUN, "-resume")
     assert spoilt.returncode == 0, spoilt.out
     assert "toy: nnls failed in predict" in spoilt.out
-    row = tmp_path / "results" / "toy"
+    row = folder / "results" / "toy"
     assert [path.name for path in (row / "nnls").iterdir()] == ["skipped.json"]  # and no fractions of the first run
     assert not list(row.glob("*fractions*.tsv"))
     shutil.rmtree(model.parent)
