@@ -83,7 +83,8 @@ class ClassicalMethod(Method):
         expressed = np.flatnonzero(samples.any(1))
         if len(expressed) and len(known):
             with one_thread():
-                solved = self.solve_cohort(learned, samples[expressed], self.recipe_of(model))
+                chosen = samples if len(expressed) == len(samples) else samples[expressed]  # no copy of a cohort
+                solved = self.solve_cohort(learned, chosen, self.recipe_of(model))
             weights[np.ix_(expressed, known)] = solved
         if "rna" in model.arrays:
             weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]

@@ -61,7 +61,8 @@ def mapped(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     Samples x genes, in the unit of the profiles.
     """
     total = profiles.sum(1).mean() / 1e6  # what these genes are of the whole transcriptome
-    found = per_million(samples) * total
+    found = per_million(samples)
+    found *= total
     levels, of_reference = np.sort(found.mean(0)), np.sort(profiles.mean(0))
     for rows in _blocks(len(found)):
         block = found[rows]

@@ -81,3 +81,13 @@ def test_few_samples_have_no_factor_of_their_own():
         found = cohort.estimate(cohort.mapped(samples, profiles), profiles)
         errors.append(np.abs((found[0] - found[1]) - (truth[0] - truth[1])).mean())
     assert np.mean(errors) < 0.03
+
+
+def test_blocks_of_samples_change_no_fraction(monkeypatch):
+    rng = np.random.default_rng(0)
+    profiles = rng.lognormal(3, 1.5, (4, 600))
+    profiles *= 1e6 / profiles.sum(1, keepdims=True)
+    samples = rng.dirichlet(np.ones(4), 20) @ profiles * rng.lognormal(0, 0.3, (20, 600))
+    whole = cohort.estimate(cohort.mapped(samples, profiles), profiles)
+    monkeypatch.setattr(cohort, "BLOCK", 7)
+    assert np.abs(cohort.estimate(cohort.mapped(samples, profiles), profiles) - whole).max() < 1e-9
