@@ -40,10 +40,11 @@ demo-pbmc: prerequisites setup ## the accuracy story, on the data beside the pro
 
 test: prerequisites lint test-unit test-docs test-pipeline test-containers test-galaxy ## everything that CI runs
 
-lint: setup ## style of the Python code, order of its rooms
+lint: setup ## style of the Python code, order of its rooms, consistent locks
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+	scripts/lock --check
 
 # Two at a time, each on one thread; tests of one method go together, since they share its training. Long ones first
 test-unit: setup .cache/demo/ready ## the library, and attacks on it
