@@ -43,6 +43,17 @@ def test_the_check_of_a_bulk_imports_no_engine():
     assert not found & (HEAVY | {"unmix.engine", "unmix.methods", "scipy.optimize", "scipy.stats"})
 
 
+def test_tables_are_evaluated_without_anndata(tmp_path):
+    table = tmp_path / "fractions.tsv"
+    table.write_text("sample\tB cell\tT cell\n" + "".join(f"s{i}\t0.{i}\t0.{10 - i}\n" for i in range(1, 6)))
+    found = imported(
+        "import unmix.cli, unmix.pipeline.steps\n"
+        "from unmix.evaluation import known\n"
+        f"known.evaluate({str(table)!r}, {str(table)!r})"
+    )
+    assert not found & (HEAVY | {"anndata", "h5py", "scipy.optimize", "scipy.stats"})
+
+
 def test_training_of_a_network_leaves_the_compiler_of_torch_alone():
     found = imported(
         "import unmix\n"

@@ -31,12 +31,12 @@ def as_file(data: Data, name: str) -> Iterator[Path]:
     UsageError
         Data of another type.
     """
-    import anndata as ad
-    import pandas as pd
-
     if isinstance(data, (str, Path)):
         yield Path(data)
         return
+    import anndata as ad
+    import pandas as pd
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         if isinstance(data, ad.AnnData):
