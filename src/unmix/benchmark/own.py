@@ -125,10 +125,9 @@ def split(reference: ad.AnnData, seed: int) -> tuple[np.ndarray, np.ndarray, str
         for name in np.unique(types):
             own = rng.permutation(np.flatnonzero(types == name))
             held[own[: round(HELD_OUT * len(own))]] = True
-        number = "one donor" if len(donors) == 1 else "two donors"
         how = (
-            f"The reference names {number}, so a quarter of the cells of each type was held out and no donor: errors "
-            "on other people are larger than those shown."
+            f"The reference does not name {DONORS} donors or more. So a quarter of the cells of each type was held "
+            "out, and no donor: errors on other people are larger than those shown."
         )
     lost = sorted(set(types) - set(types[held]))
     alone = sorted(set(types[held]) - set(types[~held]))
