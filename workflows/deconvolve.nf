@@ -40,8 +40,13 @@ def request_of(samplesheet, settings, row) {
         [column, entries.join(';')]
     }
     def command = workflow.commandLine.replaceAll(/ -resume( +[0-9a-f-]{36})?/, '')
+    // what unmix_repeat.py needs beside these: the profile, further files of settings, and the folder of the command
+    def configs = workflow.configFiles.findAll { path -> path.parent != workflow.projectDir }.collect { path -> "${path}" }
+    def origin = [folder: "${workflow.launchDir}", profile: workflow.profile, configs: configs]
+    def nextflow_version = [nextflow: "${nextflow.version}"]
     return groovy.json.JsonOutput.toJson(
-        [command: [command], samplesheet: samplesheet.name, row: given, parameters: parameters]
+        [command: [command], samplesheet: samplesheet.name, row: given, parameters: parameters] + origin +
+            nextflow_version
     )
 }
 

@@ -50,6 +50,12 @@ class OutputError(UnmixError):
     exit_code = 74
 
 
+class NotTheSame(UnmixError):
+    """A repeated run whose outputs are not those of the first (exit 3)."""
+
+    exit_code = 3
+
+
 class NotApplicable(UnmixError):
     """A method that is not applicable to this input; a benchmark skips it (exit 99)."""
 

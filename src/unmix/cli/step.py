@@ -50,8 +50,8 @@ def run(
     before = {number: signal.signal(number, _stop) for number in heard}
     say_once()
     waiting = Progress()
-    shown = (_nothing, _nothing) if quiet else (_say, waiting.show)
-    job = Run(step, tell=shown[0], progress=shown[1], **options)
+    tell, progress = (_nothing, _nothing) if quiet else (_say, waiting.show)
+    job = Run(step, tell=tell, progress=progress, **options)
     try:
         for name, path in _files_of_the_command():
             job.keep(name, path)
@@ -80,8 +80,13 @@ def run(
 
 
 def _say(sentence: str) -> None:
-    """Print to stderr. Names of others may hold signs that steer a terminal: they are shown as Python writes them."""
-    click.echo(_STEERING.sub(lambda sign: ascii(sign[0])[1:-1], sentence), err=True)
+    """Print to stderr; names of others may hold signs that steer a terminal."""
+    click.echo(shown(sentence), err=True)
+
+
+def shown(text: str) -> str:
+    """Return text with signs that steer a terminal as Python writes them."""
+    return _STEERING.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 def _nothing(*_: object) -> None:

@@ -66,7 +66,7 @@ def read(path: Path, messages: list[str]) -> AnnData:
     if numbers.isna().to_numpy().any():
         raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
     obs.index = obs.index.astype(str)
-    if types is None and (labels := _beside(path)) is not None:
+    if types is None and (labels := beside(path)) is not None:
         obs = obs.assign(**{LABELS: _scaden(labels, len(obs), path)})
         messages.append(f"The cell types of {labels.name} are in the column {LABELS!r}.")
     var = pd.DataFrame(index=numbers.columns.astype(str))
@@ -82,7 +82,8 @@ def _repeated(header: list[str]) -> list[str] | None:
     return None
 
 
-def _beside(path: Path) -> Path | None:
+def beside(path: Path) -> Path | None:
+    """Return the labels beside a table of counts as Scaden writes them, where there are any."""
     match = _SCADEN.fullmatch(path.name)
     names = [f"{match[1]}_celltypes.txt{end}" for end in ("", ".gz")] if match else []
     return next((path.with_name(name) for name in names if path.with_name(name).exists()), None)

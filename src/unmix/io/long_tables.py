@@ -23,6 +23,9 @@ ENDS = ("values", "lower", "upper", "lower_relative", "upper_relative")
 ENDS_OF_LEVELS = ("fraction", *ENDS[1:])
 BETWEEN = "between_references"
 
+#: What stands beside ``fractions_long.tsv``: the record, and tables where there are any.
+BESIDE = ("run.json", "held_out.tsv", "levels.tsv")
+
 #: Name of the rows of attributions over all samples; a sample may not be called so.
 ALL = "(all samples)"
 
@@ -118,7 +121,7 @@ def read_estimates(path: Path) -> tuple[Fractions, dict[str, Any]]:
     DataError
         If it is another table, the record is missing, or one of the three was changed.
     """
-    record, held_out, coarser = (path.with_name(name) for name in ("run.json", "held_out.tsv", "levels.tsv"))
+    record, held_out, coarser = (path.with_name(name) for name in BESIDE)
     if not record.exists():
         raise _unusable(path, "no run.json beside it")
     run = records.read(record, "method", "model", "level")

@@ -59,7 +59,9 @@ class _Method(_Part):
 
 class _Input(_Part):
     path: str = ""
+    given: str = ""
     sha256: str = ""
+    bytes: int = -1
 
 
 class _Evaluation(_Part):
@@ -103,6 +105,7 @@ class _Record(_Part):
     step: str = ""
     registry: _Registered | None = None
     command: list[str] = []
+    folder: str = ""
     unmix: str = ""
     seed: int = 0
     device: str = ""
@@ -120,10 +123,13 @@ class _Record(_Part):
     unexpressed: _Unexpressed | Annotated[dict[str, Any], Field(max_length=0)] = {}
     messages: list[str] = []
     versions: dict[str, str] = {}
+    machine: dict[str, str] = {}
     evaluation: _Evaluation | None = None
     error: _Error | None = None
     markers: dict[str, list[str]] = {}
     samplesheet: str = ""
+    profile: str = ""
+    configs: list[str] = []
     row: dict[str, str] = {}
     parameters: dict[str, str] = {}
 

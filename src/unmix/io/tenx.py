@@ -79,6 +79,19 @@ def read(path: Path | str) -> AnnData:
         raise DataError(f"{path.name} cannot be read as 10x output ({cause}).", NEED, "copy the files again") from error
 
 
+def files(path: Path) -> list[Path]:
+    """Return the files that :func:`read` reads: the matrix, and the names of its cells and genes.
+
+    Raises
+    ------
+    DataError
+        As for :func:`read`, of a folder or of Matrix Market.
+    """
+    if path.is_dir():
+        path = _inside(path)
+    return [path, *(_companion(path, what) for what in COMPANIONS)] if is_matrix_market(path) else [path]
+
+
 def _inside(folder: Path) -> Path:
     """Return the matrix of a folder: the filtered one of Cell Ranger, or the only one."""
     found = sorted(one for one in folder.rglob("*") if is_matrix_market(one) or one.name == _H5)

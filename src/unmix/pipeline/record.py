@@ -64,6 +64,7 @@ class Run:
         self.facts: dict[str, Any] = {}
         self._tell = tell
         self.command = list(command or [Path(sys.argv[0]).name, *sys.argv[1:]])
+        self.folder = Path.cwd()
         self._inputs: dict[str, Path] = {}
         self._kept: list[tuple[str, Path]] = []
         self._reason: Path | None = None
@@ -123,19 +124,28 @@ class Run:
                     "give another path for the output",
                 )
 
-    def record(self) -> dict[str, Any]:
-        """Return the contents of run.json: enough to repeat this step exactly."""
+    def origin(self) -> dict[str, Any]:
+        """Return what is given, and where it is done: what ``unmix_repeat.py`` starts from."""
+        given = {name: {"given": str(path)} for name, path in self._inputs.items()}
         return {
-            "step": self.step,
             "command": self.command,
+            "folder": str(self.folder),
             "unmix": __version__,
             "seed": self.seed,
             "device": self.device,
             "threads": self.threads,
-            "inputs": self.fingerprints(),
+            "inputs": {name: told | given[name] for name, told in self.fingerprints().items()},
+            "versions": versions(),
+            "machine": machine(),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return the contents of run.json: enough to repeat this step exactly."""
+        return {
+            "step": self.step,
+            **self.origin(),
             "outputs": {path.name: _fingerprint(path) for path in self._outputs.waiting()},
             **self.facts,
-            "versions": {"python": platform.python_version(), **_versions()},
             "messages": self.messages,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
             "seconds": round(time.time() - self._started, 2),
@@ -214,5 +224,24 @@ def _fingerprint(path: Path) -> dict[str, Any]:
     return {"path": path.name, "sha256": digest, "bytes": path.stat().st_size}
 
 
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a number."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def machine() -> dict[str, str]:
+    """Return what of a machine can change the last digits: its kind, its processor, and a GPU where one is used."""
+    found = {"system": platform.system(), "architecture": platform.machine(), "processor": _processor()}
+    torch = sys.modules.get("torch")  # a step that has not loaded it uses no GPU
+    used = torch is not None and torch.cuda.is_initialized()
+    return found | ({"gpu": torch.cuda.get_device_name()} if used else {})
+
+
+def _processor() -> str:
+    """Return the name of the processor; the system's own word for it where /proc does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -89,7 +89,9 @@ def run(row: Row, options: Options, out: Path, machine: Machine) -> None:
     start.make_room(out, [job["method"] for job in todo], start.files(row, options).values())
     if machine.pages:
         with recorded(_job(machine, "run", options.seed)) as job:
-            start.write_request(job.output(out / start.REQUEST), row, options, machine.command or job.command)
+            for name, path in start.read(row, options, todo):
+                job.input(name, path)
+            start.write_request(job.output(out / start.REQUEST), row, options, job.origin())
     work = _Work(row, options, out, machine)
     try:
         work.prepare(prepared)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from unmix.errors import DataError, UsageError
+from unmix.errors import DataError, UnmixError, UsageError
 from unmix.io import outputs, records
-from unmix.reference import prepare
+from unmix.reference import prepare, single_cells
 from unmix.report.beside import FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from unmix.pipeline.row import Options, Row
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 REQUEST = "request.json"
 
 
-def write_request(path: Path, row: Row, options: Options, command: Sequence[str]) -> None:
-    """Write what was asked for as JSON: the command, the inputs (as a row of a samplesheet) and the parameters."""
+def write_request(path: Path, row: Row, options: Options, origin: dict[str, Any]) -> None:
+    """Write what was asked for as JSON: the inputs (as a row of a samplesheet), the parameters, and `origin`.
+
+    `origin` is that of :meth:`unmix.pipeline.record.Run.origin`: the command, checksums of the inputs, versions.
+    """
 
     def told(given: Row | Options) -> dict[str, str]:
         values = {
@@ -32,7 +36,7 @@ def write_request(path: Path, row: Row, options: Options, command: Sequence[str]
         }
         return {name: "" if value is None else str(value) for name, value in values.items()}
 
-    asked = {"command": [str(word) for word in command], "row": told(row), "parameters": told(options)}
+    asked = {**origin, "row": told(row), "parameters": told(options)}
     path.write_text(json.dumps(asked, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -66,6 +70,19 @@ def files(row: Row, options: Options) -> dict[str, Path]:
     """Return the files that are given, by the name of their column or option."""
     given = {**asdict(row), **asdict(options)}
     return {name: value for name, value in given.items() if isinstance(value, Path)}
+
+
+def read(row: Row, options: Options, jobs: list[dict[str, Any]]) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of every file that a run reads; a reference that cannot be used is refused later."""
+    given = files(row, options)
+    with contextlib.suppress(UnmixError):
+        given |= {f"reference {path.name}": path for path in single_cells.files(row.reference)[1:]}
+        given["reference"] = single_cells.files(row.reference)[0]
+    yield from given.items()
+    for name in ("cell_type_tree", "mrna_per_cell", "prior"):  # the name of a source, or a table
+        yield name, Path(getattr(row, name))
+    for number, path in enumerate(dict.fromkeys(path for job in jobs for path in job["published"]), start=1):
+        yield f"published {number}", Path(path)
 
 
 def check_files(row: Row, options: Options, published: list[str]) -> None:

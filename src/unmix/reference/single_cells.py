@@ -184,6 +184,20 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
     return found if cells is None else annotate(found, tables.read_table(cells), Path(cells).name)
 
 
+def files(path: Path) -> list[Path]:
+    """Return the files that :func:`read_cells` reads of a path: of a folder its matrix, and names beside either.
+
+    Raises
+    ------
+    DataError
+        A folder without a matrix, or a matrix without names.
+    """
+    if path.is_dir() or tenx.is_matrix_market(path):
+        return tenx.files(path)
+    labels = cell_tables.beside(path)
+    return [path] if labels is None else [path, labels]
+
+
 def _open_h5ad(path: Path) -> SingleCells:
     """Open an h5ad for streaming; files of an old format are read whole."""
     import h5py

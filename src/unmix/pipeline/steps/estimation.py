@@ -66,11 +66,13 @@ def consensus(run: Run, fractions_long: Sequence[Path], out_dir: Path, *, level:
     from unmix import methods
     from unmix.engine.consensus import consensus, record
     from unmix.io.fractions import write_fractions
-    from unmix.io.long_tables import read_estimates
+    from unmix.io.long_tables import BESIDE, read_estimates
 
     members, records = zip(*map(read_estimates, fractions_long), strict=True)
     for member, path in zip(members, fractions_long, strict=True):
         run.input(member.method, path)
+        for name in BESIDE:
+            run.input(f"{member.method} {name}", path.with_name(name))
     run.facts |= record(members, records, methods.PANEL)
     fractions = consensus(members, level=level, say=run.say)
     run.facts |= {"level": fractions.level, "mrna_per_cell": fractions.mrna_per_cell, "prior": fractions.prior}

@@ -25,10 +25,12 @@ def reference(
 ) -> None:
     """Prepare a reference (`settings` of :func:`unmix.reference.prepare.prepare_reference`), and describe its cells."""
     from unmix.io.tables import read_label_map
+    from unmix.reference import single_cells
     from unmix.reference.prepare import prepare_reference
 
     for number, path in enumerate(inputs, start=1):
-        run.input(f"input {number}", path)
+        for place, file in enumerate(single_cells.files(path) if path.exists() else ()):
+            run.input(f"input {number}{f' {file.name}' if place else ''}", file)
     run.input("label map", label_map)
     run.input("cells", cells)
     run.input("gene map", gene_map)
@@ -71,6 +73,9 @@ def check(
     from unmix.io import check as doctor
     from unmix.io import tables
 
+    run.input("bulk", bulk)
+    run.input("reference", reference)
+    run.input("gene map", gene_map)
     genes = prepared = None
     if reference:
         from unmix.reference.prepare import read_reference
@@ -78,9 +83,6 @@ def check(
         prepared = read_reference(reference)
         genes = prepared.var
     data, findings = doctor.examine(bulk, unit, genes, species, orthologs, gene_map)
-    run.input("bulk", bulk)
-    run.input("reference", reference)
-    run.input("gene map", gene_map)
     for finding in findings:
         run.say(f"{finding.level}: {finding.sentence}")
     run.facts = {"unit": data.uns["unmix"]["unit"], "log": data.uns["unmix"]["log"], "shape": data.shape}
