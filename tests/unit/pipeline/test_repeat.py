@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from unmix import toy
-from unmix.io import tables
-from unmix.pipeline import repeat
+from unmix.errors import DataError, UsageError
+from unmix.io import records, registry, tables
+from unmix.pipeline import repeat, repeat_pipeline
 
 BIN = Path(__file__).resolve().parents[3] / "bin"
 
@@ -107,7 +108,7 @@ def test_an_output_that_differs_or_was_changed_after_the_run_is_found(copy, tmp_
         file.write("\n")
     done = call("repeat", record, cwd=tmp_path)
     assert done.returncode == 3
-    assert "2 of 4 outputs differ: fractions.tsv, held_out.tsv" in done.stderr
+    assert "outputs differ: fractions.tsv, held_out.tsv\n" in done.stderr
     found = same(tmp_path / "repeated")
     assert found["fractions.tsv"] == "no"
     assert found["held_out.tsv"] == "no: the file was changed after the run"
@@ -199,3 +200,88 @@ def test_the_reason_of_a_method_that_was_skipped_is_compared(tmp_path):
     assert [line.same for line in repeat.of_folders(tmp_path / "first", tmp_path / "first")] == ["yes"]
     (line,) = repeat.of_folders(tmp_path / "first", tmp_path / "again")
     assert (line.output, line.same) == ("music/skipped.json", "no")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a folder of results of the pipeline, as far as it names inputs."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("bulk.tsv", "cells.h5ad", "sizes.tsv", "samples.tsv"):
+        (data / name).write_text(f"contents of {name}")
+    (data / "given").mkdir()
+    (data / "given" / "bulk.tsv").write_text("the bulk of another row")
+    folder = tmp_path / "results"
+    row = {"reference": f"{data}/cells.h5ad", "unit": "auto", "mrna_per_cell": f"{data}/../data/sizes.tsv"}
+    rows = {"one": {"bulk": f"{data}/bulk.tsv"}, "two": {"bulk": f"{data}/given/bulk.tsv"}}
+    asked = {
+        "command": ["nextflow run unmix"],
+        "samplesheet": "sheet.csv",
+        "folder": str(tmp_path),
+        "profile": "test",
+        "configs": ["/some.config"],
+        "parameters": {
+            "input": "sheet.csv",
+            "outdir": "results",
+            "seed": "7",
+            "samples": "data/samples.tsv",
+            "queue": "",
+        },
+    }
+    for name, own in rows.items():
+        (folder / name / "check").mkdir(parents=True)
+        whole = {"id": name, **own, **row, "reference_name": "cells"}
+        (folder / name / "request.json").write_text(json.dumps(asked | {"row": whole}))
+        read = {key: told(Path(path)) for key, path in own.items()}
+        outputs = {"bulk.h5ad": {"path": "bulk.h5ad", "sha256": "made"}}
+        (folder / name / "check" / "run.json").write_text(json.dumps({"inputs": read, "outputs": outputs}))
+    (folder / "one" / "nnls").mkdir()
+    read = {name: told(data / name) for name in ("cells.h5ad", "sizes.tsv", "samples.tsv")}
+    read["bulk"] = {"path": "bulk.h5ad", "sha256": "made", "bytes": 1}
+    (folder / "one" / "nnls" / "run.json").write_text(json.dumps({"inputs": read}))
+    (folder / "pipeline_info").mkdir()
+    (folder / "pipeline_info" / "request.json").write_text(json.dumps(asked | {"row": {}}))
+    return folder
+
+
+def told(path):
+    return {"path": path.name, "sha256": registry.sha256(path), "bytes": path.stat().st_size}
+
+
+def test_the_samplesheet_and_the_parameters_of_a_run_of_the_pipeline_are_written_anew(results, tmp_path):
+    request = records.read(results / "pipeline_info" / "request.json")
+    _, linked = repeat_pipeline.inputs(results, request, None, tmp_path / "inputs")
+    words = repeat_pipeline.command(results, request, linked, tmp_path / "out")
+    assert words[:4] == ["-profile", "test", "-c", "/some.config"]
+    sheet = pd.read_csv(tmp_path / "out" / "samplesheet.csv", index_col="id", dtype=str)
+    assert "reference_name" not in sheet
+    for name, contents in {"one": "contents of bulk.tsv", "two": "the bulk of another row"}.items():
+        assert sheet.loc[name, "bulk"].startswith(str(tmp_path / "inputs"))
+        assert Path(sheet.loc[name, "bulk"]).read_text() == contents
+        assert Path(sheet.loc[name, "mrna_per_cell"]).read_text() == "contents of sizes.tsv"
+    given = json.loads((tmp_path / "out" / "parameters.json").read_text())
+    assert Path(given.pop("samples")).read_text() == "contents of samples.tsv"
+    assert given == {
+        "seed": "7",
+        "input": str(tmp_path / "out" / "samplesheet.csv"),
+        "outdir": str(tmp_path / "out" / "results"),
+    }
+
+
+@pytest.mark.parametrize("change", ["changed", "gone"])
+def test_an_input_of_the_pipeline_that_is_not_what_it_was_is_refused(results, tmp_path, change):
+    bulk = tmp_path / "data" / "bulk.tsv"
+    bulk.write_text("other") if change == "changed" else bulk.unlink()
+    request = records.read(results / "pipeline_info" / "request.json")
+    with pytest.raises(DataError, match="has other contents" if change == "changed" else "is not there"):
+        repeat_pipeline.inputs(results, request, None, tmp_path / "inputs")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "any name").write_text("contents of bulk.tsv")
+    _, linked = repeat_pipeline.inputs(results, request, tmp_path / "kept", tmp_path / "inputs")
+    assert linked[bulk].read_text() == "contents of bulk.tsv"
+
+
+def test_a_run_of_another_pipeline_is_not_repeated(results, tmp_path):
+    request = {"parameters": {"methods": "nnls"}}
+    with pytest.raises(UsageError, match="of another pipeline"):
+        repeat_pipeline.inputs(results, request, None, tmp_path / "inputs")
