@@ -187,9 +187,9 @@ def overview() -> list[str]:
         "| samples | n | methods more accurate than both controls | CCC: best, median | r per type: best, median |"
     ]
     lines.append("|---|---|---|---|---|")
-    names = [name for name in won.index if not is_control(name)]
+    names = [name for name in r.index if not is_control(name)]
     for tissue in won.columns:
-        own = won.loc[names, tissue].dropna()
+        own = won[tissue].reindex(names).dropna()
         cells = [f"{int(own.sum())} of {len(own)}" if len(own) else ""]
         for found in (agreement, r):
             values = found.loc[[name for name in names if name in found.index], tissue].dropna()
