@@ -54,7 +54,7 @@ workflow DECONVOLVE {
     take:
     samplesheet // channel: [ samplesheet, folder of its relative paths ]
     settings // map: parameters, checked with the samplesheet: methods, controls (nextflow_schema.json)
-    options // map: explain, express, type_expression: booleans; samples, contrasts: tables; outdir: folder for summary.tsv
+    options // map: explain, express, type_expression: booleans; samples, contrasts: tables; outdir: of summary.tsv
 
     main:
     UNMIX_SAMPLESHEET(

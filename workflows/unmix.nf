@@ -44,7 +44,7 @@ def samplesheet_of(rows) {
 workflow UNMIX {
     take:
     rows // channel: maps with the columns of a samplesheet (docs/parameters.md): id, bulk, reference, ...
-    options // map: methods, controls, explain, express, type_expression, samples, contrasts, outdir; all may be left out
+    options // map, as in defaults(); all may be left out
 
     main:
     def used = checked(options)
@@ -61,7 +61,7 @@ workflow UNMIX {
     metrics = DECONVOLVE.out.metrics // channel: [ meta, metrics.tsv ], where a row has `truth`
     effects = DECONVOLVE.out.effects // channel: [ meta, effects.tsv ], where there is a table of samples
     attributions = DECONVOLVE.out.attributions // channel: [ meta, files ], with `explain`
-    expression = DECONVOLVE.out.expression // channel: [ meta, (type_)expression.h5ad ], with `express`, `type_expression`
+    expression = DECONVOLVE.out.expression // channel: [ meta, h5ad ], with `express` or `type_expression`
     differential = DECONVOLVE.out.differential // channel: [ meta, tables ], with `type_expression`
     skipped = DECONVOLVE.out.skipped // channel: [ meta, run record with the reason ]
     summary = DECONVOLVE.out.summary // channel: summary.tsv, a line for every method of every row
