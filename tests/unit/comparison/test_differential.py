@@ -71,12 +71,16 @@ def test_a_shift_within_one_type_is_found_there_with_its_sign_and_confirmed_at_l
     assert (table[right]["log2_ratio"] > 1).all()
     assert (table[right]["held_out"] > 0.1).all()
     assert (table["found"] & ~right).sum() <= 1
+    assert (table["p_family"] >= table["p_value"]).all()  # the risk of any false one is the larger
+    assert (table[right]["p_family"] < 0.05).all()
     assert f"{TYPE} {SHIFTED}" in said[-1]
+    assert f"Of these {(table['found'] & (table['p_family'] < 0.05)).sum()} have a risk below 5%" in said[-1]
 
 
 def test_without_an_effect_nothing_is_found_and_p_values_are_uniform(model, tmp_path):
     tables_of_cohorts = [found_in(model, 1.0, tmp_path, seed)[0] for seed in range(3)]
     assert sum(table["found"].any() for table in tables_of_cohorts) <= 1
+    assert sum((table["p_family"] < 0.05).any() for table in tables_of_cohorts) <= 1
     p = pd.concat(tables_of_cohorts)["p_value"]
     assert 0.02 < (p < 0.05).mean() < 0.08
 
