@@ -49,8 +49,8 @@ def table(store: Path, methods: Sequence[str]) -> str:
     rows = figures.overview(figures.table([store]))
     means = rows.groupby(["test", "method", "recipe"], sort=False)[["rmse", "ccc", "r"]].mean()
     complete = means.unstack("test").dropna(axis=1).stack("test", future_stack=True)
-    cells = _shown(means).unstack(["method", "recipe"]).fillna("")
-    cells.loc["mean"] = _shown(complete.groupby(["method", "recipe"]).mean())
+    cells = shown(means).unstack(["method", "recipe"]).fillna("")
+    cells.loc["mean"] = shown(complete.groupby(["method", "recipe"]).mean())
     cells = cells[[key for method in methods for key in cells if key[0] == method]]
     recipes = {recipe for _, recipe in cells}
     names = [method if len(recipes) == 1 else f"{method}, {recipe}" for method, recipe in cells]
@@ -58,7 +58,8 @@ def table(store: Path, methods: Sequence[str]) -> str:
     return "\n".join(lines + [f"| {name} | {' | '.join(row)} |" for name, row in cells.iterrows()])
 
 
-def _shown(means: pd.DataFrame) -> pd.Series:
+def shown(means: pd.DataFrame) -> pd.Series:
+    """Return RMSE / CCC / r of every row, in words."""
     return means.apply(lambda row: " / ".join(f"{row[name]:.3f}" for name in ("rmse", "ccc", "r")), axis=1)
 
 
