@@ -12,7 +12,7 @@ MOMENTS = 4
 ROOT = Path(__file__).resolve().parents[2]
 #: Steps that write nothing but one table that no other reads, or bring files of others; repeat runs others, in a new
 # folder; the benchmark and the search of settings are killed in tests/unit/benchmark.
-WITHOUT = {"methods", "models", "samplesheet", "download", "benchmark", "repeat", "tune"}
+WITHOUT = {"methods", "models", "samplesheet", "download", "benchmark", "crate", "repeat", "tune"}
 
 
 @pytest.fixture(scope="module")
