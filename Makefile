@@ -58,8 +58,12 @@ test-pipeline: setup .cache/demo/ready ## the real Nextflow on a small real inpu
 test-containers: setup ## the image
 	$(PYTEST) tests/containers
 
-test-galaxy: prerequisites setup ## the Galaxy tools, in a real Galaxy
-	$(PYTEST) tests/galaxy
+# The files without the server beside the one with it
+test-galaxy: prerequisites .cache/galaxy/lock.sha256 ## the Galaxy tools, in a real Galaxy
+	$(PYTEST) -n 2 --dist loadfile tests/galaxy
+
+.cache/galaxy/lock.sha256: requirements/galaxy.lock .venv/.setup
+	@.venv/bin/python -c 'import sys; sys.path.insert(0, "galaxy_tools"); import serve; serve.install()' && touch $@
 
 test-docs: docs ## the site of the documentation: links, and its pages in a browser
 	$(PYTEST) tests/docs
@@ -70,8 +74,7 @@ docs: setup .venv/.docs .cache/demo/ready ## the site of the documentation, its 
 .venv/.docs: requirements/docs.lock .venv/.setup
 	@scripts/setup docs
 
-galaxy-demo: setup .cache/demo/ready ## the form of unmix filled in a browser -> results/galaxy-demo/
-	@.venv/bin/python -c 'import sys; sys.path.insert(0, "galaxy_tools"); import serve; serve.install()'
+galaxy-demo: .cache/galaxy/lock.sha256 .cache/demo/ready ## the form of unmix filled in a browser -> results/galaxy-demo/
 	@.cache/galaxy/bin/python galaxy_tools/demo.py
 
 format: setup ## lay the Python code out
