@@ -24,10 +24,10 @@ def ended(folder: Path) -> int:
     return sum(1 for name in (".command.begin", ".exitcode") for _ in folder.glob(f"work/??/*/{name}"))
 
 
-def run(folder: Path, *arguments: object, kill_at: int | None = None) -> int:
-    """Run Nextflow in a folder; kill it and its tasks at a number of :func:`ended`; return its exit code."""
+def run(folder: Path, *arguments: object, kill_at: int | None = None, what: Path = ROOT) -> int:
+    """Run `what` by Nextflow in a folder; kill it and its tasks at a number of :func:`ended`; return its exit code."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [ROOT / "scripts" / "nextflow", "run", ROOT, *arguments]
+    command = [ROOT / "scripts" / "nextflow", "run", what, *arguments]
     with (folder / "said.txt").open("a") as said:
         process = subprocess.Popen(
             list(map(str, command)),
