@@ -54,7 +54,7 @@ def noted(folder: Path) -> None:
 def table(folder: Path) -> str:
     """Return docs/results.tsv: a row per test of every fit, with the commit at which it was measured.
 
-    A test of which the store holds fewer methods than the table stays as it was: tests are replaced as a whole.
+    A test stays as it was while the store lacks a method that the table has: tests are replaced as a whole.
     """
     fits = figures.status([folder])
     full = figures.overview(figures.table([folder]))
@@ -91,11 +91,11 @@ def table(folder: Path) -> str:
 
 
 def whole(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the store, and instead of them the former ones of tests of which these have more methods."""
+    """Return the rows of the store, and instead of them the former ones of tests of which these lack a method."""
     groups = ["case", "test", "recipe"]
     rows, before = (table.fillna({"test": ""}) for table in (rows, before))
-    sizes = {name: table.groupby(groups)["method"].nunique() for name, table in (("now", rows), ("before", before))}
-    kept = [key for key, number in sizes["before"].items() if number > sizes["now"].get(key, 0)]
+    now = {key: set(own["method"]) for key, own in rows.groupby(groups)}
+    kept = [key for key, own in before.groupby(groups) if not set(own["method"]) <= now.get(key, set())]
     of = [pd.MultiIndex.from_frame(table[groups]).isin(kept) for table in (rows, before)]
     return pd.concat([rows[~of[0]], before[of[1]]], ignore_index=True)
 

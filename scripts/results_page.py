@@ -173,7 +173,8 @@ def rank_table() -> list[str]:
 
 def missing() -> str:
     """Return on which references not every method was tried, in a sentence; empty if there are none."""
-    tried, number = measured().groupby("case")["method"].nunique(), len(methods.all_methods())
+    number = len(methods.all_methods())
+    tried = measured().groupby(["case", "test"])["method"].nunique().groupby("case").min()
     lacking = {name: int(tried.get(name, 0)) for name in sets("references")}
     shown = [f"{name} ({done} of {number} methods)" for name, done in lacking.items() if done < number]
     return f"Not complete: {', '.join(shown)}." if shown else ""
