@@ -95,8 +95,9 @@ results: setup .cache/demo/ready ## accuracy of all methods on the real sets bes
 zoo: setup .cache/demo/ready ## the models and references of the registry, built and measured (docs/registry.md)
 	.venv/bin/python scripts/zoo.py --write
 
-benchmark: setup ## speed against the limits, on one core
-	.venv/bin/python benchmarks/speed.py
+benchmark: setup ## speed against the limits and other programs, on one core -> docs/performance.md
+	.venv/bin/python benchmarks/speed.py --write
+	.venv/bin/python benchmarks/peers.py .cache/peers --write
 
 audit: ## known vulnerabilities of the locked dependencies (asks the database of PyPI)
 	@scripts/audit

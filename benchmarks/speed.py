@@ -1,24 +1,38 @@
-"""Simulation, training, prediction and start-up against their limits, on one core, in one run; prints ratios."""
+"""Simulation, training, prediction and start-up against their limits, on one core, in one run; prints ratios.
+
+benchmarks/speed.py [simulation] [published] [default] [check] [start] [--write]; `--write` puts the table into
+docs/performance.md. Ratios are of CPU times of one run, and so nearly independent of the machine.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import numpy as np  # noqa: E402 - the bounds above must come before
+import page  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / "bin"
 SHARED = Path(os.environ.get("UNMIX_SHARED", ROOT.parent / "shared"))
 #: The original Scaden on the common case: RMSE, and user CPU seconds of its training.
 ORIGINAL_RMSE, ORIGINAL_SECONDS = 0.073, 974
+#: Steps of a training that is compared with a plain loop.
+STEPS = 60
+#: The rows printed so far: what, measured, limit, ratio.
+ROWS: list[list[str]] = []
 
 #: Runs a command and prints what it alone has used.
 CHILD = """
@@ -30,19 +44,28 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def main() -> None:
-    """Run every part and print one line for each."""
+    """Run the parts and print one line for each figure."""
+    parts = {"simulation": simulation, "published": published, "default": default, "check": check, "start": start}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(parts))
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command([sys.executable, SHARED / "peers" / "make_case.py", "--out", folder / "case"])
         script("unmix_reference.py", folder / "case/ref.h5ad", "--cell-type-key", "Celltype", "--donor-key", "donor",
                "--preset", "none", "--out", folder / "reference.h5ad")  # fmt: skip
-        print(f"{'part':<52}{'measured':>12}{'limit':>10}{'ratio':>8}")
-        simulation(folder)
-        published(folder)
-        default(folder)
-        check(folder)
-        for path in sorted(BIN.glob("unmix_*.py")):
-            row(f"{path.name} --help, CPU s", script(path.name, "--help")[0], 0.5)
+        print(f"{'part':<62}{'measured':>12}{'limit':>10}{'ratio':>8}")
+        for part in given.parts:
+            parts[part](folder)
+    if given.write:
+        page.write("benchmark", ["part", "measured", "limit", "measured / limit"], ROWS)
+
+
+def start(_: Path) -> None:
+    """Time the help of every script."""
+    for path in sorted(BIN.glob("unmix_*.py")):
+        row(f"{path.name} --help, CPU s", script(path.name, "--help")[0], 0.5)
 
 
 def simulation(folder: Path) -> None:
@@ -84,49 +107,82 @@ def check(folder: Path) -> None:
 
 
 def published(folder: Path) -> None:
-    """Compare the published Scaden with a plain loop over three networks, at equal steps on equal pseudobulk."""
+    """Compare published recipes with plain loops of torch, at equal steps on equal pseudobulk."""
     import torch
 
     from unmix import methods
     from unmix.contract.method import Task
-    from unmix.deep.nets.dense import Ensemble
     from unmix.deep.trainer import Session
     from unmix.settings import override
     from unmix.simulate.pseudobulk import Simulator
 
-    method = methods.get("scaden")
-    recipe = override(method.recipes["published"], ["train.steps=60", "train.validate_every=1000"])
-    cells, rng = reference(folder), np.random.default_rng(0)
-    pseudobulk = Simulator(cells, recipe.simulation, rng).draw(1000, rng)
-    logs = np.log2(pseudobulk.expression + 1)
-    low, high = logs.min(1, keepdims=True), logs.max(1, keepdims=True)
-    inputs, truth = ((logs - low) / (high - low)).astype(np.float32), pseudobulk.cell_fractions.astype(np.float32)
-    nets = []
+    once = torch.ones(1, requires_grad=True)
+    once.sum().backward()
+    torch.optim.Adam([once]).step()  # imports what the first step of a process imports
+    for name, loop in (("scaden", plain_scaden), ("tape", plain_tape)):
+        method = methods.get(name)
+        steps = [f"train.steps={STEPS}", "train.validate_every=1000"]
+        recipe = override(method.recipes["published"], steps)
+        cells, rng = reference(folder), np.random.default_rng(0)
+        pseudobulk = Simulator(cells, recipe.simulation, rng).draw(1000, rng)
+        logs = np.log2(pseudobulk.expression + 1)
+        low, high = logs.min(1, keepdims=True), logs.max(1, keepdims=True)
+        inputs, truth = ((logs - low) / (high - low)).astype(np.float32), pseudobulk.cell_fractions.astype(np.float32)
+        task = Task(cells, cells, recipe, rng, "cpu", lambda _: None, lambda *_: None)
+        session = Session(task, recipe, None, None, (inputs, truth), "cpu", np.arange(inputs.shape[1]), None)
+        network = method.network(recipe, inputs.shape[1], truth.shape[1], torch.Generator().manual_seed(0))
+        few = (inputs[:2], truth[:2])
+        ours = seconds(lambda m=method, n=network, s=session, f=few: m._train(n, s, f))
+        theirs = seconds(lambda r=recipe, i=inputs, t=truth, p=loop, g=rng: p(r, i, t, g))
+        row(f"published {name}, {STEPS} steps, CPU s (limit: 0.6 x plain loop)", ours, 0.6 * theirs)
+
+
+def plain_scaden(recipe: Any, inputs: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> None:
+    """Train three networks one after the other."""
+    import torch
+
     for net in recipe.nets:
         widths, layers = [inputs.shape[1], *net.hidden], []
         for before, after, rate in zip(widths[:-1], widths[1:], net.dropout or [0] * len(net.hidden), strict=True):
             layers += [torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(rate)]
-        nets.append(torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], truth.shape[1]), torch.nn.Softmax(1)))
+        model = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], truth.shape[1]), torch.nn.Softmax(1))
+        optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
+        for x, y in batches(inputs, truth, rng):
+            optimiser.zero_grad()
+            torch.nn.functional.mse_loss(model(x), y).backward()
+            optimiser.step()
 
-    def plain() -> None:
-        for net in nets:
-            optimiser = torch.optim.Adam(net.parameters(), lr=1e-4)
-            for _ in range(60):
-                chosen = rng.integers(0, len(inputs), 128)
-                optimiser.zero_grad()
-                x, y = torch.from_numpy(inputs[chosen]), torch.from_numpy(truth[chosen])
-                torch.nn.functional.mse_loss(net(x), y).backward()
-                optimiser.step()
 
-    task = Task(cells, cells, recipe, rng, "cpu", lambda _: None, lambda _: None)
-    session = Session(task, recipe, None, None, (inputs, truth), "cpu")
-    ensemble = Ensemble(recipe.nets, inputs.shape[1], truth.shape[1], torch.Generator().manual_seed(0))
-    few = (inputs[:2], truth[:2])
-    row(
-        "published Scaden, CPU s (limit: 0.6 x plain loop)",
-        seconds(lambda: method._train(ensemble, session, few)),
-        0.6 * seconds(plain),
-    )
+def plain_tape(recipe: Any, inputs: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> None:
+    """Train an autoencoder whose decoder's weights multiply to the signature."""
+    import torch
+
+    widths, rates, layers = [inputs.shape[1], *recipe.nets[0].hidden, truth.shape[1]], [0.5] * 4 + [0.0] * 2, []
+    for before, after, rate in zip(widths[:-1], widths[1:], rates, strict=False):
+        layers += [torch.nn.Dropout(rate), torch.nn.Linear(before, after), torch.nn.CELU()]
+    encoder = torch.nn.Sequential(*layers[:-1])
+    decoder = [
+        torch.nn.Linear(before, after, bias=False) for before, after in zip(widths[:0:-1], widths[-2::-1], strict=True)
+    ]
+    optimiser = torch.optim.Adam([p for part in (encoder, *decoder) for p in part.parameters()], lr=1e-4)
+    for x, y in batches(inputs, truth, rng):
+        optimiser.zero_grad()
+        fractions, signature = encoder(x), decoder[0].weight.T
+        for layer in decoder[1:]:
+            signature = signature @ layer.weight.T
+        rebuilt = fractions @ signature.relu()
+        loss = torch.nn.functional.l1_loss
+        (loss(fractions, y) + loss(rebuilt, x)).backward()
+        optimiser.step()
+
+
+def batches(inputs: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    """Return batches of 128 samples for the steps of a loop."""
+    import torch
+
+    for _ in range(STEPS):
+        chosen = rng.integers(0, len(inputs), 128)
+        yield torch.from_numpy(inputs[chosen]), torch.from_numpy(truth[chosen])
 
 
 def default(folder: Path) -> None:
@@ -188,7 +244,8 @@ def command(arguments: list[object]) -> tuple[float, float]:
 
 def row(part: str, measured: float, limit: float) -> None:
     """Print one line; a ratio above 1 misses the limit."""
-    print(f"{part:<52}{measured:>12.4g}{limit:>10.4g}{measured / limit:>8.2f}", flush=True)
+    ROWS.append([part.strip(), f"{measured:.4g}", f"{limit:.4g}", f"{measured / limit:.2f}"])
+    print(f"{part:<62}{measured:>12.4g}{limit:>10.4g}{measured / limit:>8.2f}", flush=True)
 
 
 if __name__ == "__main__":
