@@ -70,11 +70,10 @@ class UCDSelect(ucdbase.UCDBase):
         places = pd.Index(task.train.genes).get_indexer(base.genes)
         present = places >= 0
         profiles = np.where(present, 1e6 * task.train.profiles()[:, places], 0)
-        mean = profiles.mean(0)
+        truth, mean = np.eye(len(profiles)), profiles.mean(0)
         arrays = without_output(base.arrays, recipe.nets[0].hidden)
         arrays["select.features"] = present & (mean > np.quantile(mean[mean > 0], recipe.quantile))
         model = Model(self.name, asdict(recipe), base.genes, task.train.cell_types, "cell", arrays)
-        truth = np.eye(len(profiles))
         if recipe.types == "pseudobulk":
             drawn = Simulator(task.train, recipe.simulation, task.rng).draw(PSEUDOBULK, task.rng)
             profiles, truth = np.where(present, drawn.expression[:, places], 0), drawn.truth(recipe.simulation.target)
@@ -86,9 +85,8 @@ class UCDSelect(ucdbase.UCDBase):
 
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Regress every sample on the types, over the features that it has."""
-        if "select.head" in model.arrays:
-            seen = self._described(model, expression, present, device)
-            head = model.arrays["select.head"]
+        seen, head = self._described(model, expression, present, device), model.arrays.get("select.head")
+        if head is not None:
             return np.stack([softmax_of(row[: len(head) - 1], head) for row in seen])
         types, features = model.arrays["select.types"], np.flatnonzero(model.arrays["select.features"])
         width = types.shape[1] - len(features)
@@ -97,8 +95,7 @@ class UCDSelect(ucdbase.UCDBase):
         size = [np.sqrt((block**2).sum()) or 1 for block in (types[:, :width], types[:, width:])]
         weight = np.repeat([use[0] / size[0], use[1] / size[1]], [width, len(features)])[used]
         design = (types[:, used] * weight).T
-        seen = self._described(model, expression, present, device)[:, used] * weight
-        return np.stack([nonnegative(design, row) for row in seen])
+        return np.stack([nonnegative(design, row) for row in seen[:, used] * weight])
 
     def _described(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Return samples x (last hidden layer, log expression of the features)."""
