@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,12 +21,14 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-DEMO, LABELS = serve.ROOT / ".cache" / "demo", serve.ROOT / "assets" / "demo" / "labels.tsv"
+SCRIPT = serve.ROOT / "scripts" / "galaxy_tutorial_data.py"
+DATA = serve.ROOT / "results" / "galaxy-tutorial"
 FILES = {
-    DEMO / "bulk.tsv": "tabular",
-    DEMO / "pbmc68k_reduced.h5ad": "h5ad",
-    DEMO / "truth.tsv": "tabular",
-    LABELS: "tabular",
+    "bulk.tsv": "tabular",
+    "pbmc68k_reduced.h5ad": "h5ad",
+    "truth.tsv": "tabular",
+    "labels.tsv": "tabular",
+    "samples.tsv": "tabular",
 }
 OUT = serve.ROOT / "results" / "galaxy-demo"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -41,8 +44,8 @@ def upload(galaxy: serve.Galaxy) -> str:
     """Put the demo's files into a history and return it."""
     api = GalaxyInstance(galaxy.url, key=galaxy.key)
     history = api.histories.create_history("Blood, 20 samples")["id"]
-    for path, kind in FILES.items():
-        made = api.tools.upload_file(str(path), history, file_type=kind)["outputs"][0]["id"]
+    for name, kind in FILES.items():
+        made = api.tools.upload_file(str(DATA / name), history, file_type=kind)["outputs"][0]["id"]
         api.datasets.wait_for_dataset(made, maxwait=300, interval=0.5)
     return history
 
@@ -75,13 +78,13 @@ def walk(page: Page, galaxy: serve.Galaxy, history: str) -> int:
     page.add_init_script(COUNT_CLICKS)
     page.goto(galaxy.url)
     page.wait_for_timeout(3000)
-    page.get_by_text("Deconvolution", exact=True).first.click()
     page.locator('a[data-tool-id="unmix_run"], a[href*="tool_id=unmix_run"]').first.click()
     page.wait_for_selector("#execute")
     page.wait_for_timeout(3000)
     page.screenshot(path=OUT / "1-form.png")
     choose(page, "bulk", "bulk.tsv")
     choose(page, "source|cell_type_key", "bulk_labels")
+    choose(page, "samples", "samples.tsv")
     page.evaluate("document.querySelector('.center-panel, #center').scrollTo(0, 0)")
     page.screenshot(path=OUT / "2-filled.png")
     page.set_viewport_size({"width": 1400, "height": 3600})
@@ -107,6 +110,7 @@ def main() -> None:
     if chromium is None:
         sys.exit("galaxy-demo: no Chromium on PATH; install it (Debian: apt-get install chromium)")
     OUT.mkdir(parents=True, exist_ok=True)
+    subprocess.run([serve.ROOT / ".venv" / "bin" / "python", SCRIPT], check=True)
     with tempfile.TemporaryDirectory(prefix="unmix-galaxy-") as made, serve.Galaxy(Path(made)) as galaxy:
         history = upload(galaxy)
         with sync_playwright() as play:

@@ -190,10 +190,11 @@ class Galaxy:
         package = self.folder / "packages" / "unmix" / version
         package.mkdir(parents=True, exist_ok=True)
         (package / "env.sh").write_text(f'export PATH="{ROOT / "bin"}:{ROOT / ".venv" / "bin"}:$PATH"\n')
-        tools = sorted(TOOLS.glob("unmix_*.xml"), key=lambda path: (path.stem != "unmix_run", path.stem))
-        entries = "".join(f'<tool file="{path.name}"/>' for path in tools)
+        first, *others = sorted(TOOLS.glob("unmix_*.xml"), key=lambda path: (path.stem != "unmix_run", path.stem))
+        entries = "".join(f'<tool file="{path.name}"/>' for path in others)
         (self.folder / "tools.xml").write_text(
-            f'<toolbox tool_path="{TOOLS}"><section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
+            f'<toolbox tool_path="{TOOLS}"><tool file="{first.name}"/>'
+            f'<section id="unmix" name="Deconvolution">{entries}</section></toolbox>\n'
         )
         self._tables_and_manager()
         (self.folder / "allowlist.txt").write_text("unmix_run\nunmix_report\nunmix_reference\n")

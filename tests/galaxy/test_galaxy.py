@@ -164,6 +164,16 @@ def test_the_data_manager_builds_a_reference_and_installs_it(galaxy):
     assert str(galaxy.folder) in row["path"]  # the checkout is not written to
 
 
+def test_an_entry_that_is_installed_is_not_installed_again_and_the_job_says_so(galaxy):
+    asked = {"entry|what": "references", "entry|references": "pbmc-10x"}
+    runs = [History(galaxy).run("unmix_download", asked) for _ in range(2)]
+    assert [made["out_file"]["state"] for made, _ in runs] == ["ok", "ok"]
+    said = galaxy.call(f"/api/jobs/{runs[1][1]['jobs'][0]['id']}?full=true")["tool_stdout"]
+    assert "pbmc-10x is installed already" in said
+    fields = galaxy.call("/api/tool_data/unmix_references")["fields"]
+    assert sum("pbmc-10x" in field for field in fields) == 1
+
+
 def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_path):
     methods = ("nnls", "scaden")
     history = History(galaxy)
