@@ -85,13 +85,12 @@ def locked(outdir) {
     return lock
 }
 
-// Removes what an earlier run has left in the folder of a method, where now a record says why there is nothing: the files
-// that its run records name, and copies of them in the folder of the row. Of a single step, that of this step only
+// Removes what an earlier run has left in the folder of a method, where now a record says why there is nothing: the
+// files that its run records name, and copies of them in the folder of the row. Of a single step, that of this step only
 def forget(folder, skipped) {
     def step = skipped.name =~ /(metrics|comparison|attributions|type_expression|expression)\.skipped\.json$/
     files("${folder}/${step ? step[0][1] + '.' : '*'}run.json").each { record ->
-        def made = names_of_outputs(record)
-        made.each { name ->
+        names_of_outputs(record, file(folder).name).each { name ->
             def result = file("${folder}/${name}", glob: false)
             def copy = result.parent.resolveSibling(name)
             if (result.exists() && copy.exists() && copy.bytes == result.bytes) {
@@ -103,11 +102,12 @@ def forget(folder, skipped) {
     }
 }
 
-// Names of files, in no other folder; none of a record of which a killed run has copied half
-def names_of_outputs(record) {
+// Names of published files, in no other folder; none of a record of which a killed run has copied half
+def names_of_outputs(record, method) {
     try {
         def outputs = new groovy.json.JsonSlurper().parseText(record.text).outputs ?: [:]
-        return outputs.keySet().findAll { name -> !name.contains('/') && !(name in ['', '.', '..']) }
+        def names = outputs.keySet().collect { name -> name - "${method}." } // as conf/publish.config names them
+        return names.findAll { name -> !name.contains('/') && !(name in ['', '.', '..']) }
     }
     catch (Exception _damaged) {
         return []

@@ -2,7 +2,8 @@
 //
 //     nextflow run workflows/benchmark.nf --reference reference.h5ad --methods nnls,scaden --seeds 0,1
 
-include { UNMIX_BENCHMARK_CASES ; UNMIX_BENCHMARK_FIT ; UNMIX_BENCHMARK_PAGE } from '../modules/local/unmix/benchmark.nf'
+include { UNMIX_BENCHMARK_CASES ; UNMIX_BENCHMARK_FIT } from '../modules/local/unmix/benchmark.nf'
+include { UNMIX_BENCHMARK_PAGE } from '../modules/local/unmix/benchmark.nf'
 
 // The names in a list between commas
 def names_in(text) {

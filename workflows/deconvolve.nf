@@ -41,7 +41,8 @@ def request_of(samplesheet, settings, row) {
     }
     def command = workflow.commandLine.replaceAll(/ -resume( +[0-9a-f-]{36})?/, '')
     // what unmix_repeat.py needs beside these: the profile, further files of settings, and the folder of the command
-    def configs = workflow.configFiles.findAll { path -> path.parent != workflow.projectDir }.collect { path -> "${path}" }
+    def others = workflow.configFiles.findAll { path -> path.parent != workflow.projectDir }
+    def configs = others.collect { path -> "${path}" }
     def origin = [folder: "${workflow.launchDir}", profile: workflow.profile, configs: configs]
     def nextflow_version = [nextflow: "${nextflow.version}"]
     return groovy.json.JsonOutput.toJson(

@@ -176,7 +176,10 @@ def test_fractions_have_levels_whose_sums_agree_and_whose_intervals_are_of_the_s
 
 @pytest.mark.parametrize("name", METHODS)
 def test_same_seed_same_model_and_other_seed_other_model(name, data, quick, tmp_path):
-    again, other = (learn(name, data[0], settings=brief(name), seed=seed) for seed in (0, 1))
+    again, other = (  # with a checkpoint, as in the pipeline
+        learn(name, data[0], settings=brief(name), seed=seed, checkpoint=tmp_path / f"checkpoint{seed}")
+        for seed in (0, 1)
+    )
     for number, model in enumerate((quick(name, *brief(name)), again, other)):
         model.save(tmp_path / f"{number}.safetensors")
     first, second, other = ((tmp_path / f"{n}.safetensors").read_bytes() for n in range(3))

@@ -69,12 +69,14 @@ def _works_in(number: int, folder: Path) -> bool:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of all results, but what holds times; of these, b""."""
+    """Return the bytes of all results, without the folder of the run; of what holds times, b""."""
     found = {}
     for path in sorted((folder / "results").rglob("*")):
         if path.is_file() and "pipeline_info" not in path.parts:
-            timed = path.name.endswith(WITH_TIMES)
-            found[str(path.relative_to(folder / "results"))] = b"" if timed else path.read_bytes()
+            held = b"" if path.name.endswith(WITH_TIMES) else path.read_bytes()
+            if path.name == "request.json":
+                held = held.replace(str(folder).encode(), b"")
+            found[str(path.relative_to(folder / "results"))] = held
     return found
 
 

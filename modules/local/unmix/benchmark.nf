@@ -15,9 +15,10 @@ process UNMIX_BENCHMARK_CASES {
     path 'cases.run.json', emit: record
 
     script:
-    def given = [option('--other', other), option('--scenarios', scenarios), option('--samples', samples)]
+    def all = [option('--other', other), option('--scenarios', scenarios), option('--samples', samples)]
+    def given = all.findAll().join(' ')
     """
-    unmix_benchmark.py cases ${given.findAll().join(' ')} ${task.ext.args ?: ''} --out cases -- ${quote(reference)}
+    unmix_benchmark.py cases ${given} ${task.ext.args ?: ''} --out cases -- ${quote(reference)}
     """
 }
 
@@ -61,16 +62,17 @@ process UNMIX_BENCHMARK_PAGE {
         def said = 'its task ended without a result: killed, or a bug (see .nextflow.log and trace.txt)'
         def fit = ['case': meta.id, method: meta.method, recipe: meta.recipe, seed: meta.seed]
         def record = [fit: fit, status: 'failed', case_digest: '', settings_digest: '', version: '', said: said]
-        def path = "store/${meta.id}/${meta.method}-${meta.recipe}-${meta.seed}.json"
-        "mkdir -p ${quote("store/${meta.id}")} && " +
-            "printf '%s' ${quote(groovy.json.JsonOutput.toJson(record))} > ${quote(path)}"
+        def place = ['store', meta.id].join('/')
+        def path = place + '/' + [meta.method, meta.recipe, meta.seed].join('-') + '.json'
+        "mkdir -p ${quote(place)} && printf '%s' ${quote(groovy.json.JsonOutput.toJson(record))} > ${quote(path)}"
     }
+    def lost = records.join('\n    ')
     """
     mkdir -p store
     for one in fits*/store; do
         if [ -d "\$one" ]; then cp -RL "\$one"/. store; fi
     done
-    ${records.join('\n    ')}
+    ${lost}
     unmix_benchmark.py page ${task.ext.args ?: ''} --out page -- store
     """
 }

@@ -145,6 +145,7 @@ class DeepMethod(Method):
         validation = session.new_pseudobulk(held_out, VALIDATION)
         generator = torch.Generator().manual_seed(int(task.rng.integers(0, 2**63)))
         net = self.build(recipe, transform, len(cells.cell_types), generator, task.device)
+        net.generator = generator  # its state is part of a checkpoint, whatever the network draws
         if task.device != "cpu":  # dropout masks are drawn where the network runs
             net.generator = torch.Generator(task.device).manual_seed(generator.initial_seed())
         facts = self._train(net, session, validation)

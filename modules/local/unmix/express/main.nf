@@ -24,18 +24,21 @@ process UNMIX_EXPRESS {
     script:
     prefix = task.ext.prefix ?: "${meta.method}"
     def device = task.accelerator ? 'cuda' : 'cpu'
-    def out = "${quote(prefix)}.${fractions ? 'type_expression' : 'expression'}"
-    def given = [option('--fractions', fractions), option('--samples', samples), option('--contrasts', contrasts)]
+    def kind = fractions ? 'type_expression' : 'expression'
+    def out = "${quote(prefix)}.${kind}"
+    def files = [option('--fractions', fractions), option('--samples', samples), option('--contrasts', contrasts)]
+    def given = files.join(' ')
     // What cannot be used or applied is no failure of the task: skipped.json says why, and the other work goes on
     """
-    unmix_express.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} ${given.join(' ')} \\
+    unmix_express.py --device ${device} --threads ${task.cpus} ${task.ext.args ?: ''} ${given} \\
         --skipped ${out}.skipped.json --out ${out}.h5ad -- ${quote(model)} ${quote(bulk)} \\
         || { code=\$?; [ -e ${out}.skipped.json ] || exit \$code; }
     """
 
     stub:
     prefix = task.ext.prefix ?: "${meta.method}"
-    def out = "${quote(prefix)}.${fractions ? 'type_expression' : 'expression'}"
+    def kind = fractions ? 'type_expression' : 'expression'
+    def out = "${quote(prefix)}.${kind}"
     """
     touch ${out}.h5ad ${out}.run.json
     """
