@@ -86,7 +86,7 @@ def locked(outdir) {
 }
 
 // Removes what an earlier run has left in the folder of a method, where now a record says why there is nothing: the
-// files that its run records name, and copies of them in the folder of the row. Of a single step, that of this step only
+// files that its run records name, and copies of them in the folder of the row. Of a single step, only its own
 def forget(folder, skipped) {
     def step = skipped.name =~ /(metrics|comparison|attributions|type_expression|expression)\.skipped\.json$/
     files("${folder}/${step ? step[0][1] + '.' : '*'}run.json").each { record ->
@@ -143,6 +143,8 @@ workflow {
         def outdir = params.outdir
         def lock = locked(outdir)
         workflow.onComplete { lock?.release() }
+        def others = workflow.configFiles.findAll { path -> path.parent != workflow.projectDir }
+        def configs = others.collect { path -> "${path}" }
         def tracedir = params.tracedir ?: "${outdir}/pipeline_info"
         def samplesheet = file(params.input, checkIfExists: true, glob: false)
         DECONVOLVE(
@@ -155,6 +157,7 @@ workflow {
                 samples: params.samples ? file(params.samples, checkIfExists: true, glob: false) : [],
                 contrasts: params.contrasts ? file(params.contrasts, checkIfExists: true, glob: false) : [],
                 outdir: outdir,
+                configs: configs,
             ],
         )
 

@@ -33,7 +33,7 @@ def with_files(row) {
 
 // What was asked for, as JSON: the command (a run that is resumed is the same), the parameters, and a row of the
 // samplesheet
-def request_of(samplesheet, settings, row) {
+def request_of(samplesheet, settings, configs, row) {
     def parameters = settings.collectEntries { name, value -> [name, value == null ? '' : value.toString()] }
     def given = row.collectEntries { column, value ->
         def entries = value instanceof List ? value.collect { entry -> entry.findAll().join('=') } : [value.toString()]
@@ -41,8 +41,6 @@ def request_of(samplesheet, settings, row) {
     }
     def command = workflow.commandLine.replaceAll(/ -resume( +[0-9a-f-]{36})?/, '')
     // what unmix_repeat.py needs beside these: the profile, further files of settings, and the folder of the command
-    def others = workflow.configFiles.findAll { path -> path.parent != workflow.projectDir }
-    def configs = others.collect { path -> "${path}" }
     def origin = [folder: "${workflow.launchDir}", profile: workflow.profile, configs: configs]
     def nextflow_version = [nextflow: "${nextflow.version}"]
     return groovy.json.JsonOutput.toJson(
@@ -55,7 +53,8 @@ workflow DECONVOLVE {
     take:
     samplesheet // channel: [ samplesheet, folder of its relative paths ]
     settings // map: parameters, checked with the samplesheet: methods, controls (nextflow_schema.json)
-    options // map: explain, express, type_expression: booleans; samples, contrasts: tables; outdir: of summary.tsv
+    options // map: explain, express, type_expression: booleans; samples, contrasts: tables; outdir: of summary.tsv;
+    // configs: paths of the user's settings, for the record
 
     main:
     UNMIX_SAMPLESHEET(
@@ -82,11 +81,11 @@ workflow DECONVOLVE {
         options,
     )
 
-    ch_request = samplesheet.map { sheet, _folder -> request_of(sheet, settings, [:]) }
+    ch_request = samplesheet.map { sheet, _folder -> request_of(sheet, settings, options.configs ?: [], [:]) }
     ch_requests = UNMIX_SAMPLESHEET.out.rows
         .splitJson()
         .combine(samplesheet)
-        .map { row, sheet, _folder -> tuple(row.id, request_of(sheet, settings, row)) }
+        .map { row, sheet, _folder -> tuple(row.id, request_of(sheet, settings, options.configs ?: [], row)) }
         .mix(ch_request.map { request -> tuple('', request) })
 
     // Why a row cannot be used, and why a method cannot be used on it: [ id, record ] and [ meta, record ]

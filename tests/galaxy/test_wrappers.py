@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
 STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob("unmix_*.py"))
 NO_TOOL = {
+    "crate": "Galaxy exports a history as an RO-Crate itself",
+    "repeat": "Galaxy runs the job of a dataset again itself",
     "benchmark": "hundreds of trainings, which the command line and the pipeline resume",
     "download": "a data manager of the administrator (data_manager/); signatures are uploaded",
     "tune": "dozens of trainings, which the command line continues after an interruption; train takes its recipe",
