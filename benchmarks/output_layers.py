@@ -65,13 +65,7 @@ def shown(means: pd.DataFrame) -> pd.Series:
 
 def main() -> None:
     """Do the fits that are missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=1, help="fits at a time")
-    parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--method", action="append")
-    parser.add_argument("--only", action="append")
-    parser.add_argument("--table", action="store_true", help="only print the table")
-    given = parser.parse_args()
+    given = results.parser(__doc__).parse_args()
     if not given.table:
         folders = results.cases(given.only or list(CASES), STORE.parent / "cases")
         for method in given.method or METHODS:

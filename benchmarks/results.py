@@ -100,6 +100,17 @@ def whole(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows[~of[0]], before[of[1]]], ignore_index=True)
 
 
+def parser(said: str | None) -> argparse.ArgumentParser:
+    """Return the options of a comparison that has a store of its own and prints a table."""
+    found = argparse.ArgumentParser(description=said, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("-n", type=int, default=1, help="fits at a time")
+    found.add_argument("--seed", type=int, action="append")
+    found.add_argument("--method", action="append")
+    found.add_argument("--only", action="append")
+    found.add_argument("--table", action="store_true", help="only print the table")
+    return found
+
+
 def main() -> None:
     """Make the cases, do the fits, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
