@@ -10,7 +10,6 @@ with `simulation.augment=100`. Fits that are in the store are not done again; `-
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ import results
 from unmix import methods as registry
 from unmix.benchmark import figures
 from unmix.benchmark.case import read_case
-from unmix.settings import asdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,13 +47,11 @@ def cut(folder: Path, cells: int) -> Path:
 
 def recipes(method: str) -> list[str]:
     """Write the default recipe of a method without and with drawn cells, and return the files."""
-    folder = STORE.parent / "recipes" / method
-    folder.mkdir(parents=True, exist_ok=True)
     recipe = registry.get(method).recipes["default"]
-    for name, wanted in WANTED.items():
-        changed = recipe.changed(simulation=recipe.simulation.changed(augment=wanted))
-        (folder / f"{name}.json").write_text(json.dumps(asdict(changed)))
-    return [str(folder / f"{name}.json") for name in WANTED]
+    changed = {
+        name: recipe.changed(simulation=recipe.simulation.changed(augment=wanted)) for name, wanted in WANTED.items()
+    }
+    return results.written(STORE.parent / "recipes" / method, changed)
 
 
 def main() -> None:

@@ -9,14 +9,12 @@ Cases and store are those of `results.py`, so fits that are there are not done a
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 import results
 
 from unmix import methods as registry
 from unmix.benchmark import figures
-from unmix.settings import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +31,8 @@ STORE = results.ROOT / ".cache" / "benchmark" / "output_layers"
 
 def recipes(method: str) -> list[str]:
     """Write the default recipe of a method with each output layer, and return the files."""
-    folder = STORE.parent / "recipes" / method
-    folder.mkdir(parents=True, exist_ok=True)
-    for layer in LAYERS:
-        recipe = registry.get(method).recipes["default"].changed(output=layer)
-        (folder / f"{layer}.json").write_text(json.dumps(asdict(recipe)))
-    return [str(folder / f"{layer}.json") for layer in LAYERS]
+    default = registry.get(method).recipes["default"]
+    return results.written(STORE.parent / "recipes" / method, {name: default.changed(output=name) for name in LAYERS})
 
 
 def table(store: Path, methods: Sequence[str]) -> str:

@@ -10,15 +10,21 @@ store holds are not done again, and the tables and pages are made of the store. 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sets
 
 from unmix import methods
 from unmix.benchmark import figures, store
+from unmix.settings import asdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = sets.ROOT
 TABLE = ROOT / "docs" / "results.tsv"
@@ -98,6 +104,14 @@ def whole(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     kept = [key for key, own in before.groupby(groups) if not set(own["method"]) <= now.get(key, set())]
     of = [pd.MultiIndex.from_frame(table[groups]).isin(kept) for table in (rows, before)]
     return pd.concat([rows[~of[0]], before[of[1]]], ignore_index=True)
+
+
+def written(folder: Path, recipes: Mapping[str, Any]) -> list[str]:
+    """Write recipes under their names, and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, recipe in recipes.items():
+        (folder / f"{name}.json").write_text(json.dumps(asdict(recipe)))
+    return [str(folder / f"{name}.json") for name in recipes]
 
 
 def parser(said: str | None) -> argparse.ArgumentParser:
