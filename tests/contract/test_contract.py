@@ -366,6 +366,15 @@ def test_header_tells_how_it_was_made(name, quick):
     assert model.facts["reference"]["cells_per_type"] == dict(sorted(cells.items()))
 
 
+@pytest.mark.parametrize("name", [name for name in FRACTIONS if not METHODS[name].needs.malignant])
+def test_counts_that_stand_for_the_mrna_are_those_of_all_cells(name, data, quick):
+    """Methods learn from different cells, but a consensus needs one mRNA per cell."""
+    found = engine.predict(quick(name), data[1], mrna_per_cell="reference", device="cpu").mrna_per_cell
+    counts = data[0].obs.assign(sum=np.asarray(data[0].X.sum(1)).ravel()).groupby("cell_type", observed=True)["sum"]
+    expected = {} if METHODS[name].needs.calibration or METHODS[name].needs.profiles else counts.mean().to_dict()
+    assert found.get("values", {}) == pytest.approx(expected, abs=0.01)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_nothing_is_written(name, data, quick, empty, monkeypatch):
     monkeypatch.chdir(empty)

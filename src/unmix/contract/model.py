@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Increased when the header changes. A model of another format is trained again.
-FORMAT = 2
+FORMAT = 3
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -41,6 +41,7 @@ class _Intervals(_Part):
 
 class _Reference(_Part):
     cells_per_type: dict[Name, Annotated[int, Field(ge=0)]]
+    mrna_per_cell: dict[Name, Annotated[float, Field(ge=0)]]
 
 
 class _Facts(_Part):
@@ -75,6 +76,8 @@ class Header(_Part):
         for name in ("mrna_per_cell", "states"):
             if (given := getattr(self.facts, name)) and given.keys() != set(self.cell_types):
                 raise ValueError(f"{name} is not of the cell types of the model")
+        if self.facts.mrna_per_cell and self.facts.reference.mrna_per_cell.keys() != set(self.cell_types):
+            raise ValueError("reference.mrna_per_cell is not of the cell types of the model")
         return self
 
 

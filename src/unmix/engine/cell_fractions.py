@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from unmix.contract.method import Fit, Method, Task
     from unmix.contract.model import Model
     from unmix.io.fractions import Fractions
+    from unmix.reference import Reference
 
 
 def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, float]:
     """Return the mRNA per cell, by type, that the fractions of cells of a trained method assume.
 
-    The mean count of the reference's cells, as the recipe's simulation sums them. Empty where nothing of the
+    The mean count of the cells it learned from, as the recipe's simulation sums them. Empty where nothing of the
     quantity is known: controls, levels learned from calibration samples, published weights and signatures, profiles.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
@@ -42,8 +43,14 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
     if simulation is not None and simulation.aggregate != "counts":
         return dict.fromkeys(types, 1.0)
     factors = {} if simulation is None else simulation.mrna
-    means = zip(types, task.train.mrna_per_cell(), strict=True)
-    return {name: round(float(mean) * factors.get(name, 1.0), 3) for name, mean in means}
+    return {name: round(mean * factors.get(name, 1.0), 3) for name, mean in counts_of_cells(task.train).items()}
+
+
+def counts_of_cells(cells: Reference) -> dict[str, float]:
+    """Return the mean count of the cells of each type of a reference; empty for profiles, which do not tell it."""
+    if cells.kind == "profiles":
+        return {}
+    return dict(zip(cells.cell_types, cells.mrna_per_cell().round(3).tolist(), strict=True))
 
 
 def mrna_per_cell_of(model: Model) -> dict[str, float]:

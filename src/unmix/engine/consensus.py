@@ -65,10 +65,7 @@ def consensus(
     """
     import pandas as pd
 
-    left_out = [one for one in members if one.quantity not in ("cell", "mrna")]
-    members = [one for one in members if one.quantity in ("cell", "mrna")]
-    for one in left_out:
-        say(f"{one.method} is left out of the consensus, because it gives a {one.quantity} and no fractions.")
+    members = _comparable(members, say)
     if len(members) < 2:
         raise NotApplicable(
             f"a consensus of {len(members)} method{'s' * (len(members) != 1)}",
@@ -119,6 +116,22 @@ def consensus(
         for number, groups in enumerate(levels.groups)
     ]
     return replace(widened(found, others), levels=levels, sums=tuple(sums))
+
+
+def _comparable(members: Sequence[Fractions], say: Callable[[str], None]) -> list[Fractions]:
+    """Return the members that give fractions, by an amount of mRNA per cell where some are, and say which do not."""
+    converted = any(one.mrna_per_cell for one in members)
+    kept = []
+    for one in members:
+        if one.quantity not in ("cell", "mrna"):
+            why = f"it gives a {one.quantity} and no fractions"
+        elif converted and not one.mrna_per_cell:
+            why = "its levels rest on published or measured samples, and not on the mRNA per cell of the others"
+        else:
+            kept.append(one)
+            continue
+        say(f"{one.method} is left out of the consensus, because {why}.")
+    return kept
 
 
 def _of_groups(

@@ -124,7 +124,9 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     DataError
         If published values are asked for by name and a label is not recognised, or a table lacks a type.
     """
-    types, counts = model.reported, model.facts.get("mrna_per_cell", {})
+    types = model.reported
+    # Of all cells of the reference, the same for all methods; none where a method assumes no amounts (cell_fractions)
+    counts = model.facts["reference"]["mrna_per_cell"] if model.facts["mrna_per_cell"] else {}
     if not isinstance(source, str):
         return MRNAPerCell("table", _of_table(source, types))
     if source == "none":

@@ -9,7 +9,7 @@ from unmix.errors import DataError
 
 FACTS = {"unmix": "0", "seed": 3, "training": {}, "bulk_at_training": False, "reference_genes": ["g1"]}
 FACTS["intervals"] = {"held_out": "donors"}
-FACTS["reference"] = {"cells_per_type": {"a": 3}}
+FACTS["reference"] = {"cells_per_type": {"a": 3}, "mrna_per_cell": {"a": 900.5}}
 
 
 @pytest.fixture

@@ -168,8 +168,9 @@ def test_fractions_are_not_converted_twice(data, models):
 
 def renamed(model, **names):
     types = [names.get(name, name) for name in model.cell_types]
-    counts = dict(zip(types, model.facts["mrna_per_cell"].values(), strict=True))
-    return replace(model, cell_types=types, facts=model.facts | {"mrna_per_cell": counts})
+    own, facts = "mrna_per_cell", dict(model.facts)
+    facts[own], counts = (dict(zip(types, sizes.values(), strict=True)) for sizes in (facts[own], facts["reference"][own]))
+    return replace(model, cell_types=types, facts=facts | {"reference": facts["reference"] | {own: counts}})
 
 
 def test_one_unrecognised_type_leaves_the_counts_of_the_reference(data, models):

@@ -106,6 +106,27 @@ def test_members_by_different_mrna_per_cell_are_refused(data, members):
         unmix.consensus([members[0], replace(members[1], values=members[1].values.iloc[:3])])
 
 
+def test_all_methods_take_the_counts_of_the_same_cells(data):
+    """A network learns from some of the cells, nnls from all: the counts that stand for mRNA are of all, for both."""
+    reference, bulk = data[0].copy(), data[1]
+    reference.obs["cell_type"] = "islet " + reference.obs["cell_type"].astype(str)
+    trained = [engine.train(name, reference, quick=True, seed=3, device="cpu") for name in ("nnls", "scaden")]
+    assert len({str(model.facts["mrna_per_cell"]) for model in trained}) == 2  # those that each learned from
+    members = [unmix.predict(model, bulk, device="cpu") for model in trained]
+    counts = pd.Series(np.asarray(reference.X.sum(1)).ravel()).groupby(reference.obs["cell_type"].to_numpy()).mean()
+    for one in members:
+        assert one.mrna_per_cell["source"] == "reference"
+        assert one.mrna_per_cell["values"] == pytest.approx(counts.to_dict(), rel=1e-4)
+    assert unmix.consensus(members).lower.notna().all(axis=None)
+
+
+def test_levels_that_rest_on_no_mrna_per_cell_are_left_out_and_named(members):
+    said, measured = [], replace(members[0], method="daism", mrna_per_cell={})
+    found = unmix.consensus([measured, *members[1:]], say=said.append)
+    assert found.values.equals(unmix.consensus(members[1:]).values)
+    assert any("daism is left out" in sentence for sentence in said)
+
+
 def test_a_flag_is_that_of_half_of_the_members(members):
     first = members[0].flags.index[0]
     flagged = [replace(one, flags=one.flags.where(one.flags.index != first, "unlike_reference")) for one in members]
