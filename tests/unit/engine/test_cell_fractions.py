@@ -168,9 +168,10 @@ def test_fractions_are_not_converted_twice(data, models):
 
 def renamed(model, **names):
     types = [names.get(name, name) for name in model.cell_types]
-    own, facts = "mrna_per_cell", dict(model.facts)
-    facts[own], counts = (dict(zip(types, sizes.values(), strict=True)) for sizes in (facts[own], facts["reference"][own]))
-    return replace(model, cell_types=types, facts=facts | {"reference": facts["reference"] | {own: counts}})
+    of_fit, of_cells = model.facts["mrna_per_cell"], model.facts["reference"]["mrna_per_cell"]
+    of_fit, of_cells = (dict(zip(types, sizes.values(), strict=True)) for sizes in (of_fit, of_cells))
+    of_reference = model.facts["reference"] | {"mrna_per_cell": of_cells}
+    return replace(model, cell_types=types, facts=model.facts | {"mrna_per_cell": of_fit, "reference": of_reference})
 
 
 def test_one_unrecognised_type_leaves_the_counts_of_the_reference(data, models):
