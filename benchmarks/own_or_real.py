@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 import results
 from scipy.stats import spearmanr
 
-from unmix import methods
-from unmix.benchmark import figures
+from unmix.benchmark import figures, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +28,13 @@ SCENARIOS = ("donors", "noise")
 
 
 def errors(store: Path) -> pd.DataFrame:
-    """Return the RMSE of every test (columns) by every method (rows) of a store, without controls and scores."""
+    """Return the RMSE of every test (columns) by every method (rows) of a store.
+
+    Without controls and scores, and without the consensus, which is the mean of methods that are there.
+    """
     found = figures.overview(figures.table([store])).query("seed == 0 and recipe == 'default'")
     wide = found.pivot(index="method", columns=["case", "test"], values="rmse").dropna(how="all")
-    return wide[[methods.get(name).info.family != "control" for name in wide.index]]
+    return wide[[name != panel.NAME and not panel.is_control(name) for name in wide.index]]
 
 
 def held_out(reference: Path, folder: Path, names: list[str], number: int) -> pd.DataFrame:

@@ -20,7 +20,7 @@ import pandas as pd
 import sets
 
 from unmix import methods
-from unmix.benchmark import figures, store
+from unmix.benchmark import figures, panel, store
 from unmix.settings import asdict
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def table(folder: Path) -> str:
     failed = pd.DataFrame(
         [
             {**{name: getattr(record.fit, name) for name in figures.KEYS if name != "test"}, "test": test, "why": why}
-            for record, _ in store.records([folder])
+            for record, _ in panel.fits([folder])
             for test, why in (
                 [(test, facts["error"]) for test, facts in record.tests.items() if "error" in facts]
                 or ([] if record.status == store.OK else [("", record.said)])
@@ -83,7 +83,7 @@ def table(folder: Path) -> str:
     rows = pd.concat([full, failed], ignore_index=True).merge(costs, on=keys).assign(state=state)
     rows = whole(rows, pd.read_csv(TABLE, sep="\t", dtype={"state": str})) if TABLE.exists() else rows
     order = {name: list(sets.described("references")[name]["tests"]) for name in sets.described("references")}
-    known = list(methods.all_methods())
+    known = [panel.NAME, *methods.all_methods()]
     places = [
         (list(order).index(c), order[c].index(t) if t in order[c] else 99, known.index(m), recipe, seed)
         for c, t, m, recipe, seed in rows[figures.KEYS].itertuples(index=False)

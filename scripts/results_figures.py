@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from unmix import methods
+from unmix.benchmark.panel import is_control
 from unmix.report import marks
 from unmix.report.svg import inline, panel, styled, text_width
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "_static"
 THEMES = "svg{color:#1b2126}@media(prefers-color-scheme:dark){svg{color:#e8ecef}}"
-
-
-def is_control(name: str) -> bool:
-    """Return whether a method is a control."""
-    return methods.get(name).info.family == "control"
 
 
 def saved(figure: str, name: str) -> None:

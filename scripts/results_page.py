@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from results_figures import heat_figure, is_control, rank_figure, saved
+from results_figures import heat_figure, rank_figure, saved
 
 from unmix import methods
+from unmix.benchmark.panel import NAME as CONSENSUS
+from unmix.benchmark.panel import is_control
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE, PAGE, README = (ROOT / name for name in ("docs/results.tsv", "docs/results.md", "README.md"))
@@ -54,7 +56,7 @@ def means(recipe: str = "default") -> pd.DataFrame:
 def by_tissue(column: str) -> pd.DataFrame:
     """Return a figure of default recipes, methods x tissues: the mean over the tests and references of a tissue."""
     wide = means().pivot_table(index="method", columns="tissue", values=column, sort=False)
-    return wide.reindex([name for name in methods.all_methods() if name in wide.index])
+    return wide.reindex([name for name in [CONSENSUS, *methods.all_methods()] if name in wide.index])
 
 
 def ranks(column: str) -> pd.DataFrame:
@@ -77,6 +79,14 @@ def better() -> pd.DataFrame:
     return (wide < 0).where(wide.notna()).reindex(columns=by_tissue("rmse").columns)
 
 
+def shown(name: str, method: str = "") -> str:
+    """Return the name of a row: a control, the default answer of unmix, or a method, with its recipe."""
+    method = method or name
+    if is_control(method):
+        return f"*{name}* (control)"
+    return f"**{name}** (default answer)" if method == CONSENSUS else name
+
+
 def enough(found: pd.DataFrame) -> pd.DataFrame:
     """Return the methods that were run on three kinds of samples or more, by their mean."""
     most = found[found.notna().sum(axis=1) >= 3]
@@ -88,8 +98,8 @@ def interval(row: pd.Series, name: str) -> str:
     if np.isnan(row[name]):
         return ""
     ends = row[f"{name}_lower"], row[f"{name}_upper"]
-    shown = f"{row[name]:.2f}"
-    return shown if np.isnan(ends).any() else f"{shown} [{ends[0]:.2f}, {ends[1]:.2f}]"
+    value = f"{row[name]:.2f}"
+    return value if np.isnan(ends).any() else f"{value} [{ends[0]:.2f}, {ends[1]:.2f}]"
 
 
 def apart(found: pd.DataFrame) -> float:
@@ -122,11 +132,11 @@ def set_table(case: str, test: str) -> list[str]:
     )
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, row in found.sort_values(by, ascending=False, kind="stable").iterrows():
-        shown = f"*{name}* (control)" if is_control(first.loc[name, "method"]) else name
         cells = [interval(row, column) for column in HEADS] + ["" if np.isnan(row["bias"]) else f"{row['bias']:.3f}"]
         cells += [f"{row['cpu_seconds']:.0f}"]
         cells += [f"{spread[name]:.3f}" if spread[name] > 0 else ""] * (seeds > 1)
-        lines.append(f"| {shown} | {first.loc[name, 'quantity']} | {' | '.join(cells)} |")
+        title = shown(name, first.loc[name, "method"])
+        lines.append(f"| {title} | {first.loc[name, 'quantity']} | {' | '.join(cells)} |")
     share = apart(found)
     if not np.isnan(share):
         number = int(ok["samples"].iloc[0])
@@ -164,37 +174,45 @@ def rank_table() -> list[str]:
             own = found.loc[name].dropna() if name in found.index else pd.Series(dtype=float)
             cells += [f"{own.mean():.0f}", f"{own.min():.0f}-{own.max():.0f}"] if len(own) else ["", ""]
         own = won.loc[name].dropna() if name in won.index else pd.Series(dtype=float)
-        shown = f"*{name}* (control)" if is_control(name) else name
         beaten = "" if name in CONTROLS or not len(own) else f"{int(own.sum())} of {len(own)}"
         number = int(by_r.loc[name].notna().sum())
-        lines.append(f"| {shown} | {number} | {' | '.join(cells)} | {beaten} | {cpu[name]:.0f} |")
+        lines.append(f"| {shown(name)} | {number} | {' | '.join(cells)} | {beaten} | {cpu[name]:.0f} |")
     return lines
 
 
 def missing() -> str:
     """Return on which references not every method was tried, in a sentence; empty if there are none."""
     number = len(methods.all_methods())
-    tried = measured().groupby(["case", "test"])["method"].nunique().groupby("case").min()
+    table = measured()
+    tried = table[table["method"] != CONSENSUS].groupby(["case", "test"])["method"].nunique().groupby("case").min()
     lacking = {name: int(tried.get(name, 0)) for name in sets("references")}
-    shown = [f"{name} ({done} of {number} methods)" for name, done in lacking.items() if done < number]
-    return f"Not complete: {', '.join(shown)}." if shown else ""
+    told = [f"{name} ({done} of {number} methods)" for name, done in lacking.items() if done < number]
+    return f"Not complete: {', '.join(told)}." if told else ""
 
 
 def overview() -> list[str]:
     """Return the short table of README.md: how many methods beat the controls on every kind of samples."""
     won, agreement, r = better(), by_tissue("ccc"), by_tissue("r")
     n = measured().groupby(["tissue", "test"])["samples"].max().groupby("tissue").sum()
-    lines = [
-        "| samples | n | methods more accurate than both controls | CCC: best, median | r per type: best, median |"
+    heads = [
+        "samples",
+        "n",
+        "methods more accurate than both controls",
+        "CCC: best, median",
+        "r per type: best, median",
     ]
-    lines.append("|---|---|---|---|---|")
-    names = [name for name in r.index if not is_control(name)]
+    heads += ["default answer: CCC, r"] * (CONSENSUS in r.index)
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    names = [name for name in r.index if not is_control(name) and name != CONSENSUS]
     for tissue in won.columns:
         own = won[tissue].reindex(names).dropna()
         cells = [f"{int(own.sum())} of {len(own)}" if len(own) else ""]
         for found in (agreement, r):
             values = found.loc[[name for name in names if name in found.index], tissue].dropna()
             cells.append(f"{values.max():.2f}, {values.median():.2f}" if len(values) else "")
+        if CONSENSUS in r.index:
+            values = [found.loc[CONSENSUS, tissue] for found in (agreement, r)]
+            cells.append(", ".join(f"{value:.2f}" for value in values if not np.isnan(value)))
         lines.append(f"| {tissue} | {int(n[tissue])} | {' | '.join(cells)} |")
     return lines
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from unmix.benchmark.panel import NAME as CONSENSUS
+
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "src" / "unmix" / "data" / "real_samples.tsv"
 #: Controls that know neither the bulk nor other samples of its kind.
@@ -46,6 +48,7 @@ def table() -> str:
     blood = blood[~blood["method"].isin([*CONTROLS, "panel"])]
     results = pd.read_csv(ROOT / "docs" / "results.tsv", sep="\t", comment="#")
     results = results[(results["recipe"] == "default") & results["test"].isin(SETS)].dropna(subset=["rmse"])
+    results = results[results["method"] != CONSENSUS]
     results = results.assign(set=results["test"].map(SETS))
     means = results.groupby(["method", "set"], sort=True)["rmse"].mean().unstack()
     controls = means.reindex(CONTROLS).min()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from unmix.benchmark import store
+from unmix.benchmark import panel
 from unmix.evaluation.pairing import Pairs
 
 if TYPE_CHECKING:
@@ -54,10 +54,11 @@ def metrics(record: Record, estimates: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(stores: Sequence[Path]) -> pd.DataFrame:
-    """Return every metric of every fit of some stores, a row each (columns :data:`KEYS` and those of a test)."""
-    found = [
-        metrics(record, store.estimates(path)) for record, path in store.records(stores) if record.status == store.OK
-    ]
+    """Return every metric of every fit of some stores, and of the consensus of the panel, a row each.
+
+    Columns: :data:`KEYS`, and those of a test.
+    """
+    found = [metrics(record, estimates) for record, estimates in panel.fits(stores) if estimates is not None]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=KEYS)
 
 
@@ -69,7 +70,7 @@ def status(stores: Sequence[Path]) -> pd.DataFrame:
             **{name: getattr(record, name) for name in ("status", "said", "quantity", "version")},
             **{name: getattr(record, name) for name in ("train_cpu_seconds", "cpu_seconds", "peak_memory_mb")},
         }
-        for record, _ in store.records(stores)
+        for record, _ in panel.fits(stores)
     ]
     return pd.DataFrame(rows)
 

@@ -6,14 +6,15 @@ import hashlib
 import json
 import resource
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmix import __version__, engine, methods
 from unmix.benchmark import store
 from unmix.benchmark.case import REFERENCE
-from unmix.benchmark.store import Fit, Record
+from unmix.benchmark.store import Done, Fit, Record
+from unmix.contract.method import silent
 from unmix.engine import answer, cell_fractions
 from unmix.errors import NotApplicable, UnmixError
 from unmix.evaluation import pairing
@@ -24,7 +25,6 @@ from unmix.settings import asdict, read
 
 if TYPE_CHECKING:
     import anndata as ad
-    import pandas as pd
 
     from unmix.benchmark.case import Case, Test
     from unmix.contract.model import Model
@@ -48,33 +48,32 @@ def settings_digest(method: str, recipe: str) -> str:
     return hashlib.sha256(json.dumps(asdict(chosen), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") -> tuple[Record, pd.DataFrame | None]:
+def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") -> Done:
     """Train a method, estimate every test of a case, and compare.
 
     A method that learns from the bulk, and a published recipe, which chooses its genes by the bulk, is trained for
     every test; all others once, or for every list of genes where a bulk has few of those of the reference.
 
-    Returns
-    -------
-    tuple
-        The record, and the estimates beside the truth (columns :data:`unmix.benchmark.store.COLUMNS`), if there are
-        any. Errors of the method are part of the record.
+    Errors of the method are part of the record.
     """
     import pandas as pd
 
-    started, fitter, tables, tests, failures = time.process_time(), None, [], {}, []
+    started, fitter = time.process_time(), None
+    tables, tests, failures, members = [], {}, [], {}
     for test in case.tests:
         told = {"scenario": test.scenario, "level": test.level, "counts": test.counts}
         try:
             fitter = fitter or _Fitter(case, method, recipe, seed, device)
-            pairs = fitter.pairs(test)
+            found = fitter.compared(test)
         except Exception as error:  # noqa: BLE001 - a fault of one method is a result of the benchmark
             failures.append(error)
             why = str(error) if isinstance(error, UnmixError) else f"{type(error).__name__}: {error}"
             tests[test.name] = told | {"error": why}
             continue
-        tables.append(pairs.long().assign(test=test.name))
-        tests[test.name] = told | {"quantity": pairs.quantity, "notes": pairs.notes}
+        tables.append(found.pairs.long().assign(test=test.name))
+        tests[test.name] = told | {"quantity": found.pairs.quantity, "notes": found.pairs.notes}
+        if method in methods.PANEL:
+            members[test.name] = found.fractions, found.how
     if tables:
         status = store.OK
     else:
@@ -94,7 +93,7 @@ def fit(case: Case, method: str, recipe: str, seed: int, device: str = "cpu") ->
         tests,
         case.said,
     )
-    return record, pd.concat(tables) if tables else None
+    return Done(record, pd.concat(tables) if tables else None, members)
 
 
 class _Fitter:
@@ -118,7 +117,7 @@ class _Fitter:
         self.model: Model | None = None
         self.seconds = 0.0
 
-    def pairs(self, test: Test) -> pairing.Pairs:
+    def compared(self, test: Test) -> Compared:
         """Return the estimates of a test beside its truth."""
         bulk = read_bulk(self._case, test.bulk, test.unit, self._reference)
         genes = check.few_shared(bulk.var_names, self._reference.var) or None
@@ -135,7 +134,26 @@ def read_bulk(case: Case, name: str, unit: str, reference: ad.AnnData) -> ad.Ann
     return check.read_bulk(case.path(name), unit, reference.var, orthologs=case.orthologs)
 
 
-def compared(case: Case, test: Test, model: Model, bulk: ad.AnnData, device: str) -> pairing.Pairs:
+@dataclass(frozen=True)
+class Compared:
+    """Estimates of a test beside its truth.
+
+    Attributes
+    ----------
+    pairs
+        In what the truth counts.
+    fractions
+        The same estimates over all cell types, as a consensus combines them.
+    how
+        Arguments of :func:`unmix.evaluation.pairing.pair`.
+    """
+
+    pairs: pairing.Pairs
+    fractions: Fractions
+    how: dict[str, Any]
+
+
+def compared(case: Case, test: Test, model: Model, bulk: ad.AnnData, device: str) -> Compared:
     """Estimate a test, in what its truth counts, and pair estimates and truth.
 
     Raises
@@ -143,22 +161,22 @@ def compared(case: Case, test: Test, model: Model, bulk: ad.AnnData, device: str
     UnmixError
         If the model cannot estimate these samples, or what it estimates is not in the truth.
     """
+    import pandas as pd
+
     if test.counts == "RNA":
-        found = cell_fractions.to_mrna(model, engine.predict(model, bulk, device=device))
+        own = engine.predict(model, bulk, device=device)
+        fractions = found = cell_fractions.to_mrna(model, own)
+        if model.method in methods.PANEL:  # with the held-out pseudobulk that members share
+            fractions = cell_fractions.to_cells(model, own, pd.Series(1.0, model.reported), silent)
     else:
-        found = answer.predict(model, bulk, device=device, mrna_per_cell=test.mrna_per_cell)
+        fractions = found = answer.predict(model, bulk, device=device, mrna_per_cell=test.mrna_per_cell)
     kind = "mrna" if test.counts == "RNA" else "cell"
     truth = read_truth(case.path(test.truth), kind, samples=list(bulk.obs_names))
     if truth.shape[1] == 1:  # one type says nothing of a composition
         found = replace(found, quantity="purity") if found.quantity != "score" else found
-    return pairing.pair(
-        found.values,
-        truth,
-        quantity=found.quantity,
-        long=found.long(),
-        label_map=_label_map(test, model, found),
-        renormalise=test.renormalise,
-    )
+    how = {"label_map": _label_map(test, model, found), "renormalise": test.renormalise}
+    pairs = pairing.pair(found.values, truth, quantity=found.quantity, long=found.long(), **how)
+    return Compared(pairs, fractions, how)
 
 
 def _label_map(test: Test, model: Model, found: Fractions) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from unmix import __version__
 from unmix.benchmark import store
 from unmix.benchmark.case import read_case
-from unmix.benchmark.store import Fit, Record
+from unmix.benchmark.store import Done, Fit, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -108,7 +108,7 @@ def _reap(running: dict[ForkServerProcess, Job], folder: Path, say: Callable[[Re
         if process.exitcode:
             how = f"by signal {-process.exitcode}" if process.exitcode < 0 else f"with exit code {process.exitcode}"
             said = f"its process ended {how}"
-            store.write(folder, Record(job.fit, store.FAILED, *job.digests, __version__, said))
+            store.write(folder, Done(Record(job.fit, store.FAILED, *job.digests, __version__, said)))
         say(store.read(job.fit.path(folder)))
 
 
@@ -119,5 +119,4 @@ def _fit(job: Job, folder: Path, threads: int) -> None:
     from unmix.benchmark.fitting import fit
 
     torch.set_num_threads(threads)
-    record, estimates = fit(read_case(job.case), job.fit.method, job.recipe, job.fit.seed)
-    store.write(folder, record, estimates)
+    store.write(folder, fit(read_case(job.case), job.fit.method, job.recipe, job.fit.seed))

@@ -2,23 +2,30 @@
 
 ``STORE/CASE/METHOD-RECIPE-SEED.json`` says what was fitted (:class:`Record`); the table beside it (``.tsv``) holds
 known and estimated fractions of every sample and cell type of every test. A fit whose record names the same case,
-settings and seed is finished and not repeated, unless it failed.
+settings and seed is finished and not repeated, unless it failed. For members of the panel, the folder of that name has
+the fractions of every test as ``unmix_predict.py`` writes them, of which a consensus can be made.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import shutil
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unmix.errors import DataError
+from unmix.io.fractions import write_fractions
+from unmix.io.levels import Levels
 from unmix.io.outputs import Outputs, standing
+from unmix.methods import PANEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+
+    from unmix.io.fractions import Fractions
 
 COLUMNS = ["test", "sample", "cell_type", "truth", "estimate", "lower", "upper"]
 OK, NOT_APPLICABLE, FAILED = "ok", "not applicable", "failed"
@@ -82,11 +89,35 @@ class Record:
     case_said: str = ""
 
 
-def write(store: Path, record: Record, estimates: pd.DataFrame | None = None) -> None:
-    """Put a fit into the store; `estimates` has the columns :data:`COLUMNS`. The record comes last."""
+@dataclass(frozen=True)
+class Done:
+    """A fit that was done.
+
+    Attributes
+    ----------
+    record
+        What became of it.
+    estimates
+        Beside the truth; columns :data:`COLUMNS`. None where there are none.
+    members
+        Of a member of the panel: by test, its fractions as a consensus combines them, and how they are paired with the
+        truth (arguments of :func:`unmix.evaluation.pairing.pair`).
+    """
+
+    record: Record
+    estimates: pd.DataFrame | None = None
+    members: Mapping[str, tuple[Fractions, dict[str, Any]]] = field(default_factory=dict)
+
+
+def write(store: Path, done: Done) -> None:
+    """Put a fit into the store. The record comes last."""
+    record, estimates = done.record, done.estimates
     path, outputs = record.fit.path(store), Outputs()
     path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(members(path), ignore_errors=True)
     try:
+        for test, (fractions, how) in done.members.items():
+            _write_member(outputs, members(path) / test, fractions, how)
         if estimates is None:
             path.with_suffix(".tsv").unlink(missing_ok=True)
         else:
@@ -114,14 +145,51 @@ def read(path: Path) -> Record:
         raise DataError(f"{path} is no record of a fit ({error})", expected, "remove this file") from error
 
 
+def members(path: Path) -> Path:
+    """Return the folder beside a record that has the fractions of its tests."""
+    return path.with_suffix("")
+
+
+def _write_member(outputs: Outputs, folder: Path, fractions: Fractions, how: dict[str, Any]) -> None:
+    """Write what a consensus takes of fractions: as :func:`unmix.io.long_tables.read_estimates` reads it."""
+    bare = replace(fractions, mrna=None, tables={}, levels=Levels(), sums=())
+    write_fractions(bare, lambda name: outputs.add(folder / name))
+    facts = {"level": bare.level, "mrna_per_cell": bare.mrna_per_cell, "prior": bare.prior}
+    run = {"method": {"name": bare.method}, "model": {}, **facts, "paired": how}
+    outputs.add(folder / "run.json").write_text(json.dumps(run, ensure_ascii=False) + "\n", "utf-8")
+
+
+def member(path: Path, test: str) -> tuple[Fractions, dict[str, Any]]:
+    """Return the fractions of a test of a member of the panel, and how they are paired with the truth.
+
+    Parameters
+    ----------
+    path
+        Of the record.
+
+    Raises
+    ------
+    DataError
+        If they are not there, or were changed.
+    """
+    from unmix.io.long_tables import read_estimates
+
+    fractions, run = read_estimates(members(path) / test / "fractions_long.tsv")
+    return fractions, run["paired"]
+
+
 def finished(store: Path, fit: Fit, case_digest: str, settings_digest: str) -> bool:
-    """Return whether the store holds a fit of the same data, settings and seed; one that failed is done again."""
+    """Return whether the store holds a fit of the same data, settings and seed.
+
+    One that failed is done again, and so is one of a member of the panel whose fractions are not there.
+    """
     path = fit.path(store)
     if not path.exists():
         return False
     record = read(path)
     same = (record.case_digest, record.settings_digest) == (case_digest, settings_digest)
-    return same and (record.status == NOT_APPLICABLE or (record.status == OK and path.with_suffix(".tsv").exists()))
+    whole = path.with_suffix(".tsv").exists() and (fit.method not in PANEL or members(path).is_dir())
+    return same and (record.status == NOT_APPLICABLE or (record.status == OK and whole))
 
 
 def records(stores: Sequence[Path]) -> Iterator[tuple[Record, Path]]:

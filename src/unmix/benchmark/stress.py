@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from unmix import methods
-from unmix.benchmark import store
+from unmix.benchmark import panel, store
 from unmix.benchmark.scenarios import scenarios
 from unmix.evaluation.metrics import bootstrap_weights
 from unmix.evaluation.reference_quality import SURE
@@ -27,22 +26,22 @@ TEST = ["case", "test", "scenario", "level", "counts"]
 
 
 def gathered(stores: Sequence[Path]) -> tuple[pd.DataFrame, list[store.Record]]:
-    """Return the estimates of all fits of some stores, in the order of the scenarios' table, and their records.
+    """Return the estimates of all fits of some stores and of the consensus, in the order of the scenarios, and records.
 
     Columns: :data:`TEST`, ``method``, ``seed``, ``control``, ``quantity``, and :data:`unmix.benchmark.store.COLUMNS`;
     ``method`` names the recipe too where it is not the default.
     """
     parts, records = [], []
-    for record, path in store.records(stores):
+    for record, estimates in panel.fits(stores):
         records.append(record)
-        if record.status != store.OK:
+        if estimates is None:
             continue
         fit = record.fit
-        own = store.estimates(path).assign(
+        own = estimates.assign(
             case=fit.case,
             method=label(fit),
             seed=fit.seed,
-            control=methods.get(fit.method).info.family == "control",
+            control=panel.is_control(fit.method),
             quantity=record.quantity,
         )
         facts = pd.DataFrame(record.tests).T.reindex(columns=["scenario", "level", "counts"])

@@ -21,8 +21,8 @@ from unmix.io.tables import read_h5ad
 
 @pytest.fixture(scope="module")
 def done(case):
-    record, estimates = fitting.fit(case, "nnls", "default", 0)
-    return record, estimates
+    found = fitting.fit(case, "nnls", "default", 0)
+    return found.record, found.estimates
 
 
 def wide(estimates, test, name="estimate"):
@@ -49,7 +49,8 @@ def test_estimates_are_those_of_the_program_in_what_the_truth_counts(case, done)
 
 def test_fractions_of_cells_become_those_of_mrna(case):
     """The other way round than above: a method of cells, on a truth of RNA."""
-    record, estimates = fitting.fit(case, "music", "default", 0)
+    fitted = fitting.fit(case, "music", "default", 0)
+    record, estimates = fitted.record, fitted.estimates
     assert record.quantity == "cell"
     model = unmix.train("music", case.path("reference.h5ad"), seed=0, device="cpu")
     cells = unmix.predict(model, case.path("tests/cells.h5ad"), device="cpu", mrna_per_cell="none").values
@@ -62,7 +63,7 @@ def test_fractions_of_cells_become_those_of_mrna(case):
 
 def test_figures_of_the_store_are_those_of_evaluate(case, done, tmp_path):
     record, estimates = done
-    store.write(tmp_path, record, estimates)
+    store.write(tmp_path, store.Done(record, estimates))
     full = figures.table([tmp_path])
     bulk = read_h5ad(case.path("tests/cells.h5ad"))
     model = unmix.train("nnls", case.path("reference.h5ad"), seed=0, device="cpu")
@@ -83,12 +84,12 @@ def test_figures_of_the_store_are_those_of_evaluate(case, done, tmp_path):
 
 
 def test_a_method_that_cannot_be_applied_and_one_that_fails_are_recorded(case, monkeypatch):
-    record, estimates = fitting.fit(case, "gbmpurity", "default", 0)
-    assert record.status == "not applicable"
-    assert "malignant" in record.said
-    assert estimates is None
+    found = fitting.fit(case, "gbmpurity", "default", 0)
+    assert found.record.status == "not applicable"
+    assert "malignant" in found.record.said
+    assert found.estimates is None
     monkeypatch.setattr(fitting.engine, "train", lambda *_, **__: 1 / 0)
-    record, estimates = fitting.fit(case, "nnls", "default", 0)
+    record = fitting.fit(case, "nnls", "default", 0).record
     assert (record.status, record.said) == ("failed", "ZeroDivisionError: division by zero")
 
 
@@ -98,16 +99,16 @@ def test_a_test_that_fails_takes_no_other_with_it(case, tmp_path):
     (tmp_path / "toy" / "tests" / "other.tsv").write_text(table)
     other = case.tests[0].model_copy(update={"name": "other", "bulk": "tests/other.tsv", "unit": "tpm"})
     changed = case.model_copy(update={"tests": (other, *case.tests)}).save(tmp_path / "toy")
-    record, estimates = fitting.fit(changed, "nnls", "default", 0)
-    assert record.status == "ok"
-    assert "genes in common" in record.tests["other"]["error"]
-    assert list(dict.fromkeys(estimates["test"])) == ["cells", "rna"]
+    found = fitting.fit(changed, "nnls", "default", 0)
+    assert found.record.status == "ok"
+    assert "genes in common" in found.record.tests["other"]["error"]
+    assert list(dict.fromkeys(found.estimates["test"])) == ["cells", "rna"] == list(found.members)
 
 
 def test_scores_are_not_added(case):
-    record, estimates = fitting.fit(case, "mcpcounter", "default", 0)
-    assert set(estimates["test"]) == {"cells"}
-    assert "scores of several cell types" in record.tests["rna"]["error"]
+    found = fitting.fit(case, "mcpcounter", "default", 0)
+    assert set(found.estimates["test"]) == {"cells"}
+    assert "scores of several cell types" in found.record.tests["rna"]["error"]
 
 
 def test_what_is_finished_is_not_done_again_and_a_killed_fit_is_recorded(case, tmp_path, monkeypatch):
@@ -127,7 +128,7 @@ def test_what_is_finished_is_not_done_again_and_a_killed_fit_is_recorded(case, t
     monkeypatch.setattr(running, "_fit", _killed)
     running.run(todo[2:3], tmp_path, 1, 1, said.append)
     assert (said[-1].status, said[-1].said) == ("failed", "its process ended by signal 9")
-    rows = figures.status([tmp_path])
+    rows = figures.status([tmp_path]).query("method != 'consensus'")
     assert rows["status"].tolist() == ["ok", "failed", "ok"]
 
 
@@ -181,4 +182,6 @@ def test_a_run_that_is_killed_goes_on_where_it_was(case, tmp_path):
     tabulate = [sys.executable, script, "table", tmp_path / "store", "--out", tmp_path / "table.tsv"]
     subprocess.run([*tabulate, "--fits", tmp_path / "fits.tsv"], capture_output=True, check=True)
     assert set(pd.read_csv(tmp_path / "table.tsv", sep="\t")["method"]) == {"uniform", "random", "nnls", "ols"}
-    assert pd.read_csv(tmp_path / "fits.tsv", sep="\t")["status"].eq("ok").all()
+    fits = pd.read_csv(tmp_path / "fits.tsv", sep="\t").set_index("method")
+    assert fits.drop(index="consensus")["status"].eq("ok").all()
+    assert "the store has no fit of jointlog, dissect, hascad" in fits.loc["consensus", "said"]

@@ -193,8 +193,9 @@ def test_written_cases_are_read_and_fitted(tmp_path):
     own.write(cases["all"], lambda name: parent(tmp_path / name))
     case = read_case(tmp_path / "all")
     assert case.tests[0].name == "donors.cells"
-    record, estimates = fit(case, "nnls", "default", 0)
-    assert record.status == "ok"
+    done = fit(case, "nnls", "default", 0)
+    estimates = done.estimates
+    assert done.record.status == "ok"
     assert set(estimates["test"]) == {test.name for test in case.tests}
     error = (estimates["truth"] - estimates["estimate"]).abs().groupby(estimates["test"]).mean()
     assert error["donors.cells"] < 0.05

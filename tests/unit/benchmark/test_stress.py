@@ -45,7 +45,7 @@ def kept(folder, method, tables, seed=0, quantity="cell"):
     }
     named = [estimates(*pair, test) for test, pair in zip(tests, tables.values(), strict=True)]
     record = Record(Fit("all", method, "default", seed), store.OK, "c", "s", "0", tests=tests, quantity=quantity)
-    store.write(folder, record, pd.concat(named))
+    store.write(folder, store.Done(record, pd.concat(named)))
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def folder(tmp_path):
     kept(tmp_path, "uniform", {key: (pair[0], np.full_like(pair[0], 1 / 3)) for key, pair in tables.items()})
     kept(tmp_path, "mcpcounter", {("donors", ""): (truth, 100 * truth)}, quantity="score")
     said = "no cell type was named as malignant\n  expected: one"
-    store.write(tmp_path, Record(Fit("all", "gbmpurity", "default", 0), store.NOT_APPLICABLE, "c", "s", "0", said))
+    record = Record(Fit("all", "gbmpurity", "default", 0), store.NOT_APPLICABLE, "c", "s", "0", said)
+    store.write(tmp_path, store.Done(record))
     return tmp_path
 
 
@@ -136,7 +137,8 @@ def test_the_tidy_table_has_the_figures_of_the_page(folder):
 
 
 def test_a_store_of_failures_alone_still_has_a_page(tmp_path):
-    store.write(tmp_path, Record(Fit("all", "nnls", "default", 0), store.FAILED, "c", "s", "0", "out of memory"))
+    record = Record(Fit("all", "nnls", "default", 0), store.FAILED, "c", "s", "0", "out of memory")
+    store.write(tmp_path, store.Done(record))
     found, records = stress.gathered([tmp_path])
     assert "out of memory" in benchmark(found, records)
     assert stress.tidy(found).empty
