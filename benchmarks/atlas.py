@@ -1,11 +1,13 @@
 #!/usr/bin/env python
-"""A million synthetic cells through reference and train: peak memory and CPU time of each command, limit 2 GB.
+"""A million synthetic cells through reference, train and predict: CPU time and peak memory of each command, limit 2 GB.
 
-benchmarks/atlas.py FOLDER [METHOD...]; the atlas (2.4 GB) is made in FOLDER and kept there.
+benchmarks/atlas.py FOLDER [METHOD...] [--cells N] [--whole]; the atlas (1.6 GB for a million cells) is made in FOLDER
+and kept there. Training takes 200 cells of each type and donor, with --whole also all of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -16,25 +18,25 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS, GENES, PER_CELL, TYPES, DONORS = 1_000_000, 20_000, 200, 20, 10
-LIMIT_MB = 2048
+SAMPLES, LIMIT_MB = 100, 2048
 
 
-def atlas(path: Path, seed: int = 0) -> None:
+def atlas(path: Path, cells: int, seed: int = 0) -> None:
     """Write the atlas block by block: every type has its own order of genes, Zipf-like, so that types differ."""
     rng = np.random.default_rng(seed)
     weights = 1 / np.arange(10, GENES + 10)
     weights /= weights.sum()
     orders = np.stack([rng.permutation(GENES) for _ in range(TYPES)])
-    type_of, donor_of = rng.integers(0, TYPES, CELLS), rng.integers(0, DONORS, CELLS)
+    type_of, donor_of = rng.integers(0, TYPES, cells), rng.integers(0, DONORS, cells)
     part = path.with_suffix(".part")
     with h5py.File(part, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         matrix = file.create_group("X")
-        matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": (CELLS, GENES)})
-        data = matrix.create_dataset("data", (CELLS * PER_CELL,), "f4")
-        indices = matrix.create_dataset("indices", (CELLS * PER_CELL,), "i4")
-        matrix["indptr"] = np.arange(0, CELLS * PER_CELL + 1, PER_CELL, dtype=np.int64)
-        for start in range(0, CELLS, 10_000):
+        matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": (cells, GENES)})
+        data = matrix.create_dataset("data", (cells * PER_CELL,), "f4")
+        indices = matrix.create_dataset("indices", (cells * PER_CELL,), "i4")
+        matrix["indptr"] = np.arange(0, cells * PER_CELL + 1, PER_CELL, dtype=np.int64)
+        for start in range(0, cells, 10_000):
             rank = rng.choice(GENES, (10_000, PER_CELL), p=weights)
             found = np.sort(orders[type_of[start : start + 10_000, None], rank], axis=1)
             found += np.cumsum(np.diff(found, axis=1, prepend=-1) == 0, axis=1)  # no gene twice in a cell
@@ -42,7 +44,7 @@ def atlas(path: Path, seed: int = 0) -> None:
             indices[place] = np.minimum(found, GENES - PER_CELL + np.arange(PER_CELL)).ravel()
             data[place] = rng.geometric(0.4, 10_000 * PER_CELL)
         columns = {
-            "_index": np.char.add("c", np.arange(CELLS).astype(str)),
+            "_index": np.char.add("c", np.arange(cells).astype(str)),
             "cell_type": np.char.add("type", type_of.astype(str)),
             "donor": np.char.add("donor", donor_of.astype(str)),
         }
@@ -69,7 +71,10 @@ def measure(*command: str | Path) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = int(done.stdout.split()[-1]) // 1024
-    print(f"{Path(command[0]).name:<20} {seconds:7.1f} CPU s {peak:6d} MB  {'ok' if peak < LIMIT_MB else 'OVER 2 GB'}")
+    print(
+        f"{Path(command[0]).name:<20} {seconds:7.1f} CPU s {peak:6d} MB  {'ok' if peak < LIMIT_MB else 'OVER 2 GB'}",
+        flush=True,
+    )
 
 
 MEASURED = """
@@ -79,21 +84,33 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-def main(folder: Path, methods: list[str]) -> None:
-    """Make the atlas if it is not there, then run the commands with and without a cap of cells."""
+def main() -> None:
+    """Make the atlas if it is not there, then run the commands with a cap of cells, and without."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("methods", nargs="*", default=["nnls", "scaden"])
+    parser.add_argument("--cells", type=int, default=CELLS)
+    parser.add_argument("--whole", action="store_true")
+    given = parser.parse_args()
+    folder, scripts = given.folder, ROOT / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    source, scripts = folder / "atlas.h5ad", ROOT / "bin"
+    source, bulk = folder / f"atlas_{given.cells}.h5ad", folder / "bulk.h5ad"
     if not source.exists():
-        atlas(source)
+        atlas(source, given.cells)
     keys = ["--cell-type-key", "cell_type", "--donor-key", "donor", "--quiet"]
-    for cap, name in ((["--max-cells-per-type", "200"], "capped"), ([], "whole")):
-        reference = folder / f"{name}.h5ad"
-        print(f"{name}: {CELLS:,} cells x {GENES:,} genes, {' '.join(cap) or 'no cap'}")
-        measure(scripts / "unmix_reference.py", source, *keys, *cap, "--out", reference)
-        for method in methods:
-            out = folder / f"{name}.{method}.safetensors"
-            measure(scripts / "unmix_train.py", reference, "--method", method, "--quiet", "--out", out)
+    plans = {"capped": ["--max-cells-per-type", "200"], "whole": []}
+    for name in plans if given.whole else ["capped"]:
+        reference = folder / f"{name}_{given.cells}.h5ad"
+        print(f"{name}: {given.cells:,} cells x {GENES:,} genes, {' '.join(plans[name]) or 'no cap'}", flush=True)
+        measure(scripts / "unmix_reference.py", source, *keys, *plans[name], "--out", reference)
+        if not bulk.exists():
+            measure(scripts / "unmix_simulate.py", reference, "--samples", SAMPLES, "--quiet", "--out", bulk)
+        for method in given.methods:
+            model, out = folder / f"{name}.{method}.safetensors", folder / f"{name}.{method}"
+            print(method)
+            measure(scripts / "unmix_train.py", reference, "--method", method, "--quiet", "--out", model)
+            measure(scripts / "unmix_predict.py", model, bulk, "--quiet", "--out-dir", out)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:] or ["nnls", "scaden"])
+    main()

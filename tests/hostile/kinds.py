@@ -218,7 +218,7 @@ def _read_model(path: Path, folder: Path, rng: np.random.Generator) -> None:
     elif rng.random() < 0.7:
         explanation.table(explanation.explain(model, bulk), model, bulk, 3)
     else:
-        expression.express(model, bulk, device="cpu")
+        expression.express(model, bulk, device="cpu").in_memory()
 
 
 def _read_reference(path: Path, folder: Path, rng: np.random.Generator) -> None:

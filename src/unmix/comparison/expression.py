@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.io.fractions import Fractions
     from unmix.io.in_memory import Data
+    from unmix.io.layers import Layered
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class TypeExpression:
         ``contrast cell_type gene ...`` of :func:`unmix.comparison.differential.compared`; None without groups.
     """
 
-    expression: ad.AnnData
+    expression: Layered
     groups: pd.DataFrame
     differential: pd.DataFrame | None
 
@@ -111,12 +112,14 @@ def express(
     check_questions(fractions, samples, contrasts, condition, reference)
     trained, named = model_of(model), {"orthologs": orthologs, "gene_map": gene_map}
     if fractions is None:
-        return expression.express(trained, checked_for([trained], bulk, unit, say, **named), say=say, **options)
+        data = checked_for([trained], bulk, unit, say, **named)
+        return expression.express(trained, data, say=say, **options).in_memory()
     asked = {"samples": samples, "contrasts": contrasts, "condition": condition, "reference": reference}
     found = from_fractions(trained, bulk, fractions, unit=unit, seed=seed, say=say, **named, **asked, **options)
     tables = {"groups": found.groups, "differential": found.differential}
-    found.expression.uns.update({name: table for name, table in tables.items() if table is not None})
-    return found.expression
+    made = found.expression.in_memory()
+    made.uns.update({name: table for name, table in tables.items() if table is not None})
+    return made
 
 
 def check_questions(fractions: object, samples: object, contrasts: object, *of_groups: str | None) -> None:
@@ -170,14 +173,13 @@ def from_fractions(
     if lost := sorted({*data.obs_names.astype(str)} ^ {*table.index.astype(str)}):
         say(f"Left out, because bulk or fractions lack them: {', '.join(lost[:5])} ({len(lost):,}).")
     if samples is None:
-        expression_of, by_group = given_fractions.as_anndata(found, pd.Series("all samples", index=found.samples))
-        differences = None
+        groups, differences = pd.Series("all samples", index=found.samples), None
     else:
         known, questions = asked(samples, contrasts, found.samples, condition, reference, say)
         groups = known[questions[0].variable]
         groups = groups[groups != ""]
-        expression_of, by_group = given_fractions.as_anndata(found.of(list(groups.index)), groups)
         differences = compared(found, known, questions, say, seed)
+    expression_of, by_group = given_fractions.by_sample_and_group(found.of(list(groups.index)), groups)
     measured = by_group.groupby("cell_type", sort=False)["measured"].mean()
     told = ", ".join(f"{name} {share:.0%}" for name, share in measured.items())
     say(f"Genes whose profile in a group is a measurement rather than that of the reference: {told}.")

@@ -12,17 +12,21 @@ from unmix.contract.method import silent
 from unmix.engine import alignment
 from unmix.errors import NotApplicable
 from unmix.io.fractions import normalised
+from unmix.io.layers import Layered
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import anndata as ad
 
     from unmix.contract.model import Model
 
+#: Samples whose fractions are estimated together.
+TOGETHER = 16 * SIZE
 
-def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callable[[str], None] = silent) -> ad.AnnData:
+
+def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callable[[str], None] = silent) -> Layered:
     """Estimate the expression of every cell type in every sample (see docs/data_contracts.md).
 
     Parameters
@@ -35,6 +39,11 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
         ``auto``, ``cpu`` or ``cuda``.
     say
         Takes sentences for the record.
+
+    Returns
+    -------
+    Layered
+        Samples x genes, a layer per cell type, made a few samples at a time where the method does not need all.
 
     Raises
     ------
@@ -55,19 +64,16 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
             f"unmix_train.py REFERENCE --method {able[0]}, then unmix_express.py with that model",
         )
     present, chosen = alignment.seen(method, model, bulk, device, say)
-    expression = alignment.expression_of(model, bulk, present)
-    fractions = normalised(method.estimate(model, expression, present, chosen))
-    profiles = np.empty((*fractions.shape, len(present)), np.float32)
-    number = len(bulk) if method.transductive_of(method.recipe_of(model)) else SIZE
-    for start in range(0, len(bulk), number):
-        part = slice(start, start + number)
-        profiles[part] = method.express(model, expression[part], present, chosen)
     obs, var = pd.DataFrame(index=bulk.obs_names.astype(str)), pd.DataFrame(index=pd.Index(model.genes, dtype=str))
     var["in_bulk"] = present
-    out = ad.AnnData(per_million(expression).astype(np.float32), obs, var)
+    shape, types = (len(bulk), len(present)), len(model.cell_types)
+    out = ad.AnnData(np.empty(shape, np.float32), obs, var, obsm={"fractions": np.empty((len(bulk), types))})
+    together = method.transductive_of(method.recipe_of(model))
+    for rows in _parts(len(bulk), len(bulk) if together else TOGETHER):
+        expression = alignment.expression_of(model, bulk[rows], present)
+        out.X[rows] = per_million(expression)
+        out.obsm["fractions"][rows] = normalised(method.estimate(model, expression, present, chosen))
     layers = layer_names(model.cell_types)
-    out.layers.update({name: profiles[:, k] for k, name in enumerate(layers)})
-    out.obsm["fractions"] = fractions
     out.uns["unmix"] = {
         "kind": "expression",
         "method": model.method,
@@ -77,7 +83,16 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
         "unit": "per million over the genes of the model",
         "transductive": alignment.transductive(model),
     }
-    return out
+    blocks = (
+        (rows, method.express(model, alignment.expression_of(model, bulk[rows], present), present, chosen))
+        for rows in _parts(len(bulk), len(bulk) if together else SIZE)
+    )
+    return Layered(out, layers, blocks)
+
+
+def _parts(samples: int, number: int) -> Iterator[slice]:
+    """Return slices of so many samples."""
+    return (slice(start, min(start + number, samples)) for start in range(0, samples, number))
 
 
 def layer_names(cell_types: Sequence[str]) -> list[str]:

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmix.contract.alignment import aligned
+from unmix.contract.blocks import SIZE
 from unmix.errors import DataError, UsageError
+from unmix.io.layers import Layered
 from unmix.io.units import per_million
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import anndata as ad
     import pandas as pd
 
@@ -76,7 +80,7 @@ class Expressed:
         return np.clip(self.reference + moved.T, 0, None), np.clip(informed.T, 0, 1)
 
     def each(self, profiles: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return profiles (samples x types x genes) of the samples of a group, and what each sample adds to it."""
+        """Return profiles (samples x types x genes) of samples of a group (places), and what each adds to it."""
         f, y, variance = self.fractions[chosen], self.bulk[chosen], self.noise[chosen] ** 2
         prior = (PRIOR * (profiles + OFFSET)) ** 2  # types x genes
         total = (f**2) @ prior + variance
@@ -148,7 +152,7 @@ def prepare(bulk: ad.AnnData, fractions: pd.DataFrame, quantity: str, model: Mod
     return Expressed(y, f, r, noise, names, list(genes[used]), types)
 
 
-def as_anndata(found: Expressed, groups: pd.Series) -> tuple[ad.AnnData, pd.DataFrame]:
+def by_sample_and_group(found: Expressed, groups: pd.Series) -> tuple[Layered, pd.DataFrame]:
     """Return the expression of every type by sample (as `unmix_express.py` writes it), and by group.
 
     Parameters
@@ -160,8 +164,8 @@ def as_anndata(found: Expressed, groups: pd.Series) -> tuple[ad.AnnData, pd.Data
 
     Returns
     -------
-    AnnData
-        Samples x genes, layers as for :func:`unmix.engine.expression.express`, and for each ``informed TYPE``.
+    Layered
+        Samples x genes, layers as for :func:`unmix.engine.expression.express`, and after each its ``informed TYPE``.
     Table
         ``group cell_type gene expression informed measured reference``.
     """
@@ -170,21 +174,15 @@ def as_anndata(found: Expressed, groups: pd.Series) -> tuple[ad.AnnData, pd.Data
 
     from unmix.engine.expression import layer_names
 
-    layers = layer_names(found.cell_types)
-    shape = (len(found.samples), len(layers), len(found.genes))
-    values, shares, parts = np.zeros(shape, np.float32), np.zeros(shape, np.float32), []
+    layers, parts, of_group = layer_names(found.cell_types), [], {}
     of_sample = groups.reindex(found.samples).to_numpy()
     for group in pd.unique(groups):
-        chosen = of_sample == group
-        profiles, informed = found.group(chosen)
-        values[chosen], shares[chosen] = found.each(profiles, chosen)
+        of_group[group], informed = found.group(of_sample == group)
         for k, name in enumerate(found.cell_types):
-            columns = {"group": group, "cell_type": name, "gene": found.genes, "expression": profiles[k]}
+            columns = {"group": group, "cell_type": name, "gene": found.genes, "expression": of_group[group][k]}
             columns |= {"informed": informed[k], "measured": informed[k] >= MEASURED, "reference": found.reference[k]}
             parts.append(pd.DataFrame(columns))
     out = ad.AnnData(found.bulk.astype(np.float32), pd.DataFrame(index=found.samples), pd.DataFrame(index=found.genes))
-    for k, name in enumerate(layers):
-        out.layers[name], out.layers[f"informed {name}"] = values[:, k], shares[:, k]
     out.var["in_bulk"] = True
     out.obs["group"] = of_sample.astype(str)
     out.obsm["fractions"] = found.fractions
@@ -197,4 +195,18 @@ def as_anndata(found: Expressed, groups: pd.Series) -> tuple[ad.AnnData, pd.Data
         "unit": "per million over the shared genes",
         "transductive": True,
     }
-    return out, pd.concat(parts, ignore_index=True)
+    names = [name for layer in layers for name in (layer, f"informed {layer}")]
+    return Layered(out, names, _each(found, of_sample, of_group)), pd.concat(parts, ignore_index=True)
+
+
+def _each(
+    found: Expressed, of_sample: np.ndarray, of_group: dict[str, np.ndarray]
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Return the profiles of blocks of samples, each followed by what informs it (samples x 2 types x genes)."""
+    for start in range(0, len(of_sample), SIZE):
+        rows = np.arange(start, min(start + SIZE, len(of_sample)))
+        values = np.empty((len(rows), 2 * len(found.cell_types), len(found.genes)), np.float32)
+        for group in set(of_sample[rows]):
+            own = of_sample[rows] == group
+            values[own, ::2], values[own, 1::2] = found.each(of_group[group], rows[own])
+        yield slice(start, start + len(rows)), values

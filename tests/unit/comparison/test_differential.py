@@ -15,7 +15,7 @@ import unmix
 from unmix import engine
 from unmix.comparison.differential import compared
 from unmix.comparison.expression import asked
-from unmix.engine.given_fractions import as_anndata, prepare
+from unmix.engine.given_fractions import by_sample_and_group, prepare
 from unmix.errors import DataError, UsageError
 from unmix.io import tables
 from unmix.simulate.toy import CELL_TYPES, toy
@@ -89,7 +89,8 @@ def test_profiles_are_marked_where_the_data_say_little(model):
     bulk, fractions, _, _ = cohort(model, 1.0, rare=0.02)
     rare, common = model.cell_types[0], TYPE
     found = prepare(bulk, fractions, "mrna", model)
-    expression, by_group = as_anndata(found, pd.Series("all", index=found.samples))
+    layered, by_group = by_sample_and_group(found, pd.Series("all", index=found.samples))
+    expression = layered.in_memory()
     measured = by_group.groupby("cell_type")["measured"].mean()
     assert measured[common] > 0.8
     assert measured[rare] < 0.2

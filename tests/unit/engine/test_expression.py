@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from unmix import engine
+from unmix.contract.blocks import SIZE
 from unmix.deep.profiles import attributed
 from unmix.engine.expression import express
 from unmix.errors import NotApplicable
@@ -64,7 +65,7 @@ def test_beats_the_mean_profile_of_the_reference(name, data, models):
     """By the error of the logarithm over genes, types and samples, and by how a gene varies between samples."""
     reference, bulk, layers, shares = data
     model = models(name)
-    found = express(model, bulk, device="cpu")
+    found = express(model, bulk, device="cpu").in_memory()
     genes = bulk.var_names.get_indexer(model.genes)
     cells = Reference.from_anndata(reference)
     truth = np.log2(per_million(layers[:, :, genes]) + OFFSET)
@@ -84,8 +85,8 @@ def test_beats_the_mean_profile_of_the_reference(name, data, models):
 @pytest.mark.parametrize("name", ["tape", "dissect"])
 def test_a_sample_alone_gets_the_same_bytes(name, data, models):
     """With a given model also those of DISSECT, which depends on the other samples at training only."""
-    together = express(models(name), data[1], device="cpu")
-    alone = express(models(name), data[1][3:4].copy(), device="cpu")
+    together = express(models(name), data[1], device="cpu").in_memory()
+    alone = express(models(name), data[1][3:4].copy(), device="cpu").in_memory()
     for layer in together.layers:
         assert np.array_equal(alone.layers[layer][0], together.layers[layer][3])
     assert np.array_equal(alone.obsm["fractions"], together.obsm["fractions"][3:4])
@@ -93,8 +94,7 @@ def test_a_sample_alone_gets_the_same_bytes(name, data, models):
 
 @pytest.mark.parametrize("name", ["tape", "dissect"])
 def test_is_laid_out_as_the_contract_says(name, data, models, tmp_path):
-    found = express(models(name), data[1][:, 30:].copy(), device="cpu")
-    found.write_h5ad(tmp_path / "expression.h5ad")
+    express(models(name), data[1][:, 30:].copy(), device="cpu").write(tmp_path / "expression.h5ad")
     found = ad.read_h5ad(tmp_path / "expression.h5ad")
     assert list(found.uns["unmix"]["cell_types"]) == models(name).cell_types
     assert [layer.replace("_", "/") for layer in found.uns["unmix"]["layers"]] == models(name).cell_types
@@ -108,6 +108,22 @@ def test_is_laid_out_as_the_contract_says(name, data, models, tmp_path):
     assert found.uns["unmix"]["kind"] == "expression"
     assert found.uns["unmix"]["transductive"] == (name == "dissect")
     assert found.var["in_bulk"].sum() == found.n_vars - sum(gene in data[1].var_names[:30] for gene in found.var_names)
+
+
+def test_layers_of_many_samples_are_made_and_written_in_blocks(tmp_path):
+    """All of them are samples x types x genes large: 16 GB for 10,000 samples x 20 types x 20,000 genes."""
+    reference, bulk = toy(donors=2, samples=2 * SIZE + 3)
+    model = engine.train("bayesprism", reference, quick=True, device="cpu")
+    assert [len(values) for _, values in express(model, bulk).blocks] == [SIZE, SIZE, 3]
+    express(model, bulk).write(tmp_path / "expression.h5ad")
+    written, made = ad.read_h5ad(tmp_path / "expression.h5ad"), express(model, bulk).in_memory()
+    assert set(written.layers) == set(written.uns["unmix"]["layers"])
+    alone = express(model, bulk[-1:].copy()).in_memory()
+    for name, layer in written.layers.items():
+        assert np.array_equal(layer, made.layers[name])
+        assert np.array_equal(layer[-1:], alone.layers[name])
+    assert np.array_equal(written.X, made.X)
+    assert np.array_equal(written.obsm["fractions"], engine.predict(model, bulk).values)
 
 
 def test_a_sample_that_the_reference_explains_keeps_its_profiles():

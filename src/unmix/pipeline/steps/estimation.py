@@ -143,14 +143,14 @@ def express(
         run.facts["method"], run.facts["recipe"] = engine.literature(trained.method), trained.recipe
         checked = checked_for([trained], bulk, unit, run.say, **named)
         found = express(trained, checked, device=run.device, say=run.say)
-        run.facts["transductive"] = bool(found.uns["unmix"]["transductive"])
-        found.write_h5ad(run.output(out))
+        run.facts["transductive"] = bool(found.data.uns["unmix"]["transductive"])
+        found.write(run.output(out))
         return
     for name, path in {"fractions": fractions, "samples": samples, "contrasts": contrasts}.items():
         run.input(name, path)
     asked = {"samples": samples, "contrasts": contrasts, "condition": condition, "reference": reference}
     given = from_fractions(trained, bulk, fractions, unit=unit, seed=run.seed, say=run.say, **asked, **named)
-    given.expression.write_h5ad(run.output(out))
+    given.expression.write(run.output(out))
     for name, rows, index in (("groups", given.groups, "group"), ("differential", given.differential, "contrast")):
         if rows is not None:
             tables.write_table(rows.set_index(index), run.output(out.with_suffix(f".{name}.tsv")), index)
