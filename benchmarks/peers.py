@@ -3,13 +3,14 @@
 
 benchmarks/peers.py FOLDER [PEER...] [--write]; every program gets an environment of its own in FOLDER (about 3 GB in
 all; asks the package index). Both sides run from cells and bulk to fractions, start-up included, with the same numbers
-of steps, pseudobulk or rounds of a chain. The input is simulated by the development data (UNMIX_SHARED). `--write` puts
-the table into docs/performance.md.
+of steps, pseudobulk or rounds of a chain. The input is simulated by the development data (UNMIX_SHARED). Rows are kept
+in FOLDER/rows.json, where a program is measured anew when it is named; `--write` puts them into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -26,7 +27,9 @@ from speed import BIN, SHARED, command  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Size of the input: genes, cells of the reference and of the bulk, samples.
-SIZE = ["--genes", "1000", "--ref-cells", "800", "--held-cells", "600", "--mixtures", "10"]
+SIZE = ["--genes", "1000", "--ref-cells", "600", "--held-cells", "600", "--mixtures", "10"]
+#: CPU seconds after which a program is ended.
+LIMIT = 300
 #: Read by every program: cells and bulk as tables of names x genes.
 READ = """
 import numpy as np, pandas as pd
@@ -64,7 +67,7 @@ PEERS = {
 import autogenes as ag
 means = (cells.T / cells.sum(axis=1)).T.groupby(types.to_numpy()).mean() * 1e6
 ag.init(means)
-ag.optimize(ngen=500, nfeatures=300, seed=0, mode="fixed", offspring_size=100, verbose=False)
+ag.optimize(ngen=100, nfeatures=300, seed=0, mode="fixed", offspring_size=100, verbose=False)
 found = np.clip(ag.deconvolve((bulk.T / bulk.sum(axis=1)).T * 1e6, model="nusvr"), 0, None)
 pd.DataFrame(found, bulk.index, means.index).to_csv("fractions.csv")
 """,
@@ -196,7 +199,8 @@ def of_peer(python: Path, peer: Peer, case: Path, out: Path) -> tuple[float, flo
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to((case / name).resolve())
     (out / "run.py").write_text(READ + peer.code)
-    return command([python, "-c", f"import os; os.chdir({str(out)!r}); exec(open('run.py').read())"])
+    bound = f"import os, resource; resource.setrlimit(resource.RLIMIT_CPU, ({LIMIT},) * 2)"
+    return command([python, "-c", f"{bound}; os.chdir({str(out)!r}); exec(open('run.py').read())"])
 
 
 def of_unmix(peer: Peer, case: Path, out: Path) -> tuple[float, float]:
@@ -214,11 +218,37 @@ def of_unmix(peer: Peer, case: Path, out: Path) -> tuple[float, float]:
     return sum(used), max(memory)
 
 
-def main() -> None:
-    """Measure every program and print one line for each."""
+def measured(name: str, peer: Peer, folder: Path, case: Path) -> list[str]:
+    """Run a program and unmix, and return a row of the table; why there is none, if the program fails."""
     import numpy as np
     import pandas as pd
 
+    try:
+        python = environment(name, peer, folder)
+        theirs = of_peer(python, peer, case, folder / name)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr or ""
+        lines = re.findall(r"^\w+Error: .*|.*No solution.*|.*Failed to .*", said, re.MULTILINE) or ["no reason given"]
+        what = "could not be installed" if "install" in error.cmd else "failed"
+        why = f"over {LIMIT} CPU s" if "SIGKILL" in said else f"{what}: {lines[0].strip()[:150]}"
+        return [peer.packages[0], peer.method, why, *[""] * 4]
+    ours = of_unmix(peer, case, folder / f"unmix-{name}")
+    truth = pd.read_csv(case / "truth.csv", index_col=0)
+    tables = [
+        pd.read_csv(folder / name / "fractions.csv", index_col=0),
+        pd.read_csv(folder / f"unmix-{name}" / "fractions.tsv", sep="\t", index_col=0),
+    ]
+    tables = [table.loc[truth.index, truth.columns] for table in tables]
+    tables = [table.div(table.sum(axis=1), axis=0) for table in tables]
+    errors = [f"{np.sqrt(((table - truth) ** 2).to_numpy().mean()):.3f}" for table in tables]
+    alike = np.corrcoef(*(table.to_numpy().ravel() for table in tables))[0, 1]
+    ratios = [f"{ours[0] / theirs[0]:.2f} ({ours[0]:.1f} / {theirs[0]:.1f} s)"]
+    ratios += [f"{ours[1] / theirs[1]:.2f} ({ours[1]:,.0f} / {theirs[1]:,.0f} MB)"]
+    return [peer.packages[0], " ".join((peer.method, *peer.options)), *ratios, *errors[::-1], f"{alike:.3f}"]
+
+
+def main() -> None:
+    """Measure every program, print one line for each, and keep the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("peers", nargs="*", default=list(PEERS))
@@ -226,45 +256,15 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     folder = given.folder.resolve()
-    case, rows = make_case(folder), []
-    truth = pd.read_csv(case / "truth.csv", index_col=0)
+    case, kept = make_case(folder), folder / "rows.json"
+    rows = json.loads(kept.read_text()) if kept.exists() else {}
     for name in given.peers:
-        peer = PEERS[name]
-        try:
-            python = environment(name, peer, folder)
-            theirs = of_peer(python, peer, case, folder / name)
-        except subprocess.CalledProcessError as error:
-            lines = re.findall(r"^\w+Error: .*|.*No solution.*|.*Failed to .*", error.stderr or "", re.MULTILINE) or [
-                "no reason given"
-            ]
-            what = "could not be installed" if "install" in error.cmd else "failed"
-            rows.append([f"{peer.packages[0]}", peer.method, f"{what}: {lines[0].strip()[:150]}", *[""] * 4])
-            print(*rows[-1], flush=True)
-            continue
-        ours = of_unmix(peer, case, folder / f"unmix-{name}")
-        tables = [
-            pd.read_csv(folder / name / "fractions.csv", index_col=0),
-            pd.read_csv(folder / f"unmix-{name}" / "fractions.tsv", sep="\t", index_col=0),
-        ]
-        tables = [
-            table.loc[truth.index, truth.columns].pipe(lambda own: own.div(own.sum(axis=1), axis=0)) for table in tables
-        ]
-        errors = [float(np.sqrt(((table - truth) ** 2).to_numpy().mean())) for table in tables]
-        alike = np.corrcoef(*(table.to_numpy().ravel() for table in tables))[0, 1]
-        ratios = [f"{ours[0] / theirs[0]:.2f} ({ours[0]:.1f} / {theirs[0]:.1f} s)", f"{ours[1] / theirs[1]:.2f}"]
-        rows.append(
-            [
-                peer.packages[0],
-                " ".join((peer.method, *peer.options)),
-                *ratios,
-                *(f"{error:.3f}" for error in errors[::-1]),
-                f"{alike:.3f}",
-            ]
-        )
-        print(*rows[-1], sep="  ", flush=True)
+        rows[name] = measured(name, PEERS[name], folder, case)
+        print(*rows[name], sep="  ", flush=True)
+        kept.write_text(json.dumps(rows))
     if given.write:
         header = ["program", "unmix", "CPU time, unmix / program", "memory", "RMSE, unmix", "RMSE, program", "r"]
-        page.write("peers", header, rows)
+        page.write("peers", header, [rows[name] for name in PEERS if name in rows])
 
 
 if __name__ == "__main__":

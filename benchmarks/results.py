@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = sets.ROOT
 TABLE = ROOT / "docs" / "results.tsv"
+STORE = ROOT / ".cache" / "benchmark" / "store"
 #: Columns of the table after those of a fit and of a test.
 FIGURES = [f"{name}{end}" for name in figures.OVERVIEW for end in ("", "_lower", "_upper")] + ["bias"]
 
@@ -132,7 +133,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, action="append")
     for option in ("--recipe", "--method", "--only"):
         parser.add_argument(option, action="append")
-    parser.add_argument("--store", type=Path, default=ROOT / ".cache" / "benchmark" / "store")
+    parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--page", action="store_true", help="only make the tables and pages of the store")
     arguments = parser.parse_args()
     arguments.seed = arguments.seed or [0, 1, 2]

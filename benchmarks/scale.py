@@ -162,8 +162,8 @@ def main() -> None:
             try:
                 wall, used, memory = script(name, *arguments, seconds=given.limit)
             except subprocess.CalledProcessError as error:
-                why = error.stderr.strip().splitlines()[-1]
-                print(f"{part:<24}{number:>8,}  {f'over {given.limit} s' if 'SIGKILL' in why else why}", flush=True)
+                why = f"over {given.limit} s" if "SIGKILL" in error.stderr else error.stderr.splitlines()[0]
+                print(f"{part:<24}{number:>8,}  {why}", flush=True)
                 return False
             print(f"{part:<24}{number:>8,}{wall:>10.1f}{used:>10.1f}{memory:>10,.0f}{wall / least:>14,.0f}", flush=True)
             return True
