@@ -93,7 +93,7 @@ results: setup .cache/demo/ready ## accuracy of all methods on the real sets bes
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/results.py -n 2
 
 zoo: setup .cache/demo/ready ## the models and references of the registry, built and measured (docs/registry.md)
-	.venv/bin/python scripts/zoo.py --write
+	.venv/bin/python scripts/zoo.py --record --write
 
 benchmark: setup ## speed against the limits and other programs, on one core -> docs/performance.md
 	.venv/bin/python benchmarks/speed.py --write

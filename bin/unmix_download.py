@@ -16,7 +16,12 @@ from unmix import cli
 @click.argument("what", type=click.Choice(["models", "references", "signatures"]))
 @click.argument("name", required=False)
 @click.option("--build", is_flag=True, help="Make the model or reference from public data instead of downloading it.")
-@click.option("--source", type=cli.FILE, help="With --build: the public file of the reference, or the wheel with it.")
+@click.option(
+    "--source",
+    type=cli.FILE,
+    multiple=True,
+    help="With --build: a public file of the reference, or the wheel with it. Repeatable.",
+)
 @click.option(
     "--out-dir",
     type=cli.OUTPUT_DIRECTORY,
@@ -33,7 +38,7 @@ def main(what, name, build, source, out_dir, **options):
             signatures(run, name, folder)
         elif name is None:
             for key in getattr(registry.registry(), what):
-                click.echo(f"{key:<26}{registry.state(what, key):<18}{registry.card(what, key)['title']}")
+                click.echo(f"{key:<26}{registry.state(what, key):<28}{registry.card(what, key)['title']}")
         elif build:
             from unmix.pipeline import steps
 

@@ -27,10 +27,12 @@ def main(name, style, **options):
         elif style == "markdown":
             click.echo(f"| name | kind | {' | '.join(COLUMNS)} |\n|---|---{'|---' * len(COLUMNS)}|")
             for card in cards:
-                click.echo(f"| {card['name']} | {card['kind']} | {' | '.join(str(card[key]) for key in COLUMNS)} |")
+                click.echo(
+                    f"| {card['name']} | {card['kind']} | {' | '.join(str(shown(card[key])) for key in COLUMNS)} |"
+                )
         elif name is None:
             for card in cards:
-                click.echo(f"{card['name']:<26}{card['kind']:<11}{card['state']:<18}{card['title']}")
+                click.echo(f"{card['name']:<26}{card['kind']:<11}{card['state']:<28}{card['title']}")
         else:
             for fact, value in cards[0].items():
                 click.echo(f"{fact:<12} {shown(value)}")
@@ -38,9 +40,15 @@ def main(name, style, **options):
 
 def shown(value):
     """Return a fact of a card as text."""
+    if value is None:
+        return "not known before it is built"
+    if isinstance(value, dict) and "member" in value:
+        return value["url"] or value["member"]
     if isinstance(value, dict):
-        return ", ".join(f"{key} {one}" for key, one in value.items() if one) or "none"
-    return ", ".join(value) if isinstance(value, tuple) else value if value != "" else "none"
+        return ", ".join(f"{key} {shown(one)}" for key, one in value.items() if one) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(shown, value))
+    return value if value != "" else "none"
 
 
 if __name__ == "__main__":

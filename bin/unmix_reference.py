@@ -27,7 +27,10 @@ from unmix import cli
     show_default=True,
     help="Column of cell types in the annotation of the cells; profiles without annotation are named by their types.",
 )
-@click.option("--donor-key", help="Column of donors in the annotation; none: the data name no donors.")
+@click.option(
+    "--donor-key",
+    help="Column of donors in the annotation; none: the data name no donors; file: every INPUT is one donor.",
+)
 @click.option(
     "--cell-state-key",
     help="Column of finer labels within the cell types. Methods estimate these cell states and report their sums. "
@@ -55,6 +58,13 @@ from unmix import cli
     "--label-map",
     type=cli.FILE,
     help="TSV with the columns from, to, to rename cell types; an empty to drops the cells.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Use only the cells whose COLUMN of the annotation is VALUE, as disease=normal or is_primary_data=True. "
+    "Repeatable: the same column again allows a further value, another column is a further condition.",
 )
 @click.option("--preset", default="standard", show_default=True, help="Quality control: standard, none, dissect, ...")
 @click.option(

@@ -173,7 +173,10 @@ def units(attributes: str) -> list[str]:
 
 def registry_menu(kind: registry.Kind) -> list[str]:
     """Return the menu of the models or the references of the registry."""
-    titles = {name: registry.card(kind, name)["title"] for name in getattr(registry.registry(), kind)}
+    titles = {
+        name: registry.card(kind, name)["title"] + (" (unverified)" * (not registry.verified(kind, name)))
+        for name in getattr(registry.registry(), kind)
+    }
     entries = [option(name, f"{name}: {title}", selected=name == next(iter(titles))) for name, title in titles.items()]
     return menu(f'name="{kind}" type="select" label="{kind.removesuffix("s").capitalize()}"', entries)
 

@@ -2,8 +2,14 @@
 
 Entries go to the folder in which registry:NAME finds them ($UNMIX_REGISTRY, or one in the user's cache). The models are
 measured on the 20 blood samples of the demo, whose fractions were measured by flow cytometry: root mean square error
-and Lin's concordance over all fractions, Pearson's r as the mean over cell types. With --write, the figures are written
-to src/unmix/data/registry_measured.json and the tables of docs/registry.md. zoo.py NAME... takes these entries only.
+and Lin's concordance over all fractions, Pearson's r as the mean over cell types.
+
+--record  write what the building of a reference found, where nothing is recorded yet, to registry_recorded.json: sha256
+          of the public files, cells, donors. Later buildings must find the same. Look at the difference before you
+          commit it.
+--write   write the accuracy of the models to registry_measured.json, and the tables of docs/registry.md.
+
+zoo.py NAME... takes these entries only. An entry that cannot be built does not stop the others; the status is then 1.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from unmix.io import registry
+from unmix.io import records, registry
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".cache" / "demo"
@@ -71,13 +77,31 @@ def measure(name: str) -> dict[str, float]:
     return {figure: round(float(values[key]), 3) for figure, key in FIGURES.items()}
 
 
-def main(names: list[str], *, write: bool) -> None:
-    """Build and measure."""
+def record(name: str) -> None:
+    """Write what the building of a reference found, unless that of an earlier one is recorded."""
+    if registry.verified("references", name):
+        return
+    made = records.read(registry.record_of(registry.place("references", name)))["made"]
+    facts = {key: one.model_dump() for key, one in registry.recorded().items()} | {name: made}
+    path = registry.DATA / "registry_recorded.json"
+    path.write_text(json.dumps(dict(sorted(facts.items())), indent=2) + "\n")
+    registry.recorded.cache_clear()
+    print(f"{name}: recorded {made['cells']:,} cells of {made['donors']} donors, files {', '.join(made['files'])}")
+
+
+def main(names: list[str], *, record_new: bool = False, write: bool = False) -> list[str]:
+    """Build and measure; return the entries that could not be built."""
     entries = {name: kind for kind in ("references", "models") for name in getattr(registry.registry(), kind)}
     chosen = {name: kind for name, kind in entries.items() if not names or name in names}
-    figures = dict(registry.measured())
+    figures, failed = dict(registry.measured()), []
     for name, kind in chosen.items():
-        build(kind, name)
+        try:
+            build(kind, name)
+        except subprocess.CalledProcessError:
+            failed.append(name)
+            continue
+        if record_new and kind == "references":
+            record(name)
         if kind == "models":
             figures[name] = measure(name)
             print(name, *(f"{figure} {value:.3f}" for figure, value in figures[name].items()))
@@ -88,23 +112,31 @@ def main(names: list[str], *, write: bool) -> None:
         page = PAGE.read_text(encoding="utf-8")
         before, rest = page.split(START)
         PAGE.write_text(f"{before}{START}\n{tables()}{END}{rest.split(END)[1]}", encoding="utf-8")
+    return failed
 
 
 def tables() -> str:
     """Return the tables of the page: references, then models with their accuracy."""
-    lines = ["| reference | what it holds | cells | donors | licence | built from |", "|---|---|---|---|---|---|"]
+    lines = ["| reference | what it holds | cells | donors | licence | recipe | built from |", f"|---{'|---' * 6}|"]
     for name in registry.registry().references:
         card = registry.card("references", name)
-        source = " ".join(filter(None, [card["source"]["package"], card["source"]["package_version"]]))
+        origin = card["source"]
+        source = " ".join(filter(None, [origin["package"], origin["package_version"]]))
+        source = source or f"[{'CELLxGENE' if origin['layout'] else 'GEO'}]({origin['page']})"
         what = f"{card['title']}; {card['species']}. {card['advice']}"
-        lines.append(f"| {name} | {what} | {card['cells']} | {card['donors'] or ''} | {card['licence']} | {source} |")
+        recipe = "verified" if registry.verified("references", name) else "**not built, unverified**"
+        facts = [name, what, card["cells"] or "", card["donors"] or "", card["licence"], recipe, source]
+        lines.append(f"| {' | '.join(map(str, facts))} |")
     lines += ["", "| model | RMSE | concordance | r, mean of cell types |", "|---|---|---|---|"]
     for name in registry.registry().models:
         found = registry.measured().get(name)
-        values = [f"{found[figure]:.3f}" for figure in FIGURES] if found else ["not measured", "", ""]
+        absent = "not measured" if registry.verified("models", name) else "**not built, unverified**"
+        values = [f"{found[figure]:.3f}" for figure in FIGURES] if found else [absent, "", ""]
         lines.append(f"| {name} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main([word for word in sys.argv[1:] if word != "--write"], write="--write" in sys.argv)
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    if unbuilt := main(words, record_new="--record" in sys.argv, write="--write" in sys.argv):
+        sys.exit(f"Not built: {', '.join(unbuilt)}. The sentences above say why.")

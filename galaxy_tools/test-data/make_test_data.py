@@ -137,6 +137,7 @@ def write_raw(cells: anndata.AnnData, folder: Path) -> None:
     raw.obs["label"] = cells.obs["cell_type"].astype(str).replace("T cells", "T_lymphocytes").to_numpy()
     raw.obs["patient"] = cells.obs["donor"].to_numpy()
     raw.obs["batch"] = ["run1" if name in ("donor1", "donor2") else "run2" for name in cells.obs["donor"]]
+    raw.obs["lineage"] = np.where(cells.obs["cell_type"] == "Monocytes", "myeloid", "lymphoid")
     raw.write_h5ad(folder / "cells.h5ad", compression="gzip")
     labels = pd.DataFrame({"from": ["T_lymphocytes"], "to": ["T cells"]})
     labels.to_csv(folder / "labels.tsv", sep="\t", index=False)

@@ -51,7 +51,6 @@ NOT_OFFERED_BY = {
         **dict.fromkeys(("signature", "gene_sets", "pretrained", "ontology", "settings"), LEFT_TO_TRAIN),
         "reference_kind": "profiles are prepared by unmix reference",
         "cell_state_key": "states are prepared by unmix reference",
-        "cell_type_tree": "groups of cell types are prepared by unmix reference",
         "explain": "a tool of its own",
         "express": "a tool of its own",
         "type_expression": "unmix express takes the fractions of mRNA of any method",

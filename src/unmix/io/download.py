@@ -15,10 +15,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from unmix.errors import DataError, UsageError
 from unmix.io import registry, signatures, tables, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Seconds to wait for a host.
 PATIENCE = 60
@@ -153,15 +156,15 @@ def fetch(source: Source, path: Path) -> None:
     """
     option = "--gene-sets" if source.holds == "sets" else "--signature"
     with tempfile.TemporaryDirectory() as folder:
-        raw = _downloaded(
+        found_at = raw(
             source.url,
-            folder,
+            Path(folder) / "raw",
             "a network, and the file where its authors put it",
             f"download it where there is a network, and give it to unmix_train.py with {option}",
         )
         made = Path(folder) / source.name
         try:
-            convert(raw, source.holds, made)
+            convert(found_at, source.holds, made)
             found = f"the contents of {source.name} have sha256 {fingerprint(made)}"
         except (DataError, ValueError):  # a page in place of the file, as a host or a login sends it
             found = f"it cannot be read as {source.name}"
@@ -183,29 +186,65 @@ def fetch_file(url: str, sha256: str, path: Path) -> None:
         If the host cannot be reached or the file is another; nothing is written.
     """
     with tempfile.TemporaryDirectory() as folder:
-        raw = _downloaded(
+        found_at = raw(
             url,
-            folder,
+            Path(folder) / "raw",
             "a network, and the file at its address",
             "try again where there is a network, or build the entry: --build",
         )
-        if (found := registry.sha256(raw)) != sha256:
+        if (found := registry.sha256(found_at)) != sha256:
             raise DataError(
                 f"{url} has sha256 {found}", f"sha256 {sha256}", "do not use this file; build the entry: --build"
             )
-        shutil.copyfile(raw, path)
+        shutil.copyfile(found_at, path)
 
 
-def _downloaded(url: str, folder: str, expected: str, do: str) -> Path:
-    """Return the file of an address, written to a folder; its checksum is left to the caller."""
+def raw(url: str, path: Path, expected: str, do: str, progress: Callable[[int, int, str], None] | None = None) -> Path:
+    """Write the file of an address; its checksum is left to the caller.
+
+    Parameters
+    ----------
+    url, path
+        Where from, and where to: nothing is there before it is complete.
+    expected, do
+        Of the error.
+    progress
+        Called with the bytes that have arrived, their total, and the word for them.
+
+    Raises
+    ------
+    DataError
+        The host cannot be reached, has no such file, or breaks off.
+    """
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
-    host = pooch.create(folder, "", registry={"raw": None}, urls={"raw": url}, retry_if_failed=RETRIES)
+    host = pooch.create(path.parent, "", registry={path.name: None}, urls={path.name: url}, retry_if_failed=RETRIES)
+    bar = _Bar(progress) if progress else False
+    get = pooch.HTTPDownloader(timeout=PATIENCE, progressbar=bar, headers={"Accept-Encoding": "identity"})
     try:
-        return Path(host.fetch("raw", downloader=pooch.HTTPDownloader(timeout=PATIENCE)))
+        return Path(host.fetch(path.name, downloader=get))
     except (OSError, ValueError) as error:
         raise DataError(f"{url} cannot be downloaded ({error})", expected, do) from error
+
+
+class _Bar:
+    """What pooch takes as a progress bar."""
+
+    total = 0
+
+    def __init__(self, progress: Callable[[int, int, str], None]) -> None:
+        self._progress, self._done = progress, 0
+
+    def update(self, size: int) -> None:
+        self._done = min(self._done + size, self.total)
+        self._progress(self._done, self.total, "bytes")
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        pass
 
 
 def convert(raw: Path, holds: str, path: Path) -> None:

@@ -1,8 +1,9 @@
 """Models and references by name: what the registry file lists, and the folder in which `registry:NAME` finds them.
 
 The registry (``data/registry.toml``) comes with the program. An entry is *published* if it has an address and a sha256;
-otherwise ``unmix_download.py ... --build`` makes it on this machine from public data. A file is used only if it has the
-sha256 of the registry, or the one that its building recorded beside it. Nothing is downloaded by using a name.
+otherwise ``unmix_download.py ... --build`` makes it on this machine from public data. What the first building found is
+recorded (``data/registry_recorded.json``); an entry without such a record is *unverified*. A file is used only if it
+has the sha256 of the registry, or the one that its building recorded beside it. Using a name downloads nothing.
 """
 
 from __future__ import annotations
@@ -38,15 +39,52 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class File(_Part):
+    """A public file: at an address (https), or in a Python package; `name` is what it is called here.
+
+    `size` (bytes) and `sha256` are those that its host or others state, where they do.
+    """
+
+    url: str = Field("", pattern="^(https://.*)?$")
+    member: str = ""
+    name: str = ""
+    size: int = 0
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: dict[str, str]) -> dict[str, str]:
+        if bool(given.get("url")) == bool(given.get("member")):
+            raise ValueError("a public file has an address or is a member of a package")
+        return {"name": Path(given.get("url") or given["member"]).name, **given}
+
+
 class Source(_Part):
-    """A public file from which a reference is built: in a Python package, or at an address (https)."""
+    """The public files from which a reference is built.
+
+    `annotation` is a table of the cells, where the files hold none. `layout` names the schema that they must keep.
+    """
 
     licence: str
-    sha256: str = _Sha256
+    page: str = Field("", pattern="^(https://.*)?$")
     package: str = ""
     package_version: str = ""
-    member: str = ""
-    url: str = Field("", pattern="^(https://.*)?$")
+    layout: Literal["", "cellxgene"] = ""
+    files: tuple[File, ...]
+    annotation: File | None = None
+
+    @property
+    def all_files(self) -> tuple[File, ...]:
+        """The files and the table of the cells."""
+        return (*self.files, *filter(None, [self.annotation]))
+
+
+class Recorded(_Part):
+    """What the first building of a reference found: sha256 of each of its files, cells and donors."""
+
+    files: dict[str, str]
+    cells: int
+    donors: int
 
 
 class _Entry(_Part):
@@ -62,7 +100,7 @@ class _Entry(_Part):
 
 
 class Reference(_Entry):
-    """A prepared reference; `cells` are profiles where it is one of profiles, `donors` 0 where they are not known."""
+    """A prepared reference, and its recipe: options of unmix_reference.py, and new names of the labels."""
 
     title: str
     tissue: str
@@ -70,20 +108,23 @@ class Reference(_Entry):
     assay: str
     licence: str
     citation: str
-    cells: int
-    donors: int
     types: tuple[str, ...]
     advice: str
     source: Source
-    options: dict[str, str]
+    options: dict[str, str | int | dict[str, list[str]]]
     label_map: dict[str, str]
 
 
 class Model(_Entry):
-    """A method that was trained on a reference of the registry, with seed 0 and its default recipe."""
+    """A method that was trained on a reference of the registry, with seed 0 and its default recipe.
+
+    `genes` are those it learns from: ``orthologs`` are the human genes with one ortholog in mouse. Nearly all of them
+    code for proteins, so that most bulks have them.
+    """
 
     reference: str
     method: str
+    genes: Literal["all", "orthologs"] = "all"
 
 
 class Registry(_Part):
@@ -111,6 +152,16 @@ def registry() -> Registry:
 def measured() -> dict[str, dict[str, float]]:
     """Return the accuracy of the models by name, as ``make zoo`` measured it (scripts/zoo.py)."""
     return json.loads((DATA / "registry_measured.json").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def recorded() -> dict[str, Recorded]:
+    """Return what the first building of each reference found, by name (scripts/zoo.py --record).
+
+    `cells` are profiles where a reference is one of profiles, and `donors` 0 where they are not known.
+    """
+    found = json.loads((DATA / "registry_recorded.json").read_text(encoding="utf-8"))
+    return {name: Recorded.model_validate(one) for name, one in found.items()}
 
 
 def get(kind: Kind, name: str) -> Reference | Model:
@@ -201,11 +252,18 @@ def command(kind: Kind, name: str) -> str:
     return f"unmix_download.py {kind} {name}" + ("" if get(kind, name).url else " --build")
 
 
-def state(kind: Kind, name: str) -> Literal["on this machine", "published", "to be built"]:
-    """Return where an entry is to be had."""
-    if place(kind, name).is_file():
-        return "on this machine"
-    return "published" if get(kind, name).url else "to be built"
+def verified(kind: Kind, name: str) -> bool:
+    """Say whether an entry was built and its facts recorded; of others, files, cells and donors are not known."""
+    entry = get(kind, name)
+    return (entry.reference if isinstance(entry, Model) else name) in recorded()
+
+
+def state(kind: Kind, name: str) -> str:
+    """Return where an entry is to be had, and whether its recipe was ever carried out."""
+    here = place(kind, name).is_file()
+    if verified(kind, name):
+        return "on this machine" if here else "published" if get(kind, name).url else "to be built"
+    return "on this machine, unverified" if here else "not built, unverified"
 
 
 def sha256(path: Path) -> str:
@@ -218,10 +276,10 @@ def card(kind: Kind, name: str) -> dict[str, object]:
     """Return all that the registry knows of an entry, a model with what it has of its reference."""
     entry = get(kind, name)
     if isinstance(entry, Reference):
-        facts = entry.model_dump(exclude={"options", "label_map"})
+        facts = entry.model_dump(exclude={"options", "label_map"}) | _counted(name)
         return {"name": name, "kind": "reference", **facts, "state": state(kind, name)}
     reference = get("references", entry.reference)
-    facts = reference.model_dump(include={"tissue", "species", "licence", "cells", "donors", "types"})
+    facts = reference.model_dump(include={"tissue", "species", "licence", "types"}) | _counted(entry.reference)
     return {
         "name": name,
         "kind": "model",
@@ -231,6 +289,12 @@ def card(kind: Kind, name: str) -> dict[str, object]:
         "measured": {"on": MEASURED_ON, **measured()[name]} if name in measured() else {},
         "state": state(kind, name),
     }
+
+
+def _counted(name: str) -> dict[str, int | None]:
+    """Return the numbers of cells and donors of a reference, None before it was built."""
+    found = recorded().get(name)
+    return {"cells": found and found.cells, "donors": found and found.donors}
 
 
 def cards(name: str | None = None) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Labels of the cells of a reference: cell type, donor and batch, and which cells are kept."""
+"""Labels of the cells of a reference: cell type, donor and batch."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
 from unmix.io.text import check_names, show
-from unmix.reference import codes
+from unmix.reference import codes, selection
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
 from unmix.reference.states import within_types
 from unmix.reference.tree_tables import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from unmix.reference.single_cells import SingleCells
 
+#: What names the files as donors.
+FILE = "file"
 #: Labels that name no cell type, without blanks, points and dashes.
 NO_TYPE = re.compile(
     r"na|nan|none|null|n/a|unknown\w*|unassigned|unclassified|unidentified|undetermined|undefined|unlabell?ed|unclear"
@@ -40,17 +41,27 @@ def annotate(
     cell_state_key: str | None = None,
     rows: str = "cells",
     groups: Sequence[str] = (),
+    keep: Mapping[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Return cell type, donor, batch and state of every cell of every file; the type is ``""`` where cells are dropped.
 
     Donors and batches of several files are kept apart, even if they have the same name. `rows` is the word for the
-    cells in the messages; `groups` are columns of groups of the cell types, kept with :data:`tree_tables.PREFIX`.
+    cells in the messages; `groups` are columns of groups of the cell types, kept with :data:`tree_tables.PREFIX`;
+    `keep` are further columns, and the values of the cells that are used.
     """
-    named = donor_key if donor_key != "none" else None
+    named = donor_key if donor_key not in ("none", FILE) else None
+    names = _names(files)
+    kept = selection.kept(files, keep or {}, messages, rows)
     parts = []
-    for found in files:
+    for found, name in zip(files, names, strict=True):
+        if donor_key == FILE and FILE in found.keys:
+            raise DataError(
+                f"--donor-key {FILE} says that every file is a donor, but {found.name} also has a column {FILE!r}.",
+                "a name with one meaning",
+                "give the column another name",
+            )
         part = {"cell_type": _column(found, cell_type_key, "--cell-type-key", messages)}
-        part["donor"] = _column(found, named, "--donor-key") if named else "all"
+        part["donor"] = _column(found, named, "--donor-key") if named else name if donor_key == FILE else "all"
         if batch_key:
             part["batch"] = _column(found, batch_key, "--batch-key")
         if cell_state_key:
@@ -58,7 +69,6 @@ def annotate(
         part |= {PREFIX + name: _column(found, name, f"--cell-type-tree {PREFIX}", messages) for name in groups}
         parts.append(pd.DataFrame(part, index=found.obs_names))
     if len(files) > 1:
-        names = _names(files)
         if named:
             _keep_apart(parts, names, "donor", messages)
         if batch_key:
@@ -68,12 +78,12 @@ def annotate(
     obs = pd.concat(parts)
     if obs.index.has_duplicates:
         obs.index = [f"{i}:{name}" for i, part in enumerate(parts) for name in part.index]
-    obs["cell_type"] = trimmed(obs["cell_type"], messages)
+    obs["cell_type"] = trimmed(obs["cell_type"].where(kept, ""), messages)
     if (obs["donor"] == "").any():
         messages.append(f"{(obs['donor'] == '').sum():,} {rows} without a donor were given the donor 'unknown'.")
         obs.loc[obs["donor"] == "", "donor"] = "unknown"
-    unlabelled = (obs["cell_type"] == "").sum()
-    if unlabelled == len(obs):
+    unlabelled = (kept & (obs["cell_type"] == "").to_numpy()).sum()
+    if unlabelled == kept.sum():
         raise DataError(f"The column {cell_type_key!r} is empty.", "a label for every cell", "take another column")
     if unlabelled:
         messages.append(f"{unlabelled:,} {rows} without a label were dropped.")
@@ -156,7 +166,7 @@ def no_donors(found: SingleCells, *, declared: bool) -> str:
 
 def _names(files: Sequence[SingleCells]) -> list[str]:
     """Return a name of its own for each file."""
-    names = [Path(found.name).stem for found in files]
+    names = [Path(found.name.removesuffix(".gz")).stem for found in files]
     return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
 
 
@@ -205,24 +215,6 @@ def _map_labels(obs: pd.DataFrame, label_map: Mapping[str, str], messages: list[
         lost = obs["cell_type"].isin(dropped).sum()
         messages.append(f"{lost:,} {rows} dropped by the label map: {', '.join(dropped)}.")
     obs["cell_type"] = obs["cell_type"].map(lambda label: label_map.get(label, label))
-
-
-def choose(obs: pd.DataFrame, most: int | None, seed: int, messages: list[str]) -> np.ndarray:
-    """Return the sorted rows to keep: labelled, and at most `most` of each donor and cell type."""
-    labelled = np.flatnonzero((obs["cell_type"] != "").to_numpy())
-    if not labelled.size:
-        raise DataError("No labelled cells are left.", "cells with a label", "look at the label map")
-    if most is None:
-        return labelled
-    rng = np.random.default_rng(seed)
-    groups = obs.iloc[labelled].groupby(["donor", "cell_type"], sort=True, observed=True).indices
-    kept = [labelled[rng.permutation(groups[key])[:most]] for key in sorted(groups)]
-    chosen = np.sort(np.concatenate(kept))
-    if chosen.size < labelled.size:
-        messages.append(
-            f"{chosen.size:,} of {labelled.size:,} cells kept: at most {most:,} of each donor and cell type."
-        )
-    return chosen
 
 
 def trimmed(labels: pd.Series, messages: list[str]) -> pd.Series:

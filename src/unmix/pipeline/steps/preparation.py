@@ -21,11 +21,12 @@ def reference(
     cells: Path | None = None,
     cell_type_tree: str = "auto",
     gene_map: Path | None = None,
+    keep: Sequence[str] = (),
     **settings: Any,
 ) -> None:
     """Prepare a reference (`settings` of :func:`unmix.reference.prepare.prepare_reference`), and describe its cells."""
     from unmix.io.tables import read_label_map
-    from unmix.reference import single_cells
+    from unmix.reference import selection, single_cells
     from unmix.reference.prepare import prepare_reference
 
     for number, path in enumerate(inputs, start=1):
@@ -40,6 +41,7 @@ def reference(
         "label_map": read_label_map(label_map) if label_map else None,
         "cells": cells,
         "gene_map": gene_map,
+        "keep": selection.parse(keep),
     }
     prepared = prepare_reference(inputs, seed=run.seed, progress=run.progress, **settings)
     for sentence in prepared.uns["unmix"]["messages"]:

@@ -34,14 +34,17 @@ def train(
     orthologs: bool = False,
     gene_map: Path | None = None,
     ontology: Path | None = None,
-    genes: Path | None = None,
+    genes: Path | Sequence[str] | None = None,
     recipe: str = "default",
     settings: Sequence[str] = (),
     quick: bool = False,
     checkpoint: Path | None = None,
     read: Callable[[Path], ad.AnnData] | None = None,
 ) -> None:
-    """Train a method and write the model; `read` reads the reference (where several methods share it)."""
+    """Train a method and write the model; `read` reads the reference (where several methods share it).
+
+    `genes` are the genes to learn from: a file of them, or their names.
+    """
     from unmix import engine
     from unmix import methods as registry
     from unmix import settings as settings_of
@@ -65,7 +68,7 @@ def train(
         "calibration_fractions": calibration_fractions,
         "gene_map": gene_map,
         "ontology": ontology,
-        "genes": genes,
+        "genes": genes if isinstance(genes, Path) else None,
         "recipe": Path(recipe) if recipe.endswith(".json") else None,
         **{f"{sort}_{number}": path for sort, given in published.items() for number, path in enumerate(given)},
     }
@@ -83,7 +86,7 @@ def train(
     cells = (read or read_reference)(reference)
     known_genes, types = list(cells.var_names), cells.obs["cell_type"].astype(str).unique()
     matched = {"genes": known_genes, "orthologs": orthologs, "gene_map": gene_map}
-    names = None if genes is None else [name.strip() for name in text.lines(genes, [])]
+    names = [name.strip() for name in text.lines(genes, [])] if isinstance(genes, Path) else genes
     calibration = None
     if calibration_bulk is not None:
         samples = {"bulk": calibration_bulk, "fractions": calibration_fractions, "unit": calibration_unit}
