@@ -17,6 +17,12 @@ from unmix.pipeline.row import Options, Row
 @click.argument("reference", type=cli.REFERENCE)
 @click.option("--unit", default=Row.unit, show_default=True, help="Unit of BULK: counts, tpm, log2tpm, ...")
 @click.option(
+    "--cells",
+    type=cli.FILE,
+    help="Table that annotates the cells or profiles of REFERENCE (first column: their names), for files without "
+    "annotation.",
+)
+@click.option(
     "--cell-type-key",
     help="Column of cell types in the annotation of the cells.  [default: cell_type; a reference of "
     "unmix_reference.py is used unchanged]",

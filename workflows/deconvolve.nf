@@ -9,8 +9,8 @@ include { no_file ; skipped_record } from '../subworkflows/local/unmix_records.n
 // The columns of the samplesheet that name one file
 def columns_of_files() {
     return [
-        'bulk', 'reference', 'truth', 'label_map', 'cell_type_tree', 'calibration_bulk', 'calibration_fractions',
-        'gene_map', 'ontology', 'mrna_per_cell', 'prior',
+        'bulk', 'reference', 'cells', 'truth', 'label_map', 'cell_type_tree', 'calibration_bulk',
+        'calibration_fractions', 'gene_map', 'ontology', 'mrna_per_cell', 'prior',
     ]
 }
 

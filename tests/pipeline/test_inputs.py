@@ -29,7 +29,8 @@ def run(asked, tmp_path_factory):
     """Return a finished run in which training writes its arguments down; all but nnls are skipped after that."""
     folder = tmp_path_factory.mktemp("inputs")
     reference, bulk = toy(cells_per_type=5, samples=3)
-    reference.write_h5ad(folder / "cells.h5ad")
+    reference.to_df().T.to_csv(folder / "cells.tsv", sep="\t")
+    reference.obs[["cell_type"]].to_csv(folder / "types.csv")
     bulk.to_df().T.to_csv(folder / "bulk.tsv", sep="\t")
     bulk.obsm["cell_fractions"].to_csv(folder / "truth.tsv", sep="\t")
     signature = reference.to_df().groupby(reference.obs["cell_type"].astype(str)).mean().T  # nnls reads it
@@ -56,8 +57,8 @@ def run(asked, tmp_path_factory):
     (folder / "fake.config").write_text(f'process.beforeScript = "{path}"\n')
     malignant = f"{CELL_TYPES[1]}, {CELL_TYPES[3]}"
     (folder / "sheet.csv").write_text(
-        "id,bulk,reference,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell,orthologs,gene_map,prior\n"
-        f'first,bulk.tsv,cells.h5ad,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv,true,names.tsv,usual.tsv\n'
+        "id,bulk,reference,cells,calibration_bulk,calibration_unit,calibration_fractions,malignant,signature,gene_sets,pretrained,ontology,mrna_per_cell,orthologs,gene_map,prior\n"
+        f'first,bulk.tsv,cells.tsv,types.csv,bulk.tsv,counts,truth.tsv,"{malignant}",{SIGNATURE},sets.gmt,{PRETRAINED},types.obo,sizes.tsv,true,names.tsv,usual.tsv\n'
     )
     methods = ",".join(dict.fromkeys([*asked.values(), "hascad", "scaden", "epic", "nnls", "xcell"]))
     arguments = ("--methods", methods, "--controls", "none", "--input", "sheet.csv", "-c", "fake.config")
@@ -105,6 +106,11 @@ def test_the_columns_of_gene_names_reach_the_check_and_the_calibration(run):
         assert ("--orthologs" in words) == calibrated, name
         assert ("--gene-map" in words) == calibrated, name
         assert not calibrated or given(words, "--gene-map") == "names.tsv"
+
+
+def test_a_table_of_counts_gets_its_cell_types_from_the_table_beside_it(run):
+    record = json.loads((run[0] / "results" / "references" / "cells.run.json").read_text())
+    assert record["inputs"]["cells"]["path"] == "types.csv"
 
 
 def test_the_ontology_reaches_every_method(run):

@@ -13,6 +13,7 @@ from unmix.errors import DataError
 from unmix.io import gene_ids, tables, text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from anndata import AnnData
@@ -22,8 +23,8 @@ LABELS = "cell_type"
 _SCADEN = re.compile(r"(.*)_counts\.txt(\.gz)?")
 
 
-def read(path: Path, messages: list[str]) -> AnnData:
-    """Read a table of counts; which side holds the genes is recognised by their names.
+def read(path: Path, messages: list[str], cells: Collection[str] = ()) -> AnnData:
+    """Read a table of counts; which side holds the genes is recognised by their names, or by those of the cells.
 
     A header that repeats names of cell types (CIBERSORTx) and a ``*_celltypes.txt`` beside a ``*_counts.txt`` (Scaden)
     become ``obs["cell_type"]``.
@@ -34,6 +35,8 @@ def read(path: Path, messages: list[str]) -> AnnData:
         Cells x genes or genes x cells; columns of text annotate the cells.
     messages
         Takes a sentence for every form that was recognised.
+    cells
+        Names of the cells, where they are known.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def read(path: Path, messages: list[str]) -> AnnData:
             f"{path.name} names its columns by {len(set(types))} cell types, as CIBERSORTx does; they are in "
             f"the column {LABELS!r}."
         )
-    elif gene_ids.likeness(list(numbers.index)) > gene_ids.likeness(list(numbers.columns)):
+    elif _genes_in_rows(numbers, cells):
         numbers, obs = numbers.T, pd.DataFrame(index=numbers.columns)
     if numbers.isna().to_numpy().any():
         raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
@@ -71,6 +74,15 @@ def read(path: Path, messages: list[str]) -> AnnData:
         messages.append(f"The cell types of {labels.name} are in the column {LABELS!r}.")
     var = pd.DataFrame(index=numbers.columns.astype(str))
     return anndata.AnnData(sparse.csr_matrix(numbers.to_numpy(np.float32)), obs=obs, var=var)
+
+
+def _genes_in_rows(numbers: pd.DataFrame, cells: Collection[str]) -> bool:
+    """Return whether the rows are the genes: the columns have more names of cells, or else fewer names of genes."""
+    rows, columns = (axis.astype(str) for axis in (numbers.index, numbers.columns))
+    named = columns.isin(cells).sum(), rows.isin(cells).sum()
+    if max(named):
+        return named[0] > named[1]
+    return gene_ids.likeness(list(numbers.index)) > gene_ids.likeness(list(numbers.columns))
 
 
 def _repeated(header: list[str]) -> list[str] | None:

@@ -39,7 +39,7 @@ _MAPS = {
     "prior": ("cell_type", "fraction"),
 }
 #: Arguments that are paths.
-_PATHS = ("label_map", "truth_map", "gene_map", "ontology", "samples", "contrasts")
+_PATHS = ("cells", "label_map", "truth_map", "gene_map", "ontology", "samples", "contrasts")
 #: Arguments that may be lists, and what stands between their entries.
 _LISTS = {"malignant": ",", "signature": ";", "gene_sets": ";", "pretrained": ";"}
 

@@ -19,6 +19,8 @@ class Row:
         Bulk samples and their unit.
     reference, reference_kind
         Reference, and what it contains: ``cells`` or ``profiles``.
+    cells
+        Table that annotates the cells (or profiles) of a reference without annotation.
     cell_type_key
         Column of cell types. None: a reference of ``unmix_reference.py`` is used unchanged, in others it is
         ``cell_type``.
@@ -48,6 +50,7 @@ class Row:
     reference: Path
     unit: str = "auto"
     reference_kind: str = "cells"
+    cells: Path | None = None
     cell_type_key: str | None = None
     cell_state_key: str | None = None
     donor_key: str = "none"

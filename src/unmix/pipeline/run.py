@@ -164,6 +164,7 @@ class _Work:
                     [row.reference],
                     self.reference,
                     kind=row.reference_kind,
+                    cells=row.cells,
                     cell_type_key=row.cell_type_key or "cell_type",
                     cell_state_key=row.cell_state_key,
                     donor_key=row.donor_key,

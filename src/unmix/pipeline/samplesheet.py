@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: What makes two rows share one prepared reference, and its models.
 REFERENCE = (
-    *("reference", "reference_kind", "cell_type_key", "cell_state_key", "donor_key", "label_map", "cell_type_tree"),
-    *("malignant", *SORTS, "ontology"),
+    *("reference", "reference_kind", "cells", "cell_type_key", "cell_state_key", "donor_key", "label_map"),
+    *("cell_type_tree", "malignant", *SORTS, "ontology"),
 )
 
 

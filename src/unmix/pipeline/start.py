@@ -51,6 +51,7 @@ def unchanged(row: Row) -> bool:
     if row.cell_type_key is not None or not prepare.is_prepared(row.reference):
         return False
     others = {
+        "--cells": row.cells,
         "--label-map": row.label_map,
         "--cell-state-key": row.cell_state_key,
         "--cell-type-tree": row.cell_type_tree != "auto",

@@ -213,7 +213,11 @@ def prepare_reference(
     obs = obs.iloc[chosen]
     X, obs, var = qc.control(X, obs, var, preset, messages)
     if obs.empty:
-        raise DataError("No cell passes the quality control.", "cells with counts", "--preset none keeps all cells")
+        raise DataError(
+            "No cell passes the quality control.",
+            "cells with counts",
+            "unmix_reference.py --preset none keeps all cells",
+        )
     if kind == "profiles" and donor_key in (None, "none"):
         obs = obs.assign(donor=replicates(obs, messages))
     _summary(obs, messages, rows)

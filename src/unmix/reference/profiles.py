@@ -147,7 +147,7 @@ def _without_replicate(names: pd.Series, separator: str, messages: list[str]) ->
         alike = [match[0] for match in several if match[1] == first[1]][:2]
         messages.append(
             f"{' and '.join(map(repr, alike))} are types of their own. If they are replicates of {first[1]!r}, say so: "
-            f"--replicate-separator '{first[2]}'."
+            f"unmix_reference.py --replicate-separator '{first[2]}'."
         )
     return names
 

@@ -174,14 +174,17 @@ def read_cells(path: Path | str, cells: Path | str | None = None) -> SingleCells
     path = Path(path)
     formats.refuse_foreign(path)
     messages: list[str] = []
+    annotation = None if cells is None else tables.read_table(cells)
     if tenx.is_10x(path):
         found = _in_memory(tenx.read(path), path.name)
     elif tables.is_h5ad(path):
         found = replace(_open_h5ad(path), levels=functools.partial(codes.levels, path))
     else:
-        found = _in_memory(cell_tables.read(path, messages), path.name)
+        found = _in_memory(
+            cell_tables.read(path, messages, [] if annotation is None else annotation.index.astype(str)), path.name
+        )
     found.messages[:0] = messages
-    return found if cells is None else annotate(found, tables.read_table(cells), Path(cells).name)
+    return found if annotation is None else annotate(found, annotation, Path(cells).name)
 
 
 def files(path: Path) -> list[Path]:

@@ -51,7 +51,8 @@ def mark(reference: ad.AnnData, used: Collection[str], messages: list[str]) -> N
         if (found == group).any()
     ]
     if parts:
-        messages.append(f"Technical genes that no method uses: {', '.join(parts)}; --use-genes GROUP has them used.")
+        unused = f"Technical genes that no method uses: {', '.join(parts)}"
+        messages.append(f"{unused}; unmix_reference.py --use-genes GROUP has them used.")
     reference.var["technical"] = found.astype(str)
 
 

@@ -22,7 +22,7 @@ workflow UNMIX_PREPARE {
     main:
     UNMIX_REFERENCE(
         rows
-            .map { row -> tuple(meta_of_reference(row), row.reference, row.label_map, row.cell_type_tree) }
+            .map { row -> tuple(meta_of_reference(row), row.reference, row.cells, row.label_map, row.cell_type_tree) }
             .unique()
     )
     ch_references = UNMIX_REFERENCE.out.reference.map { meta, reference -> tuple(meta.id, reference) }

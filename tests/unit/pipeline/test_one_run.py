@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,6 +175,20 @@ def test_an_input_in_the_folder_of_the_results_is_neither_removed_nor_overwritte
     with pytest.raises(UsageError, match="is the truth and an output"):
         start(folder, other, truth=other / "fractions.tsv")
     assert (other / "fractions.tsv").read_text() == known
+
+
+def test_a_table_of_counts_gets_its_cell_types_from_the_table_beside_it(folder, tmp_path):
+    cells = ad.read_h5ad(folder / "reference.h5ad")
+    cells.to_df().T.to_csv(tmp_path / "counts.tsv", sep="\t")
+    cells.obs[["cell_type", "donor"]].to_csv(tmp_path / "cells.csv")
+    given = {"methods": "nnls", "controls": "none", "donor_key": "donor"}
+    bulk, counts, reference = folder / "bulk.tsv", tmp_path / "counts.tsv", folder / "reference.h5ad"
+    found = unmix.deconvolve(bulk, counts, cells=tmp_path / "cells.csv", **given).fractions
+    known = unmix.deconvolve(bulk, reference, cell_type_key="cell_type", **given).fractions
+    pd.testing.assert_frame_equal(found, known, check_exact=True)
+    with pytest.raises(DataError, match="no column 'cell_type'") as error:
+        unmix.deconvolve(bulk, counts, **given)
+    assert "--cells" in error.value.do
 
 
 def test_a_prepared_reference_keeps_its_labels(folder, tmp_path):

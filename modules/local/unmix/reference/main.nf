@@ -8,8 +8,8 @@ process UNMIX_REFERENCE {
     container 'localhost/unmix:0.1.0'
 
     input:
-    tuple val(meta), path(reference, stageAs: 'input/*'), path(label_map, stageAs: 'input/*'),
-        path(cell_type_tree, stageAs: 'tree/*')
+    tuple val(meta), path(reference, stageAs: 'input/*'), path(cells, stageAs: 'cells/*'),
+        path(label_map, stageAs: 'input/*'), path(cell_type_tree, stageAs: 'tree/*')
 
     output:
     tuple val(meta), path("${prefix}.h5ad"), optional: true, emit: reference
@@ -29,6 +29,7 @@ process UNMIX_REFERENCE {
         option('--donor-key', meta.donor_key),
         option('--cell-state-key', meta.cell_state_key),
         option('--kind', meta.kind),
+        option('--cells', cells),
         option('--label-map', label_map),
         option('--cell-type-tree', cell_type_tree ?: meta.cell_type_tree),
     ].findAll().join(' ')
