@@ -40,9 +40,9 @@ def main(what, name, build, source, out_dir, **options):
             for key in getattr(registry.registry(), what):
                 click.echo(f"{key:<26}{registry.state(what, key):<28}{registry.card(what, key)['title']}")
         elif build:
-            from unmix.pipeline import steps
+            from unmix.pipeline.steps import building
 
-            steps.build(run, what, name, path, source)
+            building.build(run, what, name, path, source)
             run.say(f"{path}: use it as registry:{name}" if out_dir is None else f"{path}")
         else:
             from unmix.io import download

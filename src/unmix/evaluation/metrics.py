@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import rel_entr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +76,12 @@ def jensen_shannon(truth: Array, estimate: Array) -> Array:
     totals = [table.sum(axis=1, keepdims=True) for table in rows]
     p, q = (np.divide(x, t, out=np.full_like(x, np.nan), where=t > 0) for x, t in zip(rows, totals, strict=True))
     middle = (p + q) / 2
-    return (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=1) / (2 * np.log(2))
+    return (_relative_entropy(p, middle) + _relative_entropy(q, middle)).sum(axis=1) / (2 * np.log(2))
+
+
+def _relative_entropy(p: Array, q: Array) -> Array:
+    """Return p log(p / q), 0 where p is 0 (scipy's rel_entr: importing it takes a third of an evaluation's time)."""
+    return p * np.log(np.divide(p, q, out=np.ones_like(p), where=p > 0))
 
 
 def is_constant(table: Array) -> NDArray[np.bool_]:

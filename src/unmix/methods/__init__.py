@@ -47,11 +47,17 @@ def get(name: str) -> Method:
     UsageError
         If there is none; the nearest name is proposed.
     """
-    if name.isidentifier() and resources.files(__name__).joinpath(f"{name}.toml").is_file():
-        importlib.import_module(f"{__name__}.{name}")
-    if name not in _METHODS:
+    if not has(name):
         raise unknown(name)
+    if name not in _METHODS:
+        importlib.import_module(f"{__name__}.{name}")
     return _METHODS[name]()
+
+
+def has(name: str) -> bool:
+    """Say whether there is a method of this name; none is imported."""
+    card = resources.files(__name__).joinpath(f"{name}.toml")
+    return name in _METHODS or (name.isidentifier() and card.is_file())
 
 
 def unknown(name: str) -> UsageError:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from unmix import methods
 from unmix.contract.method import Method
-from unmix.errors import UsageError
 from unmix.evaluation import metrics
 from unmix.report.bibtex import bibtex
 from unmix.report.words import MINUS, count, listed, quantity
@@ -122,10 +121,9 @@ def _consensus(lead: Result, members: dict[str, str], references: list[Reference
 
 def _cited_by_name(name: str, title: str, references: list[Reference]) -> str:
     """Return the title of a member with the number of its reference."""
-    try:
-        info = methods.get(name).info
-    except UsageError:
+    if not methods.has(name):
         return title
+    info = methods.get(name).info
     return f"{title} [{_number((info.citation, info.doi), references)}]"
 
 
@@ -244,10 +242,8 @@ def _groups(lead: Result) -> list[str]:
 
 def _registered(result: Result) -> Method | None:
     """Return the method of a result, if unmix has it."""
-    try:
-        return methods.get(result.method.get("name", result.name))
-    except UsageError:
-        return None
+    name = result.method.get("name", result.name)
+    return methods.get(name) if methods.has(name) else None
 
 
 def _differences(result: Result) -> list[str] | None:
