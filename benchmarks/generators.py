@@ -25,7 +25,7 @@ from unmix.benchmark.case import read_case
 if TYPE_CHECKING:
     from pathlib import Path
 
-CASES = ("cell-lines",)
+CASES = ("cell-lines", "pancreas")
 CELLS = (5, 20, 50)
 #: Cells to which a type is filled up; 0: none are drawn.
 WANTED = {"none": 0, "zinb": 100}
