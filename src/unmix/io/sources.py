@@ -13,10 +13,12 @@ from unmix.io import download, registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from unmix.io import entries
+
 
 def gather(
     name: str,
-    source: registry.Source,
+    source: entries.Source,
     folder: Path,
     given: Sequence[Path] = (),
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
@@ -71,7 +73,7 @@ def store(name: str) -> Path:
     return registry.folder() / "sources" / name
 
 
-def _assigned(source: registry.Source, given: Sequence[Path], command: str) -> dict[str, Path]:
+def _assigned(source: entries.Source, given: Sequence[Path], command: str) -> dict[str, Path]:
     """Return the file of the user for each file of the source: by its name, or the only one for the only one."""
     names = {name: file.name for file in source.all_files for name in (file.name, Path(file.url or file.member).name)}
     for path in given:
@@ -86,7 +88,7 @@ def _assigned(source: registry.Source, given: Sequence[Path], command: str) -> d
     return {names[path.name]: path for path in given}
 
 
-def _take(given: Path, file: registry.File, source: registry.Source, path: Path, command: str) -> None:
+def _take(given: Path, file: entries.File, source: entries.Source, path: Path, command: str) -> None:
     """Link a file, or write the member of a wheel."""
     if not (given.suffix == ".whl" and zipfile.is_zipfile(given)):
         path.symlink_to(given.absolute())
@@ -97,7 +99,7 @@ def _take(given: Path, file: registry.File, source: registry.Source, path: Path,
         path.write_bytes(wheel.read(file.member))
 
 
-def _in_package(source: registry.Source, file: registry.File, command: str) -> Path:
+def _in_package(source: entries.Source, file: entries.File, command: str) -> Path:
     """Return the file in the installed package."""
     top, _, inside = file.member.partition("/")
     spec = importlib.util.find_spec(top)
@@ -111,7 +113,7 @@ def _in_package(source: registry.Source, file: registry.File, command: str) -> P
     )
 
 
-def _download(name: str, file: registry.File, sha256: str, progress: Callable[[int, int, str], None]) -> Path:
+def _download(name: str, file: entries.File, sha256: str, progress: Callable[[int, int, str], None]) -> Path:
     """Return the file of an address, from the store or the network; it is complete, or not there."""
     path = store(name) / file.name
     if path.is_file() and (file.size in (0, path.stat().st_size)) and sha256 in ("", registry.sha256(path)):
@@ -128,7 +130,7 @@ def _download(name: str, file: registry.File, sha256: str, progress: Callable[[i
     )
 
 
-def _verify(path: Path, file: registry.File, sha256: str, given: Path | None) -> None:
+def _verify(path: Path, file: entries.File, sha256: str, given: Path | None) -> None:
     """Refuse another file than the one of the recipe; the store forgets it."""
     size, found = path.stat().st_size, registry.sha256(path)
     origin = given.name if given else file.url or file.member

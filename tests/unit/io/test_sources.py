@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import unmix
-from unmix.io import registry, sources
+from unmix.io import entries, registry, sources
 from unmix.simulate.toy import toy
 
 if TYPE_CHECKING:
@@ -115,18 +115,18 @@ def as_cellxgene(cells: ad.AnnData, path: Path, url: str, **changed) -> Path:
 
 def entered(monkeypatch, name: str, types, files, options, label_map, **source) -> None:
     """Put a reference into the registry whose files have an address of the host."""
-    given = [registry.File.model_construct(**{"member": "", "size": 0, "sha256": "", **file}) for file in files]
+    given = [entries.File.model_construct(**{"member": "", "size": 0, "sha256": "", **file}) for file in files]
     annotation = source.pop("annotation", None)
     entry = registry.get("references", "pbmc-binvignat").model_copy(
         update={
             "types": tuple(sorted(types)),
             "options": options,
             "label_map": label_map,
-            "source": registry.Source.model_construct(
+            "source": entries.Source.model_construct(
                 **{"licence": "CC0", "page": "", "package": "", "package_version": "", "layout": "", **source},
                 files=tuple(given),
                 annotation=annotation
-                and registry.File.model_construct(**{"member": "", "size": 0, "sha256": "", **annotation}),
+                and entries.File.model_construct(**{"member": "", "size": 0, "sha256": "", **annotation}),
             ),
         }
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmix.errors import DataError
-from unmix.io import gene_tables, registry, sources
+from unmix.io import entries, gene_tables, registry, sources
 from unmix.pipeline.steps.training import train
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def build(run: Run, kind: registry.Kind, name: str, out: Path, given: Sequence[P
     """
     entry = registry.get(kind, name)
     run.facts["registry"] = {"kind": kind, "name": name, "version": entry.version}
-    if isinstance(entry, registry.Model):
+    if isinstance(entry, entries.Model):
         path = registry.local(f"{registry.PREFIX}{entry.reference}", "references")
         genes = list(gene_tables.orthologs("human", "mouse")) if entry.genes == "orthologs" else None
         train(run, path, out, method=entry.method, genes=genes)
@@ -48,7 +48,7 @@ def build(run: Run, kind: registry.Kind, name: str, out: Path, given: Sequence[P
         _build_reference(run, name, entry, out, given)
 
 
-def _build_reference(run: Run, name: str, entry: registry.Reference, out: Path, given: Sequence[Path]) -> None:
+def _build_reference(run: Run, name: str, entry: entries.Reference, out: Path, given: Sequence[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = sources.gather(name, entry.source, Path(folder), given, run.progress)
         try:
@@ -56,7 +56,7 @@ def _build_reference(run: Run, name: str, entry: registry.Reference, out: Path, 
         except DataError:
             shutil.rmtree(sources.store(name), ignore_errors=True)  # a page of a login is no file to come back to
             raise
-        made = registry.Recorded(
+        made = entries.Recorded(
             files={file: registry.sha256(path) for file, path in found.items()},
             cells=cells.n_obs,
             donors=0 if cells.uns["unmix"]["kind"] == "profiles" else cells.obs["donor"].nunique(),
@@ -75,7 +75,7 @@ def _build_reference(run: Run, name: str, entry: registry.Reference, out: Path, 
     shutil.rmtree(sources.store(name), ignore_errors=True)
 
 
-def _prepare(run: Run, entry: registry.Reference, found: dict[str, Path]) -> AnnData:
+def _prepare(run: Run, entry: entries.Reference, found: dict[str, Path]) -> AnnData:
     from unmix.io import cellxgene
     from unmix.reference.prepare import prepare_reference
 
@@ -93,7 +93,7 @@ def _prepare(run: Run, entry: registry.Reference, found: dict[str, Path]) -> Ann
     )
 
 
-def _expect(name: str, entry: registry.Reference, cells: AnnData, made: registry.Recorded) -> None:
+def _expect(name: str, entry: entries.Reference, cells: AnnData, made: entries.Recorded) -> None:
     """Refuse cell types that the registry does not name, and other numbers of cells or donors than were recorded."""
     types = tuple(sorted(cells.obs["cell_type"].unique()))
     pairs = {"types": (types, entry.types)}
