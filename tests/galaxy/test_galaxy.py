@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import unmix
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "galaxy_tools"
 DATA = TOOLS / "test-data"
@@ -174,7 +176,8 @@ def test_an_entry_that_is_installed_is_not_installed_again_and_the_job_says_so(g
     assert sum("pbmc-10x" in field for field in fields) == 1
 
 
-def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_path):
+def test_galaxy_nextflow_the_scripts_and_python_give_the_same_bytes(galaxy, tmp_path):
+    """One input by every way in: Galaxy's form, the steps one by one, unmix_run.py, unmix.deconvolve and Nextflow."""
     methods = ("nnls", "scaden")
     history = History(galaxy)
     bulk = history.upload(DATA / "bulk.tsv", "tabular")
@@ -197,6 +200,15 @@ def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_pa
         step("predict", f"{name}.safetensors", DATA / "bulk.tsv", "--out-dir", name)
     by_hand = {name: (tmp_path / name / "fractions.tsv").read_bytes() for name in methods}
 
+    keys = ("--cell-type-key", "label", "--donor-key", "patient")
+    arguments = ("--methods", ",".join(methods), "--controls", "none", "--quick", "--out-dir", "run")
+    step("run", DATA / "bulk.tsv", DATA / "cells.h5ad", *keys, *arguments)
+    by_run = {name: (tmp_path / "run" / name / "fractions.tsv").read_bytes() for name in methods}
+
+    given = {"methods": methods, "controls": "none", "cell_type_key": "label", "donor_key": "patient", "quick": True}
+    unmix.deconvolve(DATA / "bulk.tsv", DATA / "cells.h5ad", **given).write(tmp_path / "python")
+    by_python = {name: (tmp_path / "python" / name / "fractions.tsv").read_bytes() for name in methods}
+
     row = f"toy,{DATA}/bulk.tsv,{DATA}/cells.h5ad,label,patient"
     (tmp_path / "sheet.csv").write_text(f"id,bulk,reference,cell_type_key,donor_key\n{row}\n")
     arguments = ("-profile", "test", "--methods", ",".join(methods), "--controls", "none", "--input", "sheet.csv")
@@ -204,4 +216,4 @@ def test_galaxy_nextflow_and_the_command_line_give_the_same_bytes(galaxy, tmp_pa
     assert done.returncode == 0, done.stdout
     by_nextflow = {name: (tmp_path / "results" / "toy" / name / "fractions.tsv").read_bytes() for name in methods}
 
-    assert by_galaxy == by_hand == by_nextflow
+    assert by_galaxy == by_hand == by_run == by_python == by_nextflow
