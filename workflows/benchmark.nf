@@ -25,15 +25,17 @@ workflow BENCHMARK {
     settings // map: methods, controls, recipes, seeds: texts with commas; 'none' for no controls
 
     main:
+    // A task for every method and seed; the controls, which take less than the start of a task, share one
     def controls = settings.controls == 'none' ? [] : names_in(settings.controls)
-    def methods = (names_in(settings.methods) + controls).unique()
+    def seeds = names_in(settings.seeds).collect { seed -> seed as Integer }
+    def fits = [names_in(settings.methods) - controls, seeds].combinations().collect { method, seed ->
+        [methods: [method], seeds: [seed]]
+    }
+    def tasks = controls ? fits + [[methods: controls, seeds: seeds]] : fits
     ch_fits = cases
-        .combine(channel.fromList(methods))
         .combine(channel.fromList(names_in(settings.recipes)))
-        .combine(channel.fromList(names_in(settings.seeds)))
-        .map { given, method, recipe, seed ->
-            tuple([id: given.name, method: method, recipe: recipe, seed: seed as Integer], given)
-        }
+        .combine(channel.fromList(tasks))
+        .map { given, recipe, fit -> tuple([id: given.name, recipe: recipe] + fit, given) }
     UNMIX_BENCHMARK_FIT(ch_fits)
     ch_done = ch_fits
         .map { meta, _given -> tuple(meta, true) }

@@ -22,9 +22,9 @@ process UNMIX_BENCHMARK_CASES {
     """
 }
 
-// A method on a case with a seed. What fails or cannot be applied is in its record, and ends nothing.
+// Methods on a case with some seeds. What fails or cannot be applied is in its record, and ends nothing.
 process UNMIX_BENCHMARK_FIT {
-    tag "${meta.id}:${meta.method}:${meta.seed}"
+    tag "${meta.id}:${meta.methods.join(',')}:${meta.seeds.join(',')}"
     label 'process_low'
     conda "${moduleDir}/train/environment.yml"
     container 'localhost/unmix:0.1.0'
@@ -36,15 +36,18 @@ process UNMIX_BENCHMARK_FIT {
     tuple val(meta), path('store'), emit: store
 
     script:
+    def methods = meta.methods.collect { method -> option('--method', method) }
+    def seeds = meta.seeds.collect { seed -> "--seed ${quote(seed)}" } // 0 is a seed, too
+    def fits = (methods + seeds + [option('--recipe', meta.recipe)]).join(' ')
     """
-    unmix_benchmark.py fit --method ${quote(meta.method)} --recipe ${quote(meta.recipe)} --seed ${quote(meta.seed)} \\
-        --threads ${task.cpus} ${task.ext.args ?: ''} --out store -- ${quote(given)}
+    mkdir store
+    unmix_benchmark.py fit ${fits} --threads ${task.cpus} ${task.ext.args ?: ''} --out store -- ${quote(given)}
     """
 }
 
 // The page of all fits, and one store of them; `missing` are those whose task ended without a record.
 process UNMIX_BENCHMARK_PAGE {
-    tag "${stores.size()} fits"
+    tag "${stores.size()} stores"
     label 'process_low'
     conda "${moduleDir}/train/environment.yml"
     container 'localhost/unmix:0.1.0'
@@ -58,7 +61,10 @@ process UNMIX_BENCHMARK_PAGE {
     path 'store', type: 'dir', emit: store
 
     script:
-    def records = missing.collect { meta ->
+    def lost = missing.collectMany { meta ->
+        [meta.methods, meta.seeds].combinations().collect { method, seed -> meta + [method: method, seed: seed] }
+    }
+    def records = lost.collect { meta ->
         def said = 'its task ended without a result: killed, or a bug (see .nextflow.log and trace.txt)'
         def fit = ['case': meta.id, method: meta.method, recipe: meta.recipe, seed: meta.seed]
         def record = [fit: fit, status: 'failed', case_digest: '', settings_digest: '', version: '', said: said]
@@ -66,13 +72,13 @@ process UNMIX_BENCHMARK_PAGE {
         def path = place + '/' + [meta.method, meta.recipe, meta.seed].join('-') + '.json'
         "mkdir -p ${quote(place)} && printf '%s' ${quote(groovy.json.JsonOutput.toJson(record))} > ${quote(path)}"
     }
-    def lost = records.join('\n    ')
+    def written = records.join('\n    ')
     """
     mkdir -p store
     for one in fits*/store; do
         if [ -d "\$one" ]; then cp -RL "\$one"/. store; fi
     done
-    ${lost}
+    ${written}
     unmix_benchmark.py page ${task.ext.args ?: ''} --out page -- store
     """
 }
