@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 from laboratories import DATA, REFERENCES, load
 
-from unmix.benchmark import tuning
+from unmix.benchmark import spaces, tuning
 from unmix.reference.prepare import prepare_reference
 
 CELLS, SAMPLES, SEEDS = 200, 60, (1, 2, 3)
@@ -32,13 +32,13 @@ def main(method: str, trials: int, ranges: list[str]) -> None:
     """Search on blood, then print a row of the table for every test."""
     cells = {name: few(load(*REFERENCES[name][1:])) for name in ("zheng", "newman", "baron human")}
     cells["darmanis"] = few(brain())
-    searched = tuning.space(method, "default", ranges)
+    searched = spaces.space(method, "default", ranges)
     case = tuning.task(cells["zheng"], cells["newman"], SAMPLES, 0, print)
     with tempfile.TemporaryDirectory() as folder:
         study = tuning.search(
             case, method, "default", searched, Path(folder) / "journal", trials=trials, seed=0, say=print
         )
-        best = [] if study.best_trial.number == 0 else tuning.settings_of(study.best_params)
+        best = tuning.settings(study, study.best_trial.number)
     print(f"{method}, {trials} trials: {', '.join(best) or 'the default recipe'}", flush=True)
     print("| test | default | tuned on blood | change |\n|---|---|---|---|", flush=True)
     tests = {

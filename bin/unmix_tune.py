@@ -32,6 +32,15 @@ from unmix import cli
 @click.option(
     "--storage", type=cli.OUTPUT, help="File from which an interrupted search continues.  [default: beside --out]"
 )
+@click.option(
+    "--trial", type=cli.FILE, help="Measure this trial of --pending only, and write it with its error to --out."
+)
+@click.option(
+    "--measured",
+    type=cli.DIRECTORY,
+    help="Folder of trials that --trial measured elsewhere: measure none here, and write the next ones to --pending.",
+)
+@click.option("--pending", type=cli.OUTPUT_DIRECTORY, help="Folder for the trials to measure; none at the end.")
 @click.option("--out", type=cli.OUTPUT, default="tuned.json", show_default=True, help="Recipe, for --recipe.")
 @cli.common
 def main(reference, out, **given):

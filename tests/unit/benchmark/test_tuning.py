@@ -10,7 +10,8 @@ import pytest
 
 import unmix
 from unmix import engine, methods
-from unmix.benchmark import tuning
+from unmix.benchmark import spaces, tuning
+from unmix.benchmark.trials import read_trials
 from unmix.errors import DataError, UsageError
 
 TWO = ["max_ratio=0:10", "genes.per_type=20:400:log"]
@@ -28,7 +29,7 @@ def smooth(_case, _method, _recipe, settings, _seed):
 
 
 def searched(case, folder, trials, seed=0, name="journal"):
-    ranges = tuning.space("nnls", "default", TWO)
+    ranges = spaces.space("nnls", "default", TWO)
     given = {"trials": trials, "seed": seed, "say": lambda _: None}
     return tuning.search(case, "nnls", "default", ranges, folder / name, **given)
 
@@ -40,8 +41,8 @@ def told(study):
 def test_every_declared_range_lies_within_its_setting():
     named = set()
     for method in ("nnls", "scaden"):
-        named |= set(tuning.space(method))
-    assert named == set(tuning.declared())
+        named |= set(spaces.space(method))
+    assert named == set(spaces.declared())
 
 
 def test_a_search_finds_what_is_better_and_is_never_worse_than_the_recipe(case, tmp_path, monkeypatch):
@@ -57,6 +58,28 @@ def test_the_same_seed_searches_the_same_and_another_seed_does_not(case, tmp_pat
     one, same, other = (told(searched(case, tmp_path, 10, seed, f"j{k}")) for k, seed in enumerate((0, 0, 1)))
     assert one == same
     assert one[1:] != other[1:]
+
+
+def test_trials_that_others_measure_are_the_same_search(case, tmp_path, monkeypatch):
+    """Rounds as in workflows/tune.nf: each begins from the errors so far, in whatever order these came."""
+    monkeypatch.setattr(tuning, "error", smooth)
+    whole = told(searched(case, tmp_path, 11))
+    ranges = spaces.space("nnls", "default", TWO)
+    start, rounds, unknown = tuning.of_recipe("nnls", "default", ranges), [], None
+    while unknown != []:
+        study = tuning.kept(None, "fan-out")
+        known = read_trials(tmp_path)
+        unknown = tuning.advance(study, start, ranges, known, trials=11, seed=0)
+        rounds.append(len(unknown))
+        for number in reversed(unknown):
+            given = tuning.settings(study, number)
+            trial = {"settings": given, "error": smooth(None, None, None, given, 0)}
+            (tmp_path / f"{number}.json").write_text(json.dumps(trial))
+    assert rounds == [4, 4, 3, 0]
+    assert told(study) == whole
+    (tmp_path / "5.json").write_text(json.dumps({"settings": ["max_ratio=1.0"], "error": 0.1}))
+    with pytest.raises(DataError, match="another search"):
+        tuning.advance(tuning.kept(None, "wrong"), start, ranges, known, trials=11, seed=0)
 
 
 @pytest.mark.parametrize("killed_at", [1, 6])
@@ -104,13 +127,13 @@ def test_settings_that_cannot_be_trained_are_the_worst_and_end_nothing(case, tmp
 )
 def test_wrong_ranges_are_refused_in_words(ranges, said):
     with pytest.raises(UsageError) as refused:
-        tuning.space("nnls", "default", ranges)
+        spaces.space("nnls", "default", ranges)
     assert said in str(refused.value)
 
 
 def test_a_control_has_nothing_to_search():
     with pytest.raises(UsageError, match="no range is declared"):
-        tuning.space("uniform")
+        spaces.space("uniform")
 
 
 def test_the_error_is_that_of_estimates_on_samples_of_others(case):

@@ -115,34 +115,64 @@ def tune(
     trials: int = 40,
     samples: int = 60,
     storage: Path | None = None,
+    trial: Path | None = None,
+    measured: Path | None = None,
+    pending: Path | None = None,
 ) -> None:
     """Search settings of a method, and write the best recipe and a table of the trials beside it.
+
+    With `trial`, only that one is measured, and written with its error. With `measured` and `pending`, no trial is
+    measured here: those that the search needs next are written, until it is at its end.
 
     Raises
     ------
     UsageError
-        If Optuna is not installed.
+        If Optuna is not installed, or options contradict each other.
     """
     import importlib.util
     import json
 
+    from unmix.benchmark import trials as files
     from unmix.benchmark import tuning
+    from unmix.benchmark.spaces import space
     from unmix.reference.prepare import read_reference
 
-    if importlib.util.find_spec("optuna") is None:
+    if trial is None and importlib.util.find_spec("optuna") is None:
         raise UsageError("Optuna is not installed", "the extra tune", "pip install 'unmix[tune]'")
+    if (measured is None) != (pending is None) or (trial is not None and measured is not None):
+        expected = "--trial alone, or --measured and --pending together"
+        raise UsageError("these options do not go together", expected, "see docs/tuning.md")
     run.input("reference", reference)
     run.input("other", other)
-    storage = storage or out.with_suffix(".journal")
-    run.refuse_inputs(storage)
-    searched = tuning.space(method, recipe, ranges)
+    run.input("trial", trial)
+
+    def write(path: Path, data: object) -> None:
+        run.output(path).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
     case = tuning.task(read_reference(reference), read_reference(other) if other else None, samples, run.seed, run.say)
-    given = {"trials": trials, "seed": run.seed, "say": run.say}
-    study = tuning.search(case, method, recipe, searched, storage, **given)
+    if trial:
+        given = files.read_trial(trial)["settings"]
+        error = tuning.measured(case, method, recipe, given, run.seed, run.say)
+        write(out, {"settings": given, "error": error})
+        return
+    searched = space(method, recipe, ranges)
+    how = {"trials": trials, "seed": run.seed}
+    if measured is None:
+        storage = storage or out.with_suffix(".journal")
+        run.refuse_inputs(storage)
+        study, unknown = tuning.search(case, method, recipe, searched, storage, **how, say=run.say), []
+    else:
+        start, known = tuning.of_recipe(method, recipe, searched), files.read_trials(measured)
+        study = tuning.kept(None, method)
+        unknown = tuning.advance(study, start, searched, known, **how)
+    for number in unknown:
+        write(pending / f"{number}.json", {"settings": tuning.settings(study, number)})
+    if unknown:
+        run.say(f"To be measured next: trial {', '.join(map(str, unknown))}.")
+        return
     before, after = study.trials[0].value, study.best_value
     run.facts |= {"method": method, "start": recipe, "error_before": before, "error_after": after}
-    text = json.dumps(tuning.tuned(study, method, recipe), indent=2, ensure_ascii=False)
-    run.output(out).write_text(text + "\n", encoding="utf-8")
+    write(out, tuning.tuned(study, method, recipe))
     table = study.trials_dataframe(attrs=("number", "value", "params"))
     table.to_csv(run.output(out.with_suffix(".trials.tsv")), sep="\t", index=False, lineterminator="\n")
     run.say(
