@@ -47,7 +47,8 @@ def test_the_page_has_what_was_measured_and_why_a_method_is_not_there(resumed):
     assert re.search(r"nnls\b.*0 of 3", page, re.DOTALL)
     store = resumed[0] / "results" / "benchmark" / "store" / "all"
     assert {path.name for path in store.iterdir()} == {
-        "nnls-default-0", "nnls-default-0.json", "nnls-default-0.tsv", "uniform-default-0.json", "uniform-default-0.tsv",
+        "nnls-default-0", "nnls-default-0.json", "nnls-default-0.tsv",
+        "uniform-default-0.json", "uniform-default-0.tsv",
         "gbmpurity-default-0.json",
     }  # fmt: skip
 
