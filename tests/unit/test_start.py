@@ -64,7 +64,9 @@ def test_training_of_a_network_leaves_the_compiler_of_torch_alone():
         "import unmix\n"
         "cells = unmix.toy(genes=200, cells_per_type=8, samples=2)[0]\n"
         "settings = ['train.steps=2', 'train.validate_every=1']\n"
-        "unmix.train('scaden', cells, settings=settings, device='cpu', quick=True)"
+        "unmix.train('scaden', cells, settings=settings, device='cpu', quick=True)\n"
+        "import gc\n"
+        "assert gc.isenabled()"  # it rests while torch is imported
     )
     assert "torch" in found
     assert not found & {"torch._dynamo", "torch._inductor", "sympy"}

@@ -14,7 +14,8 @@ process UNMIX_CHECK {
     tuple val(meta), path("${prefix}/bulk.h5ad"), optional: true, emit: bulk
     tuple val(meta), path("${prefix}"), optional: true, emit: check
     tuple val(meta), path("${prefix}.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_check.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

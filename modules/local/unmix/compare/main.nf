@@ -15,7 +15,8 @@ process UNMIX_COMPARE {
     tuple val(meta), path("${prefix}.effects.tsv"), optional: true, emit: effects
     tuple val(meta), path("${prefix}.{*tsv,comparison.run.json}"), optional: true, emit: tables
     tuple val(meta), path("${prefix}.comparison.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_compare.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

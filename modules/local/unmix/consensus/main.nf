@@ -15,7 +15,8 @@ process UNMIX_CONSENSUS {
         optional: true, emit: fractions
     tuple val(meta), path("${prefix}.{*tsv,run.json}"), optional: true, emit: tables
     tuple val(meta), path("${prefix}.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_consensus.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -14,7 +14,8 @@ process UNMIX_EVALUATE {
     tuple val(meta), path("${prefix}.metrics.tsv"), optional: true, emit: metrics
     tuple val(meta), path("${prefix}.{metrics.tsv,metrics.run.json,pairs.tsv}"), optional: true, emit: tables
     tuple val(meta), path("${prefix}.metrics.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_evaluate.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -13,7 +13,8 @@ process UNMIX_EXPLAIN {
     output:
     tuple val(meta), path("${prefix}.attributions.{*tsv,svg,run.json}"), optional: true, emit: attributions
     tuple val(meta), path("${prefix}.attributions.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_explain.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -16,7 +16,8 @@ process UNMIX_EXPRESS {
     tuple val(meta), path("${prefix}.type_expression.*.tsv"), optional: true, emit: differential
     tuple val(meta), path("${prefix}.{type_,}expression.run.json"), optional: true, emit: record
     tuple val(meta), path("${prefix}.{type_,}expression.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_express.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -12,7 +12,8 @@ process UNMIX_INDEX {
 
     output:
     path "${prefix}.html", emit: index
-    tuple val("${task.process}"), val('unmix'), eval("unmix_index.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -16,7 +16,8 @@ process UNMIX_PREDICT {
         optional: true, emit: fractions
     tuple val(meta), path("${prefix}.{*tsv,run.json}"), optional: true, emit: tables
     tuple val(meta), path("${prefix}.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_predict.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -16,7 +16,8 @@ process UNMIX_REFERENCE {
     tuple val(meta), path("${prefix}.run.json"), optional: true, emit: record
     tuple val(meta), path('reference.skipped.json'), optional: true, emit: skipped
     tuple val(meta), path("${prefix}.report.{html,tsv}"), optional: true, emit: report
-    tuple val("${task.process}"), val('unmix'), eval("unmix_reference.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -16,7 +16,8 @@ process UNMIX_REPORT {
     tuple val(meta), path('results/{*.tsv,*.xlsx,*_mqc.json,run.json,request.json}'), emit: headline
     tuple val(meta), path('results/report.json'), optional: true, emit: facts
     tuple val(meta), path('results/*/*skipped.json'), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_report.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

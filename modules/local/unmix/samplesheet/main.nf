@@ -14,7 +14,8 @@ process UNMIX_SAMPLESHEET {
     output:
     path "${prefix}/rows.json", emit: rows
     path "${prefix}/jobs.json", emit: jobs
-    tuple val("${task.process}"), val('unmix'), eval("unmix_samplesheet.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -12,7 +12,8 @@ process UNMIX_SIMULATE {
 
     output:
     tuple val(meta), path("${prefix}.pseudobulk.h5ad"), emit: pseudobulk
-    tuple val("${task.process}"), val('unmix'), eval("unmix_simulate.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -15,7 +15,8 @@ process UNMIX_TRAIN {
     tuple val(meta), path("${prefix}.safetensors"), optional: true, emit: model
     tuple val(meta), path("${prefix}.run.json"), optional: true, emit: record
     tuple val(meta), path("${meta.method}.skipped.json"), optional: true, emit: skipped
-    tuple val("${task.process}"), val('unmix'), eval("unmix_train.py --version | sed 's/.* //'"), topic: versions
+    tuple val("${task.process}"), val('unmix'),
+        eval("python -c 'import unmix; print(unmix.__version__)'"), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
