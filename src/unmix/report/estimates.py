@@ -46,7 +46,8 @@ def fractions(results: Results) -> dict[str, Any]:
     """Show the estimates of the headline method at the leading level of cell types: stacked bars, and a table."""
     lead = results.headline
     said = _leading(lead)
-    return _estimates(lead.leading) | {"said": said, "files": "levels.tsv" if said else "fractions_long.tsv"}
+    files = "levels.tsv" if said else "fractions_long.tsv"
+    return _estimates(lead.leading, _colours_of_sums(lead)) | {"said": said, "files": files}
 
 
 def finer(results: Results) -> dict[str, Any] | None:
@@ -56,6 +57,21 @@ def finer(results: Results) -> dict[str, Any] | None:
         return None
     said = f"{lead.levels.sentence()} Their sums are right where the parts are not, so read these estimates with care."
     return _estimates(lead) | {"said": said, "files": "fractions_long.tsv"}
+
+
+def _colours_of_sums(lead: Result) -> dict[str, str] | None:
+    """Return the colours of the leading groups: each has that of its most abundant cell type in the other figures.
+
+    None where the cell types lead themselves, or are more than there are colours.
+    """
+    types = by_abundance(lead)
+    if lead.leading is lead or len(types) > colours.COLOURED:
+        return None
+    groups = lead.levels.groups[lead.levels.leads - 1]
+    shown: dict[str, str] = {}
+    for name, colour in zip(types, colours.colours(len(types)), strict=True):
+        shown.setdefault(groups[name], colour)
+    return shown
 
 
 def _leading(lead: Result) -> str:
@@ -69,8 +85,8 @@ def _leading(lead: Result) -> str:
     )
 
 
-def _estimates(lead: Result) -> dict[str, Any]:
-    """Return the data of a figure and a table of estimates."""
+def _estimates(lead: Result, shown: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the data of a figure and a table of estimates; `shown` are the colours of the types."""
     types = by_abundance(lead)
     values = lead.values[types]
     score = lead.quantity == "score"
@@ -82,11 +98,11 @@ def _estimates(lead: Result) -> dict[str, Any]:
         "score": score,
         "level": lead.level,
         "types": types,
-        **legend(types),
+        **legend(types, shown),
         "columns": columns,
         "each": not figures.many(values),
         "open": not columns and values.size <= figures.PRINTED,
-        "figures": [] if score else figures.stacked(drawn, lead.name),
+        "figures": [] if score else figures.stacked(drawn, lead.name, shown),
         "heatmap": shades.heatmap(drawn, f"heatmap {len(types)}") if len(values) > 1 else [],
         "intervals": lead.lower is not None and bool(lead.lower.notna().any(axis=None)),
         "rows": [
@@ -113,11 +129,12 @@ def clustered(values: pd.DataFrame) -> pd.DataFrame:
     return values.iloc[hierarchy.leaves_list(links)]
 
 
-def legend(types: Sequence[str]) -> dict[str, Any]:
+def legend(types: Sequence[str], shown: dict[str, str] | None = None) -> dict[str, Any]:
     """Return colour and name of every type that has a colour, and what the others are called."""
     rarer = len(types) - colours.COLOURED
+    used = [shown[name] for name in types] if shown else colours.colours(colours.COLOURED)
     return {
-        "legend": list(zip(colours.colours(colours.COLOURED), types, strict=False)),
+        "legend": list(zip(used, types, strict=False)),
         "rest": count(rarer, "rarer cell type") if rarer > 0 else "",
         "rest_colour": colours.REST,
     }

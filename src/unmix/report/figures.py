@@ -13,7 +13,7 @@ from unmix.report.svg import INK, inline, label, panel, styled, text_width
 from unmix.report.words import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from markupsafe import Markup
@@ -35,7 +35,7 @@ PERCENT: Ticks = [(0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1, "100%")
 
 
 @styled
-def stacked(values: pd.DataFrame, name: str = "") -> list[Markup]:
+def stacked(values: pd.DataFrame, name: str = "", shown: Mapping[str, str] | None = None) -> list[Markup]:
     """Draw fractions as stacked bars, or as stacked columns where the samples are many.
 
     Parameters
@@ -45,11 +45,13 @@ def stacked(values: pd.DataFrame, name: str = "") -> list[Markup]:
         :func:`many` estimates, each column is the mean of consecutive samples.
     name
         Of the figures.
+    shown
+        Colours by type; None: in the order of the types.
     """
     if many(values):
         values = neighbours(values)
-        return [_columns([(str(group), segments(row)) for group, row in values.iterrows()], f"{name} columns 0")]
-    parts = [(str(sample), segments(row)) for sample, row in values.iterrows()]
+        return [_columns([(str(group), segments(row, shown)) for group, row in values.iterrows()], f"{name} columns 0")]
+    parts = [(str(sample), segments(row, shown)) for sample, row in values.iterrows()]
     if len(parts) <= LABELLED:
         return [_bars(parts[start : start + ROWS], f"{name} bars {start}") for start in range(0, len(parts), ROWS)]
     starts = range(0, len(parts), NAMED)
@@ -269,12 +271,13 @@ def _columns(parts: Sequence[tuple[str, list[Segment]]], name: str, places: int 
     return inline(axes, name, f"Stacked columns of {len(parts)} samples", hover)
 
 
-def segments(row: pd.Series) -> list[Segment]:
+def segments(row: pd.Series, shown: Mapping[str, str] | None = None) -> list[Segment]:
     """Return the parts of the stacked bar of a sample: the first types have a colour each, the others one."""
     values = np.clip(np.nan_to_num(row.to_numpy(float)), 0, None)
     lengths = values / max(1.0, values.sum())
     starts = np.cumsum(lengths) - lengths
-    named = zip(starts, lengths, colours(min(COLOURED, len(row))), row.index, values, strict=False)
+    used = [shown[name] for name in row.index] if shown else colours(min(COLOURED, len(row)))
+    named = zip(starts, lengths, used, row.index, values, strict=False)
     parts = [(x, length, colour, f"{name} {percent(value)}%") for x, length, colour, name, value in named]
     if len(row) > COLOURED:
         rest = slice(COLOURED, None)
