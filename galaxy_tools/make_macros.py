@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from unmix.benchmark.scenarios import scenarios
+from unmix.benchmark.spaces import declared
 from unmix.io import registry
 from unmix.io.units import UNITS
 from unmix.methods import PANEL, all_methods
 from unmix.reference.qc import PRESETS
 from unmix.settings import asdict
-from unmix.settings.words import LARGEST, MOST, in_words, schema_at
+from unmix.settings.words import LARGEST, MOST, in_words, names, schema_at
 from unmix.simulate.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ CONSENSUS = "default"
 FIND = "Type a part of its name to find it"
 METHOD = 'argument="--method" type="select" label="Method"'
 COMPARED = ("uniform", "reference_mean")
+#: Scenarios that a benchmark has unless others are chosen: those of few tests, each a training of some methods.
+MEASURED = ("donors", "rare", "spillover")
 UNIT_LABELS = {
     "auto": "Detect automatically",
     "counts": "Raw counts",
@@ -211,6 +215,24 @@ def macros() -> str:
             'name="compared" type="select" multiple="true" optional="true" label="Compare with" '
             'help="Controls are independent of the input. A useful method is more accurate than the controls"',
             (option(m.name, menu_label(m), selected=m.name in COMPARED) for m in plain),
+        ),
+        "measured": menu(
+            'name="methods" type="select" multiple="true" optional="false" label="Methods to measure" '
+            'help="The four methods of the default consensus, whose row is made of theirs, and controls, beside which '
+            'an error is small or large"',
+            (option(m.name, menu_label(m), selected=m.name in (*PANEL, *COMPARED)) for m in plain),
+        ),
+        "tuned": menu(
+            f'name="method" type="select" label="Method" help="{FIND}"',
+            (
+                option(m.name, menu_label(m), selected=m.name == DEFAULT)
+                for m in plain
+                if m.info.family != "control" and {*names(type(m.recipes["default"]))} & declared().keys()
+            ),
+        ),
+        "scenarios": menu(
+            'name="scenarios" type="select" multiple="true" optional="false" label="Scenarios"',
+            (option(n, f"{n}: {s.asks}", selected=n in MEASURED) for n, s in scenarios().items()),
         ),
         "recipe": menu(
             'argument="--recipe" type="select" label="Settings" '

@@ -18,10 +18,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-#: What every lock must hold of pyproject.toml (groups; "" for the dependencies), with the locks that stand beside it.
+#: What every lock must hold of pyproject.toml (groups, extras; "" for the dependencies), and the locks beside it.
 LOCKS = {
     "base": (("", "build", "test"), ("torch",)),
-    "runtime": (("",), ("torch",)),
+    "runtime": (("", "tune"), ("torch",)),
     "build": (("build",), ()),
     "docs": (("docs",), ("base", "torch")),
     "galaxy": (("galaxy",), ()),
@@ -75,8 +75,9 @@ def read(path: Path, faults: list[str]) -> dict[str, Pin]:
 
 
 def asked(project: dict, group: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for: the dependencies, or a group."""
-    named = project["dependency-groups"][group] if group else project["project"]["dependencies"]
+    """Return what pyproject.toml asks for: the dependencies, a group, or an extra."""
+    known = {"": project["project"]["dependencies"], **project["dependency-groups"]}
+    named = {**project["project"]["optional-dependencies"], **known}[group]
     return [Requirement(text) for text in named]
 
 

@@ -26,9 +26,7 @@ STEPS = sorted(path.stem.removeprefix("unmix_") for path in (ROOT / "bin").glob(
 NO_TOOL = {
     "crate": "Galaxy exports a history as an RO-Crate itself",
     "repeat": "Galaxy runs the job of a dataset again itself",
-    "benchmark": "hundreds of trainings, which the command line and the pipeline resume",
     "download": "a data manager of the administrator (data_manager/); signatures are uploaded",
-    "tune": "dozens of trainings, which the command line continues after an interruption; train takes its recipe",
     "index": "a history lists its datasets; the page lists the rows of a samplesheet",
     "methods": "the help of the tools lists them",
     "models": "the forms list the installed ones",
@@ -46,6 +44,10 @@ NOT_OFFERED = {
 #: What the form of the run leaves to other tools.
 LEFT_TO_TRAIN = "methods that need more than single cells are in unmix train"
 NOT_OFFERED_BY = {
+    "tune": {
+        "storage": "a Galaxy job that is interrupted starts anew in another folder",
+        **dict.fromkeys(("trial", "measured", "pending"), "for workflows/tune.nf, which has a task for every trial"),
+    },
     "run": {
         **dict.fromkeys(("calibration_bulk", "calibration_unit", "calibration_fractions", "malignant"), LEFT_TO_TRAIN),
         **dict.fromkeys(("signature", "gene_sets", "pretrained", "ontology", "settings"), LEFT_TO_TRAIN),
@@ -74,7 +76,9 @@ def load(path):
 
 
 def options(step):
-    parameters = load(ROOT / "bin" / f"unmix_{step}.py").main.params
+    main = load(ROOT / "bin" / f"unmix_{step}.py").main
+    parts = [main, *getattr(main, "commands", {}).values()]
+    parameters = [parameter for part in parts for parameter in part.params]
     return {parameter.name: parameter for parameter in parameters if isinstance(parameter, click.Option)}
 
 
