@@ -56,7 +56,7 @@ NOT_OFFERED_BY = {
         "explain": "a tool of its own",
         "express": "a tool of its own",
         "type_expression": "unmix express takes the fractions of mRNA of any method",
-    }
+    },
 }
 #: Options whose menu the script checks itself (it would have to import the library for --help).
 MENUS = {
