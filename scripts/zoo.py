@@ -9,7 +9,8 @@ and Lin's concordance over all fractions, Pearson's r as the mean over cell type
           commit it.
 --write   write the accuracy of the models to registry_measured.json, and the tables of docs/registry.md.
 
-zoo.py NAME... takes these entries only. An entry that cannot be built does not stop the others; the status is then 1.
+zoo.py NAME... takes these entries only, and --carried those whose data a Python package carries (a release holds them).
+An entry that cannot be built does not stop the others; the status is then 1.
 """
 
 from __future__ import annotations
@@ -89,6 +90,13 @@ def record(name: str) -> None:
     print(f"{name}: recorded {made['cells']:,} cells of {made['donors']} donors, files {', '.join(made['files'])}")
 
 
+def carried() -> list[str]:
+    """Return the entries whose data a Python package carries: references, then their models."""
+    found = registry.registry()
+    names = [name for name, one in found.references.items() if one.source.package]
+    return names + [name for name, one in found.models.items() if one.reference in names]
+
+
 def main(names: list[str], *, record_new: bool = False, write: bool = False) -> list[str]:
     """Build and measure; return the entries that could not be built."""
     entries = {name: kind for kind in ("references", "models") for name in getattr(registry.registry(), kind)}
@@ -137,6 +145,8 @@ def tables() -> str:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    words = [word for word in sys.argv[1:] if not word.startswith("--")] + (
+        carried() if "--carried" in sys.argv else []
+    )
     if unbuilt := main(words, record_new="--record" in sys.argv, write="--write" in sys.argv):
         sys.exit(f"Not built: {', '.join(unbuilt)}. The sentences above say why.")
