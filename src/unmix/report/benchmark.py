@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from unmix.benchmark import stress
+from unmix.benchmark.panel import NAME as CONSENSUS
 from unmix.benchmark.store import OK
+from unmix.methods import PANEL
 from unmix.report import grids, marks
 from unmix.report.page import page
 from unmix.report.words import count, listed, number
@@ -48,7 +50,8 @@ def benchmark(found: pd.DataFrame, records: Sequence[Record]) -> str:
 
 def _summary(found: pd.DataFrame, table: pd.DataFrame, records: Sequence[Record]) -> dict[str, Any]:
     methods = table[~table["control"].astype(bool)]["method"].unique()
-    failed = [record for record in records if record.status != OK]
+    single = [name for name in methods if name != CONSENSUS]
+    failed = [record for record in records if record.status != OK and record.fit.method != CONSENSUS]
     told = [WARNING, *dict.fromkeys(record.case_said for record in records if record.case_said)]
     if len(methods) and not table["control"].any():
         told.append("No control was run, so that nothing says how small an error must be. Add uniform, for example.")
@@ -56,13 +59,15 @@ def _summary(found: pd.DataFrame, table: pd.DataFrame, records: Sequence[Record]
     worst = [name for name in methods if len(beside) and (beside["method"] == name).sum() > _tested(table, name) / 2]
     if worst:
         told.append(f"Not better than a control in more than half of the tests: {listed(worst)}.")
+    if CONSENSUS in methods:
+        told.append(f"The row {CONSENSUS} is the default answer of unmix: that of {listed(PANEL)}, where these apply.")
     if failed:
         told.append(f"{count(len(failed), 'fit')} failed or did not apply; the reasons stand below.")
     tests = table[stress.TEST].drop_duplicates() if len(table) else []
     return {
         "paragraphs": told,
         "cards": [
-            (len(methods), "method" if len(methods) == 1 else "methods"),
+            (len(single), "method" if len(single) == 1 else "methods"),
             (found["scenario"].nunique(), "scenarios"),
             (len(tests), "tests"),
             (int(found.groupby("test")["cell_type"].nunique().max()) if len(found) else 0, "cell types"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from unmix.benchmark import stress
+from unmix.benchmark.panel import NAME as CONSENSUS
 from unmix.benchmark.scenarios import scenarios
 from unmix.evaluation.reference_quality import SPILL
 from unmix.report import marks
@@ -23,7 +24,8 @@ def leaks(found: pd.DataFrame) -> dict[str, Any] | None:
     spilled = {name: matrix for name, matrix in stress.spill(found).items() if name not in controls}
     if not spilled:
         return None
-    mean = sum(spilled.values()) / len(spilled)
+    own = [matrix for name, matrix in spilled.items() if name != CONSENSUS] or list(spilled.values())
+    mean = sum(own) / len(own)
     leaks = [
         (one, other, [name for name, matrix in spilled.items() if matrix.loc[one, other] >= SPILL])
         for one in mean.index
@@ -40,7 +42,7 @@ def leaks(found: pd.DataFrame) -> dict[str, Any] | None:
             "Each row is samples of one cell type alone. The columns show as what they were estimated, in percent.",
             *(told or [f"No type is estimated as another by {SPILL:.0%} or more by any method."]),
         ],
-        [_matrix(f"Mean of {count(len(spilled), 'method')}", mean)],
+        [_matrix(f"Mean of {count(len(own), 'method')}", mean)],
         folded=[_matrix(name, matrix) for name, matrix in spilled.items()] if len(spilled) > 1 else [],
     )
 
