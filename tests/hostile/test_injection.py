@@ -80,6 +80,7 @@ def run(tmp_path_factory):
     reference.write_h5ad(folder / "in" / names["reference"])
     bulk.to_df().T.to_csv(folder / "in" / names["bulk"], sep="\t")
     bulk.obsm["cell_fractions"].to_csv(folder / "in" / names["truth"], sep="\t")
+    reference.obs.to_csv(folder / "in" / names["cells"], sep="\t", index_label="cell")
     labels = [f"{name}\t{name}" for name in CELL_TYPES]
     (folder / "in" / names["label_map"]).write_text("\n".join(["from\tto", *labels]) + "\n")
     sizes = [f"{name}\t{number}" for number, name in enumerate(CELL_TYPES, 1)]
