@@ -68,10 +68,10 @@ import autogenes as ag
 means = (cells.T / cells.sum(axis=1)).T.groupby(types.to_numpy()).mean() * 1e6
 ag.init(means)
 ag.optimize(ngen=100, nfeatures=300, seed=0, mode="fixed", offspring_size=100, verbose=False)
-found = np.clip(ag.deconvolve((bulk.T / bulk.sum(axis=1)).T * 1e6, model="nusvr"), 0, None)
+found = np.clip(ag.deconvolve((bulk.T / bulk.sum(axis=1)).T * 1e6, model="nnls"), 0, None)
 pd.DataFrame(found, bulk.index, means.index).to_csv("fractions.csv")
 """,
-        "nusvr",
+        "nnls",
     ),
     "rectanglepy": Peer(
         ("rectanglepy==1.7.0",),
@@ -84,7 +84,7 @@ found.to_csv("fractions.csv")
         "dwls",
     ),
     "scaden": Peer(
-        ("scaden==1.1.2", "tensorflow<2.16", "setuptools<81"),
+        ("scaden==1.1.2", "tensorflow<2.16", "numpy<2", "setuptools<81"),
         """
 import subprocess, sys, pathlib
 cells.reset_index(drop=True).to_csv("a_counts.txt", sep="\\t")

@@ -25,7 +25,7 @@ METHODS = ("nnls", "ols", "epic", "quantiseq", "dtangle", "bayesprism", "abis", 
            "hascad")  # fmt: skip
 SAMPLES, GENES, TYPES, DONORS, CELLS = (100, 1_000, 10_000), 20_000, 20, 5, 12
 #: What is explained and expressed (all cell types and samples), and whose answers are combined.
-EXPLAINED, EXPRESSED, COMBINED = ("nnls", "scaden"), ("bayesprism",), ("nnls", "epic", "dtangle")
+EXPLAINED, EXPRESSED, COMBINED = ("nnls", "scaden"), ("bayesprism",), ("nnls", "dtangle", "bayesprism")
 #: Counts of a cell and of a sample; deviation (natural log) of a gene between platforms and between samples.
 CELL_DEPTH, DEPTH, PLATFORM, SAMPLE = 4e3, 2e7, 0.5, 0.2
 #: Samples that are drawn and written together.

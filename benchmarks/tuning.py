@@ -1,11 +1,11 @@
 """Do settings tuned on one tissue help on another? Error by the default recipe and by one tuned on blood.
 
-    .venv/bin/python benchmarks/tuning.py METHOD [--trials 24] [--range NAME=LOW:HIGH ...]
+    .venv/bin/python benchmarks/tuning.py METHOD [--trials 24] [--seed 1 ...] [--range NAME=LOW:HIGH ...]
 
 The search: one laboratory's sorted blood cells (zheng) to learn from, pseudobulk of another's (newman). The test: other
 pseudobulk of the same two, the two the other way round, donors of the human pancreas (baron) and cells of the human
-brain (darmanis, which names no donors) that are left out; three seeds each. At most 200 cells of a type. Needs the
-development data (UNMIX_SHARED).
+brain (darmanis, which names no donors) that are left out; three seeds each, or those of --seed. At most 200 cells of a
+type. Needs the development data (UNMIX_SHARED).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from unmix.reference.prepare import prepare_reference
 CELLS, SAMPLES, SEEDS = 200, 60, (1, 2, 3)
 
 
-def main(method: str, trials: int, ranges: list[str]) -> None:
+def main(method: str, trials: int, seeds: list[int], ranges: list[str]) -> None:
     """Search on blood, then print a row of the table for every test."""
     cells = {name: few(load(*REFERENCES[name][1:])) for name in ("zheng", "newman", "baron human")}
     cells["darmanis"] = few(brain())
@@ -49,7 +49,7 @@ def main(method: str, trials: int, ranges: list[str]) -> None:
     }
     for title, (one, other) in tests.items():
         errors = []
-        for seed in SEEDS:
+        for seed in seeds or SEEDS:
             case = tuning.task(cells[one], cells[other] if other else None, SAMPLES, seed, lambda _: None)
             errors.append([tuning.error(case, method, "default", settings, seed) for settings in ([], best)])
         before, after = 100 * np.mean(errors, axis=0)
@@ -75,6 +75,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("method")
     parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--range", dest="ranges", action="append", default=[], metavar="NAME=LOW:HIGH")
     given = parser.parse_args()
-    main(given.method, given.trials, given.ranges)
+    main(given.method, given.trials, given.seed, given.ranges)
