@@ -27,12 +27,10 @@ def quick():
 
 @pytest.fixture(scope="module")
 def whole(case, quick, tmp_path_factory):
-    """Return a store with the fits of the panel and of a control; fractions of cells as a user gets them."""
+    """Return a store with the fits of the panel and of a control; cells by the mRNA per cell of the reference."""
     folder = tmp_path_factory.mktemp("store")
-    first, *rest = case.tests
-    given = case.model_copy(update={"tests": (first.model_copy(update={"mrna_per_cell": "auto"}), *rest)})
     for name in (*methods.PANEL, "uniform"):
-        store.write(folder, fitting.fit(given, name, "default", 0))
+        store.write(folder, fitting.fit(case, name, "default", 0))
     return folder
 
 
