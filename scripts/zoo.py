@@ -9,7 +9,7 @@ and Lin's concordance over all fractions, Pearson's r as the mean over cell type
           commit it.
 --write   write the accuracy of the models to registry_measured.json, and the tables of docs/registry.md.
 
-zoo.py NAME... takes these entries only, and --carried those whose data a Python package carries (a release holds them).
+zoo.py NAME... takes these entries only, and --packaged those that are made of data in Python packages (a release holds them).
 An entry that cannot be built does not stop the others; the status is then 1.
 """
 
@@ -90,8 +90,8 @@ def record(name: str) -> None:
     print(f"{name}: recorded {made['cells']:,} cells of {made['donors']} donors, files {', '.join(made['files'])}")
 
 
-def carried() -> list[str]:
-    """Return the entries whose data a Python package carries: references, then their models."""
+def packaged() -> list[str]:
+    """Return the entries made of data in Python packages: references, then their models."""
     found = registry.registry()
     names = [name for name, one in found.references.items() if one.source.package]
     return names + [name for name, one in found.models.items() if one.reference in names]
@@ -146,7 +146,7 @@ def tables() -> str:
 
 if __name__ == "__main__":
     words = [word for word in sys.argv[1:] if not word.startswith("--")] + (
-        carried() if "--carried" in sys.argv else []
+        packaged() if "--packaged" in sys.argv else []
     )
     if unbuilt := main(words, record_new="--record" in sys.argv, write="--write" in sys.argv):
         sys.exit(f"Not built: {', '.join(unbuilt)}. The sentences above say why.")
