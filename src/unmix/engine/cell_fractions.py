@@ -47,7 +47,10 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
 
 
 def counts_of_cells(cells: Reference) -> dict[str, float]:
-    """Return the mean count of the cells of each type of a reference; empty for profiles, which do not tell it."""
+    """Return the mean count of the cells of each type; empty for profiles, which do not tell it.
+
+    Of a whole reference it is the same for every method, while each assumes that of the cells it learned from.
+    """
     if cells.kind == "profiles":
         return {}
     return dict(zip(cells.cell_types, cells.mrna_per_cell().round(3).tolist(), strict=True))

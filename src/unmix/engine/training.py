@@ -181,7 +181,6 @@ def train(
             "genes": len(cells.genes),
             "donors": len(cells.donors),
             "cells_per_type": dict(zip(cells.cell_types, cells.cells_per_type().tolist(), strict=True)),
-            # Of all cells, so that it is the same for every method: what a method assumes is of those it learned from
             "mrna_per_cell": cell_fractions.counts_of_cells(cells),
         },
     }
