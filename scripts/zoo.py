@@ -9,8 +9,8 @@ and Lin's concordance over all fractions, Pearson's r as the mean over cell type
           commit it.
 --write   write the accuracy of the models to registry_measured.json, and the tables of docs/registry.md.
 
-zoo.py NAME... takes these entries only, and --packaged those that are made of data in Python packages (a release holds them).
-An entry that cannot be built does not stop the others; the status is then 1.
+zoo.py NAME... takes these entries only, and --packaged those that are made of data in Python packages (a release holds
+them). An entry that cannot be built does not stop the others; the status is then 1.
 """
 
 from __future__ import annotations
