@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: What names the files as donors.
 FILE = "file"
+#: The option that names columns of groups.
+GROUPS = f"--cell-type-tree {PREFIX}"
 #: Labels that name no cell type, without blanks, points and dashes.
 NO_TYPE = re.compile(
     r"na|nan|none|null|n/a|unknown\w*|unassigned|unclassified|unidentified|undetermined|undefined|unlabell?ed|unclear"
@@ -66,7 +69,7 @@ def annotate(
             part["batch"] = _column(found, batch_key, "--batch-key")
         if cell_state_key:
             part["cell_state"] = _column(found, cell_state_key, "--cell-state-key", messages)
-        part |= {PREFIX + name: _column(found, name, f"--cell-type-tree {PREFIX}", messages) for name in groups}
+        part |= {PREFIX + name: _column(found, name, GROUPS, messages) for name in groups}
         parts.append(pd.DataFrame(part, index=found.obs_names))
     if len(files) > 1:
         if named:
@@ -100,8 +103,13 @@ def _column(found: SingleCells, key: str, option: str, messages: list[str] | Non
     """Return a column of the cells; with `messages`, codes become the names that the file holds for them."""
     if key in found.keys:
         return found.column(key) if messages is None else codes.named(found, key, messages)
-    of_types = option not in ("--donor-key", "--batch-key")
-    near = type_columns(found) if of_types else list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
+    of_types = option not in ("--donor-key", "--batch-key", GROUPS)
+    if of_types:
+        near = type_columns(found)
+    elif option == GROUPS:
+        near = difflib.get_close_matches(key, found.keys, n=1)
+    else:
+        near = list(donor_columns(found, DONOR_HINTS + SAMPLE_HINTS))
     there = ", ".join(found.keys) or "no annotation at all"
     if not near and of_types:
         raise DataError(

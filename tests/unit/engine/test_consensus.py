@@ -120,6 +120,15 @@ def test_all_methods_take_the_counts_of_the_same_cells(data):
     assert unmix.consensus(members).lower.notna().all(axis=None)
 
 
+def test_the_order_of_the_members_does_not_matter(data, members):
+    """Not even where one of them is a network, whose own counts are those of the cells it learned from."""
+    network = engine.train("scaden", data[0], quick=True, seed=3, device="cpu")
+    given = [*members, unmix.predict(network, data[1], device="cpu")]
+    one, other = unmix.consensus(given), unmix.consensus(given[::-1])
+    for table in ("values", "lower", "upper"):
+        pd.testing.assert_frame_equal(getattr(one, table), getattr(other, table), rtol=1e-9)
+
+
 def test_levels_that_rest_on_no_mrna_per_cell_are_left_out_and_named(members):
     said, measured = [], replace(members[0], method="daism", mrna_per_cell={})
     found = unmix.consensus([measured, *members[1:]], say=said.append)

@@ -137,8 +137,9 @@ def test_columns_of_the_cells_are_levels_and_stay_out_of_the_reference(tmp_path)
     assert levels.groups[0]["CD8T"] == "T"
     assert levels.groups[1]["B"] == "lymphoid"
     assert not [name for name in made.obs if name.startswith("obs:")]
-    with pytest.raises(DataError, match="--cell-type-tree"):
+    with pytest.raises(DataError, match="--cell-type-tree") as error:
         prepared(tmp_path / "c.h5ad", cell_type_tree="obs:lineages")
+    assert error.value.do == "--cell-type-tree obs:lineage"
     with pytest.raises(DataError, match="the cells of type 'B' are in one, two of the column 'donor'"):
         prepared(tmp_path / "c.h5ad", cell_type_tree="obs:donor")
     with pytest.raises(UsageError, match="obs:COLUMN"):
