@@ -180,6 +180,25 @@ def rank_table() -> list[str]:
     return lines
 
 
+def beside_the_default() -> list[str]:
+    """Return the table of the default answer and each method, on the sets (with their references) that both have."""
+    figures = [means().pivot_table(index=["case", "test"], columns="method", values=name) for name in ("ccc", "rmse")]
+    lines = ["| method | sets | CCC: method, default | higher | lowest | RMSE: method, default | lower |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    if CONSENSUS not in figures[0]:
+        return lines
+    names = [name for name in figures[0] if name != CONSENSUS and not is_control(name)]
+    common = {name: figures[0][[name, CONSENSUS]].dropna().index for name in names}
+    for name in sorted(names, key=lambda name: -len(common[name])):
+        rows = common[name]
+        ccc, rmse = ((found.loc[rows, name], found.loc[rows, CONSENSUS]) for found in figures)
+        cells = [name, str(len(rows)), f"{ccc[0].mean():.2f}, {ccc[1].mean():.2f}", f"{(ccc[1] > ccc[0]).sum()}"]
+        cells += [f"{ccc[0].min():.2f}, {ccc[1].min():.2f}"]
+        cells += [f"{rmse[0].mean():.3f}, {rmse[1].mean():.3f}", f"{(rmse[1] < rmse[0]).sum()}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def missing() -> str:
     """Return on which references not every method was tried, in a sentence; empty if there are none."""
     number = len(methods.all_methods())
@@ -230,6 +249,7 @@ def page() -> str:
         seconds=f"{costs.sum():,.0f}",
         missing=missing(),
         ranks="\n".join(rank_table()),
+        default="\n".join(beside_the_default()),
         sets="\n".join(line for lines in tables for line in lines),
         reasons="\n".join(reasons()),
     )
