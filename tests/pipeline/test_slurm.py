@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +39,11 @@ def cluster(tmp_path_factory):
 
 
 def cancel_the_first(name, environment, stop):
-    """Cancel the first job with a name in it, as soon as it runs."""
+    """Cancel the first job with a name in it, as soon as its script runs: before, Nextflow's wrapper may end with 1."""
     while not stop.is_set():
-        rows = slurm.said(environment, "squeue", "-h", "-t", "RUNNING", "-o", "%i %j").splitlines()
-        for number, job in (row.split(" ", 1) for row in rows):
-            if name in job:
+        rows = slurm.said(environment, "squeue", "-h", "-t", "RUNNING", "-o", "%i\t%j\t%Z").splitlines()
+        for number, job, folder in (row.split("\t") for row in rows):
+            if name in job and Path(folder, ".command.err").exists():
                 subprocess.run(["scancel", number], env=environment, check=True)
                 return
         time.sleep(0.1)
