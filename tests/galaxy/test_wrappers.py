@@ -51,6 +51,7 @@ NOT_OFFERED_BY = {
     "run": {
         **dict.fromkeys(("calibration_bulk", "calibration_unit", "calibration_fractions", "malignant"), LEFT_TO_TRAIN),
         **dict.fromkeys(("signature", "gene_sets", "pretrained", "ontology", "settings"), LEFT_TO_TRAIN),
+        "cells": "tables of counts and their annotation are prepared by unmix reference",
         "reference_kind": "profiles are prepared by unmix reference",
         "cell_state_key": "states are prepared by unmix reference",
         "explain": "a tool of its own",
