@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Code: q < 0.01, log2 fold change > 0.5, 50 to 200 genes a type by the condition number, no microRNA genes.
 GENES = Genes(rule="differential", least=50, per_type=200, q=0.01, fold=0.5, exclude="MIR")
 
+#: Genes of which the products of columns are held at a time.
+BLOCK = 1024
+
 
 class Recipe(Classical):
     """Recipe of DWLS."""
@@ -75,8 +78,9 @@ def relative_weights(signature: np.ndarray, x: np.ndarray) -> np.ndarray:
 def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
     """Return the cap on the weights (a power of 2) under which solutions of random halves of the genes vary least.
 
-    All caps and halves are solved at once: the normal equations of a half are sums over its genes. Where a half has
-    fewer genes than types nothing can be learned, and no weight is damped (as the original then does).
+    All caps share the sums over the genes of a half, since a cap parts the genes, ordered by weight, in two: those
+    below it keep their weight, the others have that of the cap. Where a half has fewer genes than types nothing can
+    be learned, and no weight is damped (as the original then does).
     """
     genes, types = signature.shape
     if genes // 2 < types:
@@ -86,19 +90,54 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
     caps = 2.0 ** np.arange(max(int(np.ceil(np.log2(largest))), 1))
     rng = np.random.default_rng(0)  # the same halves for every sample, as the original seeds them 1 to 100
     halves = (rng.random((subsets, genes)).argsort(1) < genes // 2).astype(float)
-    upper = np.triu_indices(types)
-    products = np.hstack([signature[:, upper[0]] * signature[:, upper[1]], signature * sample[:, None]])
-    damped = np.minimum(weights[:, None], caps)  # genes x caps
-    sums = halves @ (damped[:, :, None] * products[:, None, :]).reshape(genes, -1)
-    sums = sums.reshape(subsets, len(caps), -1)
-    normal = np.empty((subsets, len(caps), types, types))
-    normal[..., upper[0], upper[1]] = normal[..., upper[1], upper[0]] = sums[..., : len(upper[0])]
-    scale = np.trace(normal, axis1=2, axis2=3)[..., None, None] / types
-    normal += 1e-12 * scale * np.eye(types)  # a half without genes of a type can still be solved
-    solutions = np.linalg.solve(normal, sums[..., len(upper[0]) :, None])[..., 0]
-    totals = solutions.sum(2, keepdims=True)
-    solutions *= x.sum() / np.where(totals == 0, 1, totals)
-    return float(caps[solutions.var(0, ddof=1).mean(1).argmin()])
+    below, above = parted_sums(caps, weights, halves, np.column_stack([signature, sample]))
+    upper = np.triu_indices(types + 1)
+    products = np.empty((subsets, types + 1, types + 1))
+    variances = []
+    for cap, kept, capped in zip(caps, below, above, strict=True):
+        products[:, upper[0], upper[1]] = products[:, upper[1], upper[0]] = kept + cap * capped
+        normal, goal = products[:, :types, :types], products[:, :types, types:]
+        scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / types
+        # A half without genes of a type can still be solved
+        solutions = np.linalg.solve(normal + 1e-12 * scale * np.eye(types), goal)[..., 0]
+        totals = solutions.sum(1, keepdims=True)
+        solutions *= x.sum() / np.where(totals == 0, 1, totals)
+        variances.append(solutions.var(0, ddof=1).mean())
+    return float(caps[np.argmin(variances)])
+
+
+def parted_sums(
+    caps: np.ndarray, weights: np.ndarray, halves: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums over the genes of a half of products of columns: weighted below a cap, and plain from it on.
+
+    Parameters
+    ----------
+    caps
+        Ascending.
+    weights
+        Genes.
+    halves
+        Halves x genes, 0 or 1.
+    columns
+        Genes x columns: the types and the sample.
+
+    Returns
+    -------
+    Two arrays of caps x halves x pairs of columns (the upper triangle).
+    """
+    one, other = np.triu_indices(columns.shape[1])
+    below, above = np.zeros((2, len(caps), len(halves), len(one)))
+    reached = np.searchsorted(caps, weights, side="right")  # how many caps a weight has reached
+    for count in np.unique(reached):
+        genes = np.flatnonzero(reached == count)
+        for block in np.array_split(genes, -(-len(genes) // BLOCK)):
+            products = columns[block][:, one] * columns[block][:, other]
+            if count < len(caps):
+                below[count] += (halves[:, block] * weights[block]) @ products
+            if count > 0:
+                above[count - 1] += halves[:, block] @ products
+    return below.cumsum(0, out=below), above[::-1].cumsum(0, out=above[::-1])[::-1]
 
 
 def svr(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:

@@ -166,6 +166,19 @@ def test_damping_is_that_of_a_loop_over_caps_and_halves():
         assert np.abs(found - independent(signature, sample, 2.0**wrong)).max() > 0.01
 
 
+def test_damping_needs_little_memory_with_many_types():
+    import tracemalloc
+
+    rng = np.random.default_rng(2)
+    signature = rng.lognormal(0, 2, (3000, 60)) * rng.lognormal(0, 3, (3000, 1))
+    sample = signature @ rng.dirichlet(np.ones(60))
+    tracemalloc.start()
+    damping(signature, sample, nonnegative(signature, sample), 100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 400e6  # the products of all genes under all caps would be 2 GB
+
+
 def test_em_is_the_mean_of_the_gibbs_sampler(rng):
     signature, fractions, _ = mixture(rng)
     profiles = (signature / signature.sum(0)).T
