@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -88,14 +89,14 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
     weights = relative_weights(signature, x)
     largest = weights[np.isfinite(weights)].max()
     caps = 2.0 ** np.arange(max(int(np.ceil(np.log2(largest))), 1))
-    rng = np.random.default_rng(0)  # the same halves for every sample, as the original seeds them 1 to 100
-    halves = (rng.random((subsets, genes)).argsort(1) < genes // 2).astype(float)
+    halves = random_halves(subsets, genes)
     below, above = parted_sums(caps, weights, halves, np.column_stack([signature, sample]))
+    pairs = np.zeros((types + 1, types + 1), int)
     upper = np.triu_indices(types + 1)
-    products = np.empty((subsets, types + 1, types + 1))
+    pairs[upper] = pairs.T[upper] = np.arange(len(upper[0]))  # where the product of two columns is
     variances = []
     for cap, kept, capped in zip(caps, below, above, strict=True):
-        products[:, upper[0], upper[1]] = products[:, upper[1], upper[0]] = kept + cap * capped
+        products = (kept + cap * capped)[:, pairs]
         normal, goal = products[:, :types, :types], products[:, :types, types:]
         scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / types
         # A half without genes of a type can still be solved
@@ -104,6 +105,17 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
         solutions *= x.sum() / np.where(totals == 0, 1, totals)
         variances.append(solutions.var(0, ddof=1).mean())
     return float(caps[np.argmin(variances)])
+
+
+@lru_cache(maxsize=1)
+def random_halves(subsets: int, genes: int) -> np.ndarray:
+    """Return random halves of the genes (subsets x genes, 0 or 1), the same for every sample.
+
+    The original seeds them 1 to 100.
+    """
+    halves = (np.random.default_rng(0).random((subsets, genes)).argsort(1) < genes // 2).astype(float)
+    halves.flags.writeable = False
+    return halves
 
 
 def parted_sums(
@@ -137,7 +149,10 @@ def parted_sums(
                 below[count] += (halves[:, block] * weights[block]) @ products
             if count > 0:
                 above[count - 1] += halves[:, block] @ products
-    return below.cumsum(0, out=below), above[::-1].cumsum(0, out=above[::-1])[::-1]
+    for i in range(1, len(caps)):
+        below[i] += below[i - 1]
+        above[-i - 1] += above[-i]
+    return below, above
 
 
 def svr(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
