@@ -70,3 +70,14 @@ def test_training_of_a_network_leaves_the_compiler_of_torch_alone():
     )
     assert "torch" in found
     assert not found & {"torch._dynamo", "torch._inductor", "sympy"}
+
+
+def test_the_start_of_a_step_seldom_looks_for_garbage():
+    imported(
+        "import gc\n"
+        "from unmix import cli\n"
+        "with cli.run('predict', seed=0, device='cpu', threads=1):\n"
+        "    before = gc.get_stats()[0]['collections']\n"
+        "    import unmix.engine\n"
+        "    assert gc.get_stats()[0]['collections'] - before < 20"
+    )
