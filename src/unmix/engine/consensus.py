@@ -86,7 +86,7 @@ def consensus(
     lower, upper = intervals(members, values, spread, level, say)
     used = first.mrna_per_cell
     levels = common([one.levels for one in members], say)
-    by_type = bool(used) and set(types) <= set(used["values"])  # counts of the reference may be those of cell states
+    by_type = bool(used) and not used.get("states")
     if used:
         tell(MRNAPerCell.of(used), say)
     prior = _prior([one.prior for one in members])

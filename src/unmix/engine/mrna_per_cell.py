@@ -48,13 +48,15 @@ class MRNAPerCell:
     source
         A key of :data:`WORDS`.
     values
-        By cell type, in any unit; counts of the reference by cell state, where it names states.
+        By cell type, in any unit; by cell state where `states` names them.
     recognised
         Cell type to identifier and name in the Cell Ontology, where all labels were recognised.
     unknown
         Labels that were not recognised, where some were.
     candidates
         Other values that could be used as well, by their source; their spread widens the intervals.
+    states
+        Cell state to cell type, where `values` are counts of a reference that names states.
     """
 
     source: str
@@ -62,6 +64,7 @@ class MRNAPerCell:
     recognised: dict[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     candidates: dict[str, dict[str, float]] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Return what run.json says of it."""
@@ -150,7 +153,8 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     recognised = {name: f"{terms[name]} {blood.name(terms[name])}" for name in types} if published else {}
     others = {name: values for name, values in known.items() if name not in ("published", source)}
     some = tuple(unknown) if terms and not animal else ()
-    return MRNAPerCell(source, known[source], recognised, some, others if published else {})
+    states = model.states if source == "reference" else {}
+    return MRNAPerCell(source, known[source], recognised, some, others if published else {}, states)
 
 
 def _published(terms: dict[str, str]) -> dict[str, dict[str, float]]:

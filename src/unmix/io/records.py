@@ -75,6 +75,7 @@ class _Sizes(_Part):
     recognised: dict[str, str] = {}
     unknown: list[str] = []
     candidates: dict[str, dict[str, _Size]]
+    states: dict[str, str] = {}
 
 
 class _Unexpressed(_Part):

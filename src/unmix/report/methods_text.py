@@ -131,7 +131,8 @@ def _mrna_per_cell(used: dict[str, Any], types: list[str], references: list[Refe
     """Say with which mRNA per cell fractions of cells were computed, and what its choice adds to the intervals."""
     sources = MRNA_PER_CELL.get(used["source"], [])
     cited = f" [{', '.join(str(_number(source, references)) for source in sources)}]" if sources else ""
-    values = listed([f"{name} {used['values'][name]:g}" for name in types], most=40)
+    names = used.get("states") or types  # of a type of several states, the values of these
+    values = listed([f"{name} {used['values'][name]:g}" for name in names], most=40)
     said = [f"Fractions of cells and their intervals were computed with {used['words']}{cited}: {values}."]
     if used["candidates"]:
         said.append(

@@ -227,7 +227,9 @@ def _read_result(folder: Path) -> Result:
         _refuse(folder, [pair for pair in product(values.index, values.columns) if outside.loc[pair]])
     run = records.read(folder / "run.json")
     if sizes := run.get("mrna_per_cell"):
-        _refuse(folder, [("run.json", name) for name in values.columns if name not in sizes["values"]])
+        states = sizes.get("states", {})
+        sized = {states.get(name, name) for name in sizes["values"]}
+        _refuse(folder, [("run.json", name) for name in values.columns if name not in sized])
     evaluation = records.read(folder / "metrics.run.json").get("evaluation", {})
     comparison = records.read(folder / "comparison.run.json").get("comparison", {})
     recorded = {"evaluation": evaluation, "comparison": comparison}

@@ -9,6 +9,7 @@ import pytest
 from unmix import engine
 from unmix.contract.model import Model
 from unmix.engine import answer
+from unmix.engine.consensus import consensus
 from unmix.simulate.toy import toy
 
 T_CELLS = ("CD4+ T", "CD8+ T", "γδ T")
@@ -83,3 +84,18 @@ def test_a_control_and_a_saved_model(data, tmp_path):
     loaded = answer.predict(Model.load(tmp_path / "m.safetensors"), bulk)
     pd.testing.assert_frame_equal(loaded.values, answer.predict(model, bulk).values)
     assert loaded.values.shape == (12, 4)
+
+
+def test_a_consensus_by_the_counts_of_states_has_no_fractions_of_mrna(data):
+    """The counts of a state are not those of its type, also where one has the name of the other."""
+    reference = data[0].copy()
+    reference.obs["cell_type"] = reference.obs["cell_type"].astype(str).replace("T cell", "CD4+ T")
+    bulk, names = data[1], ("nnls", "dtangle")
+    members = [answer.predict(engine.train(name, reference), bulk, mrna_per_cell="reference") for name in names]
+    found = consensus(members)
+    assert set(found.values) == {"B cell", "CD4+ T", "Monocyte/Macrophage", "NK"}
+    assert found.mrna_per_cell["states"]["γδ T"] == "CD4+ T"
+    assert found.mrna_per_cell["values"].keys() == found.mrna_per_cell["states"].keys()
+    assert found.mrna is None
+    one = answer.predict(engine.train("nnls", reference), bulk, mrna_per_cell="published")
+    assert not one.mrna_per_cell["states"]

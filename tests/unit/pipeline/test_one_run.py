@@ -40,7 +40,8 @@ def start(folder, out, *, say=silent, bulk="bulk.tsv", truth=None, methods="nnls
     row |= {"truth": None if truth is None else folder / truth}
     machine = run.Machine(device="cpu", threads=1, say=say, progress=silent, pages=given.pop("pages", False))
     options = Options(methods=methods, controls=controls, quick=True, **given)
-    run.run(Row(bulk=folder / bulk, reference=folder / "reference.h5ad", **row), options, out, machine)
+    row = {"bulk": folder / bulk, "reference": folder / "reference.h5ad"} | row
+    run.run(Row(**row), options, out, machine)
 
 
 def tree(out):
@@ -97,6 +98,24 @@ def test_the_consensus_leads_where_the_default_is_asked_for(folder, tmp_path, mo
     written = {path.name for path in (tmp_path / "consensus").iterdir()}
     assert {"metrics.tsv", "members.tsv", "metrics.run.json", "pairs.tsv"} <= written
     assert not (tmp_path / "held_out.tsv").exists()
+
+
+def test_cell_states_of_a_tissue_without_published_mrna_per_cell(folder, tmp_path, monkeypatch):
+    """The counts of the reference are by state, the fractions by type: the report names both."""
+    monkeypatch.setattr("unmix.methods.PANEL", ("dtangle", "nnls"))
+    cells, parts = ad.read_h5ad(folder / "reference.h5ad"), {"NK": "alpha", "B cell": "alpha", "CD4+ T": "Ex_L2/3"}
+    cells.obs["state"] = cells.obs["cell_type"].astype(str)
+    cells.obs["part"] = cells.obs["state"].replace(parts)
+    cells.write_h5ad(tmp_path / "tissue.h5ad")
+    keys = {"cell_type_key": "part", "donor_key": "donor", "cell_state_key": "state"}
+    start(folder, tmp_path / "out", methods="default", reference=tmp_path / "tissue.h5ad", pages=True, **keys)
+    results = unmix.read_results(tmp_path / "out")
+    assert list(results.methods) == ["consensus", "dtangle", "nnls"]
+    assert {"alpha", "Ex_L2/3"} <= set(results.fractions)
+    page = (tmp_path / "out" / "report.html").read_text()
+    values = json.loads((tmp_path / "out" / "nnls" / "run.json").read_text())["mrna_per_cell"]["values"]
+    assert f"B cell {values['B cell']:g}" in page
+    assert "fractions_mrna.tsv holds" not in page  # those of a method alone are known
 
 
 def test_expression_of_the_types_comes_from_the_fractions_of_every_method_and_of_the_consensus(
