@@ -106,9 +106,11 @@ def _of_members(lead: Result, members: dict[str, str]) -> str:
 def _kind(lead: Result) -> str:
     """Say what the fractions are fractions of, and by which mRNA per cell."""
     if used := lead.run.get("mrna_per_cell"):
-        said = f"These are fractions of cells, by {used['words']}."
-        # The consensus has none where the types consist of states, whose shares it does not know
-        return said + " fractions_mrna.tsv holds the fractions of mRNA." * ("fractions_mrna.tsv" in lead.run.get("outputs", {}))
+        # A consensus of cell states, whose shares it does not know, has no fractions of mRNA
+        mrna = "fractions_mrna.tsv" in lead.run.get("outputs", {})
+        return f"These are fractions of cells, by {used['words']}." + (
+            " fractions_mrna.tsv holds the fractions of mRNA." if mrna else ""
+        )
     return {
         "cell": "These are fractions of cells, by the mRNA per cell that the method assumes.",
         "mrna": "These are fractions of mRNA, not of cells.",
