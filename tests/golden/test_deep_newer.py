@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from unmix import engine, methods
-from unmix.errors import NotApplicable
+from unmix.errors import NotApplicable, UsageError
 from unmix.simulate.toy import toy
 
 SHORT = {
@@ -49,7 +49,7 @@ def test_cells_that_the_reference_lacks_are_the_column_other(data):
     truth = bulk.obsm["cell_fractions"]
     missing = truth["B cell"]
     model = engine.train(
-        "deside", without(reference, "B cell"), settings=["other=true", "train.steps=300"], device="cpu"
+        "deside", without(reference, "B cell"), recipe="other", settings=["train.steps=300"], device="cpu"
     )
     found = engine.predict(model, bulk, device="cpu").values
     assert list(found)[-1] == "Other"
@@ -58,6 +58,17 @@ def test_cells_that_the_reference_lacks_are_the_column_other(data):
     kept = list(truth.columns.drop("B cell"))
     closed = truth[kept].div(1 - missing, axis=0)  # the best that a method without the column can say
     assert root_mean_square(found[kept] - truth[kept]) < root_mean_square(closed - truth[kept])
+    with pytest.raises(UsageError, match="markers"):
+        engine.train("deside", reference, settings=["other=true"], device="cpu")
+
+
+def test_the_networks_share_one_preprocessing_by_default():
+    """The order of the methods shall come from their networks; DeSide alone read variable genes, and found no T cells."""
+    shared = {"genes": "markers", "per_type": 60, "pseudocount": 500.0}
+    for name in methods.all_methods():
+        prep = getattr(methods.get(name).recipes["default"], "prep", None)
+        if prep is not None and name != "gbmpurity":  # learns the share of one type, with a pseudocount of its own
+            assert {word: getattr(prep, word) for word in shared} == shared, name
 
 
 def test_the_malignant_type_is_what_the_others_leave(data):

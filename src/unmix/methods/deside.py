@@ -2,7 +2,7 @@
 
     share of the rest = 1 - sum of the outputs
 
-The rest is the malignant cell type (`--malignant`), which has no output. With `other=true` it is what the reference
+The rest is the malignant cell type (`--malignant`), which has no output. With `--recipe other` it is what the reference
 lacks: then some of the training pseudobulk hold expression that no type explains (ours).
 """
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.contract.method import Fit, Needs, Task
-from unmix.deep.recipe import ONE_NET, SIMULATION, TRAIN, Deep, Net, Prep, Train
+from unmix.deep.recipe import ONE_NET, PREP, SIMULATION, TRAIN, Deep, Net, Prep, Train
 from unmix.deep.trainer import DeepMethod
-from unmix.errors import NotApplicable
+from unmix.errors import NotApplicable, UsageError
 from unmix.methods import register
 from unmix.settings import LogDeviation, Rule, Share, ShareBelowOne
 from unmix.simulate.recipe import Simulation
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 OTHER = "Other"
+NETS = (Net(hidden=(256, 128, 64)),)
 #: Added to a share of the mRNA before the geometric mean over types: one in a million.
 ABSENT = 1e-6
 
@@ -67,9 +68,16 @@ class DeSide(DeepMethod):
     needs = Needs(cells=True)
     recipes = {
         "default": Recipe(
+            prep=PREP,
+            simulation=SIMULATION,
+            nets=NETS,
+            train=TRAIN,
+        ),
+        "other": Recipe(
+            other=True,
             prep=Prep(genes="variance", top=2000, pseudocount=50, sample="z"),
             simulation=SIMULATION,
-            nets=(Net(hidden=(256, 128, 64)),),
+            nets=NETS,
             train=TRAIN,
         ),
         "published": Recipe(
@@ -93,7 +101,12 @@ class DeSide(DeepMethod):
         ------
         NotApplicable
             If there are several malignant types.
+        UsageError
+            If other cells shall be told by the markers of the cell types.
         """
+        if task.recipe.other and not task.malignant and task.recipe.prep.genes == "markers":
+            found = "other=true with markers of the cell types, which say little of other cells"
+            raise UsageError(found, "prep.genes=variance or all", "--recipe other")
         if len(task.malignant) > 1:
             found = f"{len(task.malignant)} malignant cell types are named"
             raise NotApplicable(found, "one, whose share is the rest", "--label-map with one name for all of them")
