@@ -11,9 +11,14 @@ results.write("results")
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 __version__ = "0.1.0"
+
+# MKL reads this at its first product. Without it a row of a product has other bytes at another place in the block
+# (contract/blocks.py), and with other numbers of threads.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 #: What `import unmix` offers, and the module that each is imported from when it is first used.
 _PUBLIC = {

@@ -200,6 +200,7 @@ def test_a_sample_alone_gets_the_same_bytes(name, data, quick):
         pytest.skip(f"{name} declares itself transductive")
     together = estimate(quick(name), data[1])
     assert np.array_equal(estimate(quick(name), data[1][3:4].copy()), together[3:4])
+    assert np.array_equal(estimate(quick(name), data[1][::-1].copy())[::-1], together)  # every sample at another place
     changed = data[1].copy()
     changed.X = changed.X.copy()
     changed.X[0] = changed.X[0][::-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unmix.io.fractions import Fractions
 
-os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as unmix.cli sets it before anything is imported
 sys.path.insert(0, str(Path(__file__).parent))
 
 

@@ -11,8 +11,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as unmix.cli sets it before anything is imported
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,8 +6,7 @@ import os
 
 
 def limit_threads(threads: int | None) -> None:
-    """Bound the threads, keep waiting ones from spinning, and make matrix products independent of their number."""
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # the same bytes by any number of threads
+    """Bound the threads, and keep waiting ones from spinning."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads that spin double the CPU time
     if threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
