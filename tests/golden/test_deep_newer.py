@@ -63,7 +63,7 @@ def test_cells_that_the_reference_lacks_are_the_column_other(data):
 
 
 def test_the_networks_share_one_preprocessing_by_default():
-    """The order of the methods shall come from their networks; DeSide alone read variable genes, and found no T cells."""
+    """Their order shall come from the networks; DeSide alone read variable genes, and found no CD4 T cells."""
     shared = {"genes": "markers", "per_type": 60, "pseudocount": 500.0}
     for name in methods.all_methods():
         prep = getattr(methods.get(name).recipes["default"], "prep", None)
