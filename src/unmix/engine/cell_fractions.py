@@ -32,10 +32,11 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
     """Return the mRNA per cell, by type, that the fractions of cells of a trained method assume.
 
     The mean count of the cells it learned from, as the recipe's simulation sums them. Empty where nothing of the
-    quantity is known: controls, levels learned from calibration samples, published weights and signatures, profiles.
+    quantity is known: controls, levels learned from calibration samples, published weights and signatures, profiles,
+    cells that were scaled.
     """
     types, own = task.train.cell_types, list(fit.cell_types or task.train.cell_types)
-    if task.train.kind == "profiles":
+    if not task.train.amounts:
         return {}
     if method.info.family == "control" or method.needs.calibration or task.published or own != types:
         return {}
@@ -47,11 +48,11 @@ def assumed_mrna_per_cell(method: Method, task: Task, fit: Fit) -> dict[str, flo
 
 
 def counts_of_cells(cells: Reference) -> dict[str, float]:
-    """Return the mean count of the cells of each type; empty for profiles, which do not tell it.
+    """Return the mean count of the cells of each type; empty for profiles and scaled cells, which do not tell it.
 
     Of a whole reference it is the same for every method, while each assumes that of the cells it learned from.
     """
-    if cells.kind == "profiles":
+    if not cells.amounts:
         return {}
     return dict(zip(cells.cell_types, cells.mrna_per_cell().round(3).tolist(), strict=True))
 

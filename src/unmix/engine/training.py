@@ -166,8 +166,9 @@ def train(
         checkpoint=checkpoint,
     )
     model = _fitted(method, task, seed, quick=quick)
-    if cells.kind == "profiles" and method.quantity == "cell" and model.quantity == "mrna":
-        say(f"Profiles do not tell the mRNA of a cell: {name} estimates fractions of mRNA.")
+    if not cells.amounts and method.quantity == "cell" and model.quantity == "mrna":
+        what = "Profiles" if cells.kind == "profiles" else "Cells that were scaled"
+        say(f"{what} do not tell the mRNA of a cell: {name} estimates fractions of mRNA.")
     if cells.type_of_state:
         say(f"The estimates are of {len(cells.cell_types)} cell states, summed to {len(model.reported)} cell types.")
     model.facts |= {
@@ -294,7 +295,7 @@ def put_together(method: Method, task: Task, fit: Fit, seed: int) -> Model:
 
 
 def _quantity(method: Method, task: Task, fit: Fit) -> str:
-    """Return what a fit estimates: profiles do not tell the mRNA of a cell, so that fractions of cells are of mRNA."""
+    """Return what a fit estimates: where cells do not tell their mRNA, fractions of cells are of mRNA."""
     quantity = fit.quantity or method.quantity
     elsewhere = task.published or method.needs.calibration or method.info.family == "control"
-    return "mrna" if quantity == "cell" and task.train.kind == "profiles" and not elsewhere else quantity
+    return "mrna" if quantity == "cell" and not task.train.amounts and not elsewhere else quantity

@@ -18,6 +18,12 @@ NEAR_SHARE = 0.9
 #: How near: values stored with three decimals of a logarithm are off by up to 0.2 %.
 NEAR, NEAR_UP_TO = 0.05, 20
 
+#: Cells whose sums spread less (of their logarithms, interquartile range over 1.349) were scaled or thinned to one sum.
+#: References of counts have .19 to .67.
+ALIKE = 0.1
+#: What the values of prepared cells are, best first: see docs/data_contracts.md.
+KINDS = ("raw", "recovered", "corrected", "normalised")
+
 #: What cannot be used, as text, and what to do.
 UNUSABLE = {
     "scaled": "scaled values only, negative ones",
@@ -137,6 +143,18 @@ def recover(matrix: sparse.csr_matrix, scale: Scale) -> sparse.csr_matrix:
     return matrix.astype(np.float32)
 
 
+def kind_of(scale: Scale, sums: np.ndarray) -> str:
+    """Return which of :data:`KINDS` values are, by how they were read and the sums of the cells.
+
+    Values that are no counts may be counts that were corrected, as for ambient RNA: the cells then differ in their sums
+    as those of counts do. Whole numbers of cells with equal sums tell as little of the mRNA of a cell as TPM do.
+    """
+    sums = np.log(sums[sums > 0])
+    if len(sums) > 2 and np.subtract(*np.percentile(sums, (75, 25))) / 1.349 < ALIKE:
+        return "normalised"
+    return "corrected" if (scale.kind, scale.log) == ("normalised", "none") else scale.kind
+
+
 def say(scale: Scale, name: str) -> str:
     """Return a sentence about what was found and done."""
     log = next((f"{prefix}(x + 1)" for prefix, base in PREFIX.items() if base == scale.log), "")
@@ -145,8 +163,9 @@ def say(scale: Scale, name: str) -> str:
     if scale.kind == "recovered":
         what = f"logarithms, {log}," if log else "normalised values"
         return f"{name} holds {what} of scaled counts: undone, and whole counts recovered cell by cell."
-    what = f"logarithms, {log}: undone; the" if log else "linear values that are no counts: the"
-    return f"{name} holds {what} counts cannot be recovered, so every cell keeps its own scale."
+    if log:
+        return f"{name} holds logarithms, {log}: undone; the counts cannot be recovered."
+    return f"{name} holds values that are no whole counts: used as they are."
 
 
 def _smallest(matrix: sparse.csr_matrix) -> np.ndarray:

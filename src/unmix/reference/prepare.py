@@ -195,18 +195,21 @@ def prepare_reference(
     if kind == "cells" and donor_key in (None, "none"):
         messages.append(no_donors(files[0], declared=donor_key == "none"))
     chosen = choose(obs, max_cells_per_type, seed, messages)
-    linear = count_recovery.Scale("normalised", "none")  # what is read as bulk
-    picked = [(found.matrices[0], linear) if kind == "profiles" else _pick(found, messages) for found in files]
+    read = count_recovery.Scale("normalised", "none")  # what is read as bulk
+    picked = [(found.matrices[0], read) if kind == "profiles" else _pick(found, messages) for found in files]
     matrices, names = [matrix for matrix, _ in picked], [found.name for found in files]
     var, projections = join(matrices, names, messages, orthologs, gene_tables.read_map(gene_map))
-    blocks, done = [], 0
+    blocks, kinds, done = [], [], 0
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):
-        wanted = chosen[(chosen >= start) & (chosen < end)] - start
+        wanted, sums = chosen[(chosen >= start) & (chosen < end)] - start, [np.empty(0)]
         for block in matrix.rows(wanted):
-            blocks.append((count_recovery.recover(block, scale) @ projection).astype(np.float32))
+            linear = count_recovery.recover(block, scale)
+            sums.append(np.asarray(linear.sum(1), dtype=np.float64).ravel())
+            blocks.append((linear @ projection).astype(np.float32))
             done += block.shape[0]
             progress(done, chosen.size, rows)
+        kinds.append(count_recovery.kind_of(scale, np.concatenate(sums)))
     X = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, len(var)), dtype=np.float32)
     blocks.clear()
     X.sort_indices()
@@ -225,8 +228,15 @@ def prepare_reference(
     reference = anndata.AnnData(X, obs=obs, var=var)
     if kind == "cells" or len(var) >= WHOLE:
         technical.mark(reference, gene_groups.GROUPS if "all" in use_genes else set(use_genes), messages)
-    worst = max((scale for _, scale in picked), key=lambda scale: scale.rank)
-    found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst.kind}
+    worst = "normalised" if kind == "profiles" else max(kinds, key=count_recovery.KINDS.index)
+    found = {"kind": "profiles" if kind == "profiles" else "reference", "counts": worst}
+    if kind == "cells" and worst == "normalised":
+        scaled = [name for name, own in zip(names, kinds, strict=True) if own == worst]
+        messages.append(
+            f"Warning: the cells of {', '.join(scaled)} were scaled or thinned to one sum, or their counts are not "
+            "known: how much mRNA a cell has cannot be told. All cells get one sum, and methods estimate fractions "
+            "of mRNA. For fractions of cells, give the measured counts, or a table of mRNA per cell."
+        )
     reference.uns["unmix"] = {**found, "messages": messages}
     tree.mark(reference, cell_type_tree, messages)
     reference.obs = reference.obs.drop(columns=[tree_tables.PREFIX + name for name in groups])

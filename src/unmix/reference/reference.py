@@ -52,6 +52,9 @@ class Reference:
         ``profiles``: every row is a profile of a type, per million, and not a cell: the mRNA of a cell is not known.
     levels
         Groups of the cell types (of states: of the types that they belong to).
+    amounts
+        Whether the total counts tell how much mRNA a cell of one type has beside one of another: not those of profiles,
+        and of cells that were scaled, which all have the same total here.
     """
 
     counts: csr_matrix
@@ -66,6 +69,7 @@ class Reference:
     type_of_state: tuple[str, ...] = ()
     kind: Kind = "cells"
     levels: Levels = field(default_factory=Levels)
+    amounts: bool = True
 
     @classmethod
     def from_anndata(cls, reference: ad.AnnData, *, whole: bool = False, states: bool = False) -> Reference:
@@ -97,9 +101,12 @@ class Reference:
             totals = MILLION - (counts @ alien.astype(np.float64)).ravel()
         else:
             totals = (counts @ (~alien).astype(np.float64)).ravel()
+        amounts = kind == "cells" and reference.uns.get("unmix", {}).get("counts") != "normalised"
+        if kind == "cells" and not amounts:
+            counts, totals = _of_one_total(counts, totals)
         named = (list(cell_types), list(donors), type_of, donor_of)
         levels = tree.levels_of(reference)
-        cells = cls(counts, genes, *named, totals, type_of_state=parents, kind=kind, levels=levels)
+        cells = cls(counts, genes, *named, totals, type_of_state=parents, kind=kind, levels=levels, amounts=amounts)
         return cells.select(genes=np.flatnonzero(group == "")) if (group != "").any() else cells
 
     def select(self, cells: np.ndarray | None = None, genes: np.ndarray | None = None) -> Reference:
@@ -198,3 +205,12 @@ class Reference:
         rows = np.arange(len(self.type_of))
         member = csr_matrix((np.ones(len(rows)), (self.type_of, rows)), (len(self.cell_types), len(rows)))
         return (member @ values).toarray().astype(np.float64)
+
+
+def _of_one_total(counts: csr_matrix, totals: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
+    """Return cells scaled so that their totals are the median of those above 0; a cell of 0 stays."""
+    filled = totals > 0
+    factors = np.divide(np.median(totals[filled]), totals, out=np.ones_like(totals), where=filled)
+    counts = counts.copy()
+    counts.data *= np.repeat(factors, np.diff(counts.indptr)).astype(np.float32)
+    return counts, totals * factors

@@ -24,7 +24,8 @@ DONORS, FEW = 12, 50
 COUNTS = {
     "raw": "The input held counts.",
     "recovered": "The input held logarithms or scaled counts; whole counts were recovered cell by cell.",
-    "normalised": "The counts could not be recovered: each cell keeps an unknown scale, so mRNA per cell is unknown.",
+    "corrected": "The input held no whole counts, but values whose sums differ between cells as those of counts do.",
+    "normalised": "The counts are not known, or all cells were scaled to one sum, so mRNA per cell is unknown.",
 }
 
 

@@ -203,8 +203,7 @@ def pseudobulk(reference: ad.AnnData, recipe: Simulation, samples: int, seed: in
     for target in ("cell", "mrna"):
         bulk.obsm[f"{target}_fractions"] = pd.DataFrame(pseudobulk.truth(target)[:, known], names, types)
     unit = "counts" if recipe.aggregate == "counts" else "cpm"
-    cells_of = reference.uns.get("unmix", {}).get("kind") != "profiles" and recipe.aggregate == "counts"
-    sizes = "reference" if cells_of else "none"
+    sizes = "reference" if cells.amounts and recipe.aggregate == "counts" else "none"
     facts = {"kind": "bulk", "unit": unit, "log": "none", "mrna_per_cell": "table" if recipe.mrna else sizes}
     bulk.uns["unmix"] = {**facts, "messages": []}
     return bulk

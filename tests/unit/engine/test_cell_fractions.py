@@ -10,10 +10,12 @@ import pytest
 
 from unmix import engine
 from unmix.engine import cell_fractions, ensemble, mrna_per_cell
+from unmix.engine.consensus import consensus
 from unmix.errors import DataError, UsageError
 from unmix.io.fractions import read_fractions, write_fractions
 from unmix.simulate.toy import CELL_TYPES, toy
 
+TISSUE = ("acinar", "Ex_L2/3", "cluster 7", "ductal", "stellate", "tumour")
 SIZES = pd.Series(dict(zip(CELL_TYPES, (1.0, 4.0, 2.0, 0.5, 1.5, 0.7), strict=True)))
 
 
@@ -213,3 +215,23 @@ def test_a_source_is_a_word_or_a_file(tmp_path):
     assert mrna_per_cell.read_source("quantiseq") == "quantiseq"
     with pytest.raises(UsageError, match="no such source and no such file"):
         mrna_per_cell.read_source("quantisec")
+
+
+def test_cells_that_were_scaled_give_fractions_of_mrna_by_every_method(data):
+    """TPM of single cells: networks and classical methods are of one quantity, and a consensus of them is."""
+    reference = data[0].copy()
+    reference.obs["cell_type"] = (
+        reference.obs["cell_type"].astype(str).replace(dict(zip(CELL_TYPES, TISSUE, strict=True)))
+    )
+    reference.uns["unmix"] = {**reference.uns["unmix"], "counts": "normalised"}
+    models = [engine.train(name, reference, quick=True, device="cpu") for name in ("nnls", "hascad", "music")]
+    members = [given(model, data[1], "auto") for model in models]
+    assert {found.quantity for found, _ in members} == {"mrna"}
+    assert all("not fractions of cells" in said[-1] for _, said in members)
+    truth = data[1].obsm["mrna_fractions"].set_axis(TISSUE, axis=1)
+    nnls = members[0][0].values
+    assert np.abs(nnls - truth[list(nnls)]).to_numpy().mean() < 0.05
+    combined = consensus([found for found, _ in members])
+    assert (combined.quantity, combined.mrna_per_cell) == ("mrna", {})
+    sizes = pd.Series(SIZES.to_numpy(), TISSUE)
+    assert {given(model, data[1], sizes)[0].quantity for model in models} == {"cell"}

@@ -9,11 +9,12 @@ from scipy import sparse
 
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_tables, tables
-from unmix.reference import columns, prepare, single_cells
+from unmix.reference import Reference, columns, prepare, single_cells
 
 RNG = np.random.default_rng(2)
 GENES = ["CD3D", "MS4A1", "GAPDH", "MT-CO1", "MT-ND1", *(f"GENE{i}" for i in range(2995))]
-COUNTS = RNG.poisson(RNG.lognormal(-1, 1, 3000), (200, 3000)).astype(np.float32)
+DEPTH = np.exp(np.linspace(-0.5, 0.5, 200))[RNG.permutation(200)]
+COUNTS = RNG.poisson(DEPTH[:, None] * RNG.lognormal(-1, 1, 3000)).astype(np.float32)
 LABELS = np.array(["B cell", "CD4+ T/NK", "rare", "Ünsure"])[np.r_[np.arange(190) % 2, [2] * 6, [3] * 4]]
 DONORS = np.array(["d1", "d2"])[np.arange(200) // 100]
 
@@ -43,6 +44,34 @@ def test_a_reference_holds_counts_labels_donors_and_reads_back(tmp_path):
     again = prepare.read_reference(tmp_path / "r.h5ad")
     assert again.uns["unmix"] == data.uns["unmix"]
     assert again.uns["unmix"]["counts"] == "raw"
+
+
+TPM = COUNTS / RNG.uniform(0.3, 9, 3000)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "kind"),
+    [
+        (RNG.binomial(COUNTS.astype(int), (COUNTS.sum(1).min() / COUNTS.sum(1))[:, None]), "normalised"),
+        (np.log2(TPM / TPM.sum(1, keepdims=True) * 1e6 + 1), "normalised"),
+        (20 * COUNTS * RNG.uniform(0.8, 1, COUNTS.shape), "corrected"),
+    ],
+    ids=["thinned to one sum", "log2 TPM", "ambient RNA removed"],
+)
+def test_cells_whose_sums_do_not_tell_their_mrna_are_told_apart(tmp_path, matrix, kind):
+    """Equal sums were made by scaling, whole numbers or not; those of counts differ, and of corrected counts too."""
+    data = prepare.prepare_reference([made(tmp_path / "a.h5ad", matrix)], "cell_type", "donor_id", preset="none")
+    assert data.uns["unmix"]["counts"] == kind
+    assert ("how much mRNA a cell has cannot be told" in said(data)) == (kind == "normalised")
+
+
+def test_one_file_of_scaled_cells_is_enough_to_know_no_mrna_per_cell(tmp_path):
+    paths = [made(tmp_path / "a.h5ad"), made(tmp_path / "b.h5ad", TPM / TPM.sum(1, keepdims=True) * 1e6)]
+    data = prepare.prepare_reference(paths, "cell_type", "donor_id", preset="none")
+    assert data.uns["unmix"]["counts"] == "normalised"
+    assert "the cells of b.h5ad were scaled" in said(data)
+    totals = Reference.from_anndata(data).total_counts
+    assert np.allclose(totals, np.median(totals))
 
 
 def test_the_best_matrix_of_a_file_is_taken(tmp_path):
