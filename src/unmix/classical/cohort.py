@@ -66,8 +66,17 @@ def mapped(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     levels, of_reference = np.sort(found.mean(0)), np.sort(profiles.mean(0))
     for rows in _blocks(len(found)):
         block = found[rows]
-        quantiles = np.interp(block, levels, of_reference)
+        quantiles = _interpolated(block, levels, of_reference)
         found[rows] = per_million(np.sqrt((block + 1) * (quantiles + 1)) - 1) * total
+    return found
+
+
+def _interpolated(values: np.ndarray, levels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return `np.interp` of every row of values in ascending order, in which each lies beside the last one."""
+    found = np.empty_like(values)
+    for row, out in zip(values, found, strict=True):
+        order = np.argsort(row)
+        out[order] = np.interp(row[order], levels, others)
     return found
 
 
@@ -148,6 +157,7 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     samples, genes = logs.shape
     types = len(profiles)
     residual = logs - np.log(profiles.mean(0) + OFFSET)
+    logs = np.ascontiguousarray(logs)  # a choice of genes lies gene by gene, by which a step takes twice the time
     values = {
         "c": np.zeros(1),
         "z": np.zeros(samples),
@@ -159,10 +169,11 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     }
     first, second = ({name: np.zeros_like(value) for name, value in values.items()} for _ in range(2))
     variance, width = np.full(genes, NOISE**2), 1.0
+    room = np.empty((3, min(BLOCK, samples), genes))
     for step in range(STEPS):
         f = _softmax(values["mu"] + values["theta"])
         if step and step % UPDATE == 0:
-            squares = sum((_misfit(values, f, profiles, logs, rows)[1] ** 2).sum(0) for rows in _blocks(samples))
+            squares = sum((_misfit(values, f, profiles, logs, rows, room)[1] ** 2).sum(0) for rows in _blocks(samples))
             variance = (NOISE**2 + squares) / (1 + samples)
             width = (1 + (values["theta"] ** 2).sum()) / (1 + values["theta"].size)
         gradient = {
@@ -175,9 +186,9 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
             "theta": values["theta"] / width,
         }
         for rows in _blocks(samples):
-            mixture, error = _misfit(values, f, profiles, logs, rows)
-            slope = error / variance
-            by_fraction = (slope / mixture) @ profiles.T
+            mixture, slope = _misfit(values, f, profiles, logs, rows, room)
+            slope /= variance
+            by_fraction = np.divide(slope, mixture, out=mixture) @ profiles.T
             by_score = f[rows] * (by_fraction - (f[rows] * by_fraction).sum(1, keepdims=True))
             gradient["c"] += slope.sum()
             gradient["z"][rows] += LIBRARY * slope.sum(1)
@@ -197,13 +208,21 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
 
 
 def _misfit(
-    values: dict[str, np.ndarray], f: np.ndarray, profiles: np.ndarray, logs: np.ndarray, rows: slice
+    values: dict[str, np.ndarray], f: np.ndarray, profiles: np.ndarray, logs: np.ndarray, rows: slice, room: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mixtures of a block of samples, and how far the model's logarithms lie above theirs."""
-    mixture = f[rows] @ profiles + OFFSET
-    error = (values["c"] + LIBRARY * values["z"][rows])[:, None] + values["a"]
-    error += np.outer(values["u"][rows], values["v"])
-    error += np.log(mixture) - logs[rows]
+    """Return the mixtures of a block of samples, and how far the model's logarithms lie above theirs.
+
+    They stand in `room` (3 x samples x genes), which the next block takes: new memory for every block and step takes
+    longer than what is computed in it.
+    """
+    mixture, error, part = room[:, : len(f[rows])]
+    np.matmul(f[rows], profiles, out=mixture)
+    mixture += OFFSET
+    np.add((values["c"] + LIBRARY * values["z"][rows])[:, None], values["a"], out=error)
+    error += np.outer(values["u"][rows], values["v"], out=part)
+    np.log(mixture, out=part)
+    part -= logs[rows]
+    error += part
     return mixture, error
 
 

@@ -91,3 +91,25 @@ def test_blocks_of_samples_change_no_fraction(monkeypatch):
     whole = cohort.estimate(cohort.mapped(samples, profiles), profiles)
     monkeypatch.setattr(cohort, "BLOCK", 7)
     assert np.abs(cohort.estimate(cohort.mapped(samples, profiles), profiles) - whole).max() < 1e-9
+
+
+def test_a_row_is_interpolated_as_numpy_does():
+    rng = np.random.default_rng(0)
+    values, levels, others = rng.gamma(0.5, 10, (3, 500)), np.sort(rng.gamma(0.5, 10, 500)), np.sort(rng.random(500))
+    values[0, :50] = values[0, 0]  # ties
+    assert np.array_equal(cohort._interpolated(values, levels, others), np.interp(values, levels, others))
+
+
+def test_steps_go_through_the_genes_of_a_sample_as_they_lie(monkeypatch):
+    rng, seen, misfit = np.random.default_rng(0), [], cohort._misfit
+    profiles = rng.lognormal(4, 1, (4, 300))
+    samples = rng.dirichlet(np.ones(4), 8) @ profiles
+
+    def watched(values, f, profiles, logs, *rest):
+        seen.append(logs.flags.c_contiguous)
+        return misfit(values, f, profiles, logs, *rest)
+
+    monkeypatch.setattr(cohort, "_misfit", watched)
+    cohort.estimate(samples, profiles)
+    assert seen
+    assert all(seen)  # a choice of genes lies gene by gene, by which a step took twice the time
