@@ -96,7 +96,7 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
     pairs[upper] = pairs.T[upper] = np.arange(len(upper[0]))  # where the product of two columns is
     variances = []
     for cap, kept, capped in zip(caps, below, above, strict=True):
-        products = (kept + cap * capped)[:, pairs]
+        products = np.take(kept + cap * capped, pairs, axis=1)
         normal, goal = products[:, :types, :types], products[:, :types, types:]
         scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / types
         # A half without genes of a type can still be solved
