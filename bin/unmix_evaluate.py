@@ -12,7 +12,7 @@ from unmix import cli
 @click.option(
     "--label-map",
     type=cli.FILE,
-    help="TSV with the columns from, to: names of the estimated cell types in the known fractions.",
+    help="TSV with the columns from, to: names of cell types in either table, and their common names.",
 )
 @click.option("--long", type=cli.FILE, help="fractions_long.tsv, to measure the empirical coverage of its intervals.")
 @click.option(

@@ -47,7 +47,11 @@ from unmix.pipeline.row import Options, Row
     help="Content of REFERENCE: single cells, or profiles of cell types for the methods that need only these.",
 )
 @click.option("--truth", type=cli.FILE, help="Known fractions of the samples, to evaluate the estimates.")
-@click.option("--truth-map", type=cli.FILE, help="TSV with the columns from, to: names of the cell types in --truth.")
+@click.option(
+    "--truth-map",
+    type=cli.FILE,
+    help="TSV with the columns from, to: names of cell types in the fractions or in --truth, and their common names.",
+)
 @click.option("--samples", type=cli.FILE, help="Table of samples (sample, condition, ...), to compare groups.")
 @click.option(
     "--contrasts", type=cli.FILE, help="Table of contrasts, as for unmix_compare.py.  [default: conditions against one]"

@@ -87,7 +87,8 @@ def pair(
     long
         ``fractions_long.tsv`` of the same estimate, for the intervals.
     label_map
-        As from :func:`unmix.io.read_label_map`; several types mapped to one are added.
+        As from :func:`unmix.io.read_label_map`; several types mapped to one are added. A name that only the truth has
+        is renamed there.
     renormalise
         Scale both to sum 1 over the shared types (compositions only).
 
@@ -101,12 +102,17 @@ def pair(
     notes: list[str] = []
     lower, upper = _intervals(estimate, long)
     tables = {"estimate": estimate, "lower": lower, "upper": upper}
-    if label_map:
-        tables, said = _relabel(tables, label_map, quantity)
-        notes += said
     if not set(estimate.index) & set(truth.index) and set(estimate.index) & set(truth.columns):
         truth = truth.T
         notes.append("The truth has its samples in columns; it was transposed.")
+    if label_map:
+        theirs = {name: new for name, new in label_map.items() if name in truth and name not in estimate}
+        ours = {name: new for name, new in label_map.items() if name not in theirs}
+        tables, said = _relabel(tables, ours, quantity)
+        if theirs:
+            truth = _relabel_truth(truth, theirs)
+            said.append(f"Renamed in the truth by the label map: {_names(theirs, most=12)}.")
+        notes += said
     samples = _shared_samples(estimate.index, truth.index, notes)
     types = _shared_types(tables["estimate"].columns, truth.columns, quantity, notes)
     samples, types = _measured(truth.loc[samples, types], tables["estimate"].loc[samples, types], quantity, notes)
@@ -174,7 +180,7 @@ def _relabel(
     """Rename, add and drop cell types; the sum of several types has no interval."""
     types = tables["estimate"].columns
     unknown = [name for name in label_map if name not in types]
-    notes = [f"Not in the estimate, though the label map names them: {_names(unknown)}."] if unknown else []
+    notes = [f"In neither table, though the label map names them: {_names(unknown)}."] if unknown else []
     kept = [name for name in types if label_map.get(name, name)]
     dropped = [name for name in types if name not in kept]
     if dropped:
@@ -194,6 +200,13 @@ def _relabel(
     for end in ("lower", "upper"):
         result[end][list(several)] = np.nan
     return result, notes
+
+
+def _relabel_truth(truth: pd.DataFrame, label_map: dict[str, str]) -> pd.DataFrame:
+    """Rename, add and drop known types; a sum with a part that is not known is not known."""
+    kept = truth[[name for name in truth if label_map.get(name, name)]]
+    parts = kept.T.groupby([label_map.get(name, name) for name in kept], sort=False)
+    return parts.sum().where(parts.count().eq(parts.size(), axis=0)).T
 
 
 def _shared_samples(estimate: pd.Index, truth: pd.Index, notes: list[str]) -> pd.Index:
@@ -224,8 +237,8 @@ def _shared_types(estimate: pd.Index, truth: pd.Index, quantity: str, notes: lis
             f"the estimate and the truth share {len(shared)} cell types; the estimate has "
             f"{_names(estimate, most=12)}, the truth has {_names(truth, most=12)}",
             f"at least {needed} cell types with the same name in both",
-            "give --label-map: a table from/to that turns the estimate's names into the truth's"
-            + (f", for example {lines}" if near else ""),
+            "give a table from/to that turns the names of one into those of the other (unmix_evaluate.py --label-map, "
+            "unmix_run.py --truth-map)" + (f", for example {lines}" if near else ""),
         )
     for side, names in (("estimate", estimate[~estimate.isin(truth)]), ("truth", truth[~truth.isin(estimate)])):
         if len(names):

@@ -250,4 +250,5 @@ class Work:
             failure.append(bug)
         if failure:
             how = "skipped" if isinstance(failure[0], NotApplicable) else "failed"
-            self.machine.say(f"{name} {how}: {failure[0].found.removesuffix('.')}. Do: {failure[0].do}")
+            what = name if step in ("train", CONSENSUS) else f"{step} of {name}"
+            self.machine.say(f"{what} {how}: {failure[0].found.removesuffix('.')}. Do: {failure[0].do}")

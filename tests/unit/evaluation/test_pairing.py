@@ -100,6 +100,24 @@ def test_scores_are_neither_scaled_nor_added():
         pairing.pair(ESTIMATE, TRUTH, quantity="score", label_map=MAP)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_label_map_may_name_the_types_of_the_truth(turned):
+    """Whoever writes the map from the truth to the estimate gets the same; a part that is not known is no sum."""
+    truth = pd.DataFrame(
+        {"Neuronal": [0.5, 0.2], "A1": [0.2, np.nan], "A2": [0.1, 0.4], "Dead": [0.2, 0.4]}, ["x", "y"]
+    )
+    estimate = pd.DataFrame({"neuro": [0.6, 0.3], "astro": [0.4, 0.7]}, ["x", "y"])
+    names = {"Neuronal": "neuro", "A1": "astro", "A2": "astro", "Dead": "", "nobody": "none"}
+    given = truth.T if turned else truth
+    pairs = pairing.pair(estimate, given, label_map=names, renormalise=False)
+    assert list(pairs.truth) == ["neuro", "astro"]
+    assert np.allclose(pairs.truth.loc["x"], [0.5, 0.3])
+    assert "y" not in pairs.truth.index
+    notes = " ".join(pairs.notes)
+    assert "Renamed in the truth by the label map: Neuronal, A1, A2, Dead." in notes
+    assert "In neither table, though the label map names them: nobody." in notes
+
+
 def test_transposed_truth_is_recognised_and_said():
     pairs = pairing.pair(ESTIMATE, TRUTH.T, label_map=MAP)
     np.testing.assert_allclose(pairs.estimate, TRUTH, atol=1e-12)
