@@ -46,6 +46,13 @@ UNIT_LABELS = {
 }
 LOGARITHMS = {"log2": "log2", "ln": "natural log", "log10": "log10"}
 RECIPES = {"default": "Default of unmix", "published": "As published"}
+#: Recipes that single methods have besides.
+FURTHER = {
+    "other": "With the column Other: cells that the reference lacks",
+    "published_adaptive": "As published, adapted to the samples",
+    "published_r": "As published, of the package for R",
+    "sorted": "As published, for samples of sorted cells as the reference",
+}
 #: Settings of the shared parts of a recipe that the forms offer, with their labels; a method's own are all offered.
 SHARED = {
     "train.steps": "Training steps",
@@ -153,7 +160,7 @@ def when(method: type[Method]) -> list[str]:
         if getattr(needs, need)
     ]
     lines += ['<param argument="--recipe" type="select" label="Settings">']
-    lines += [f"    {option(n, RECIPES.get(n, n), selected=n == 'default')}" for n in method.recipes]
+    lines += [f"    {option(n, {**RECIPES, **FURTHER}[n], selected=n == 'default')}" for n in method.recipes]
     lines += ["</param>", *settings(method)]
     return [f'<when value="{method.name}">', *(f"    {line}" for line in lines), "</when>"]
 

@@ -104,6 +104,8 @@ def main(folder: Path) -> None:
     ]
     (folder / "sets.gmt").write_text("\n".join(sets) + "\n")
 
+    (folder / "recipe.json").write_text(json.dumps({"genes": {"per_type": 20}}) + "\n")
+
     model, table = folder / "nnls.safetensors", folder / "fractions.tsv"
     run("train", folder / "reference.h5ad", "--method", "nnls", "--out", model)
     run("train", folder / "reference.h5ad", "--method", "bayesprism", "--out", folder / "bayesprism.safetensors")
