@@ -104,7 +104,7 @@ def test_a_recipe_survives_json(name):
 def test_nonsense_is_refused_with_the_range(name, setting, words):
     for recipe in METHODS[name].recipes:
         with pytest.raises(UsageError) as error:
-            engine.resolve(METHODS[name](), recipe, [setting])
+            engine.engine.resolve(METHODS[name](), recipe, [setting])
         assert words in error.value.expected
         assert len(str(error.value)) < 600
 
@@ -189,6 +189,21 @@ def test_a_recipe_file_is_held_to_the_same(tmp_path):
         (tmp_path / "recipe.json").write_text(text)
         with pytest.raises(UsageError, match=r"recipe\.json"):
             read(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_recipe_file_does_not_name_is_that_of_the_default_recipe(name):
+    default = METHODS[name].recipes["default"]
+    assert engine.resolve(METHODS[name], {}) == default
+    assert engine.resolve(METHODS[name], asdict(default)) == default
+    if hasattr(default, "genes"):
+        assert engine.resolve(METHODS[name], {"genes": {"fold": 7.5}}) == default.changed(
+            genes=default.genes.changed(fold=7.5)
+        )
+    if hasattr(default, "train"):
+        assert engine.resolve(METHODS[name], {"train": {"lr": 0.5}}) == default.changed(
+            train=default.train.changed(lr=0.5)
+        )
 
 
 def test_the_schema_of_a_method_says_types_ranges_and_meaning():

@@ -19,7 +19,7 @@ from unmix.engine.prior import read_prior
 from unmix.errors import UsageError
 from unmix.io.text import show
 from unmix.reference import Reference
-from unmix.settings import asdict, fromdict, override
+from unmix.settings import asdict, completed, fromdict, override
 from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def resolve(
     method
         Of the registry.
     recipe
-        Name of one of the method's recipes, or recipe data as :func:`unmix.settings.asdict` gives it.
+        Name of one of the method's recipes, or recipe data as :func:`unmix.settings.asdict` gives it; what these do
+        not name is that of the default recipe.
     settings
         ``a.b=value`` overrides.
     quick
@@ -61,7 +62,8 @@ def resolve(
             raise UsageError(f"{method.name} has no recipe {recipe!r}", f"one of {', '.join(method.recipes)}")
         chosen = method.recipes[recipe]
     else:
-        chosen = fromdict(type(method.recipes["default"]), recipe)
+        default = method.recipes["default"]
+        chosen = fromdict(type(default), completed(default, recipe))
     if quick and isinstance(getattr(chosen, "train", None), Train):
         train = chosen.train.changed(steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS)
         samples = min(chosen.simulation.samples, QUICK_SAMPLES)

@@ -94,6 +94,15 @@ def fromdict(kind: type[R], data: dict[str, Any]) -> R:
     return _validated(kind, data, {})
 
 
+def completed(recipe: Settings, data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data`, and the settings of `recipe` that it does not name; groups of settings one by one."""
+    parts = {key: getattr(recipe, key, None) for key in data}
+    return asdict(recipe) | {
+        key: completed(parts[key], value) if isinstance(parts[key], Settings) and isinstance(value, dict) else value
+        for key, value in data.items()
+    }
+
+
 def read(path: Path) -> dict[str, Any]:
     """Return the data of a recipe file (JSON).
 
