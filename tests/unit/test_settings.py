@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from unmix import engine, methods
@@ -209,10 +210,14 @@ def test_what_a_recipe_file_does_not_name_is_that_of_the_default_recipe(name):
 def test_the_schema_of_a_method_says_types_ranges_and_meaning():
     described = methods.describe(METHODS["scaden"])["settings"]["properties"]
     steps = described["train"]["properties"]["steps"]
-    assert (steps["type"], steps["minimum"], steps["default"]) == ("integer", 1, 2000)
+    assert (steps["type"], steps["minimum"], steps["default"]) == ("integer", 1, 800)
     assert "Batches" in steps["description"]
     assert described["nets"]["items"]["properties"]["dropout"]["items"]["exclusiveMaximum"] == 1
     assert "$ref" not in json.dumps(described)
+    validator = jsonschema.Draft202012Validator(methods.describe(METHODS["scaden"])["settings"])
+    assert validator.is_valid({"train": {"steps": 5}})  # a file names what differs from the default recipe
+    assert validator.is_valid(asdict(METHODS["scaden"].recipes["default"]))
+    assert not validator.is_valid({"train": {"steps": 0}})
 
 
 def test_compositions_of_the_recipe_are_those_of_the_library():

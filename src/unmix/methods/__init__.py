@@ -108,11 +108,11 @@ def _listed(names: list[str]) -> str:
 
 
 def describe(method: type[Method]) -> dict[str, Any]:
-    """Return what the registry knows of a method as JSON-ready data; `settings` is the JSON schema of its recipes."""
+    """Return what the registry knows of a method as JSON-ready data; `settings` is the JSON schema of a recipe file."""
     import dataclasses
 
     from unmix.settings import asdict
-    from unmix.settings.words import schema
+    from unmix.settings.words import schema_of
 
     return {
         "name": method.name,
@@ -124,5 +124,5 @@ def describe(method: type[Method]) -> dict[str, Any]:
         "transductive": [name for name, recipe in method.recipes.items() if method.transductive_of(recipe)],
         "expresses": method.expresses,
         "recipes": {name: asdict(recipe) for name, recipe in method.recipes.items()},
-        "settings": schema(type(method.recipes["default"])),
+        "settings": schema_of(method.recipes["default"]),
     }

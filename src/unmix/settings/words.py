@@ -38,6 +38,18 @@ def schema(kind: type[BaseModel]) -> dict[str, Any]:
     return _plain(made, made.get("$defs", {}))
 
 
+def schema_of(recipe: BaseModel) -> dict[str, Any]:
+    """Return the JSON schema of changes of a recipe: nothing is required, and the defaults are its values."""
+    return _changes(schema(type(recipe)), recipe.model_dump(mode="json"))
+
+
+def _changes(rule: dict[str, Any], value: Any) -> dict[str, Any]:
+    if "properties" not in rule:
+        return rule | {"default": value}
+    parts = {name: _changes(part, value[name]) for name, part in rule["properties"].items()}
+    return {key: rule[key] for key in rule if key not in ("required", "default")} | {"properties": parts}
+
+
 def schema_at(kind: type[BaseModel], path: Sequence[str | int]) -> dict[str, Any]:
     """Return the JSON schema of the setting at a path, as ``["nets", 0, "dropout"]``; of an unknown one, ``{}``."""
     here = schema(kind)
