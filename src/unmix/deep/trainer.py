@@ -263,11 +263,12 @@ def _choose_genes(task: Task) -> np.ndarray:
     pseudobulk = np.empty((0, 0))
     if recipe.prep.genes != "markers" or recipe.prep.order == "correlation":
         pseudobulk = Simulator(task.train, recipe.simulation, task.rng).draw(PROBE, task.rng).expression
-    if task.bulk is None:
+    measured = task.measured
+    if measured is None:
         chosen = select_genes(recipe.prep, task.train, pseudobulk)
     else:
-        seen = task.train.select(genes=task.measured)
-        chosen = task.measured[select_genes(recipe.prep, seen, task.bulk[:, task.measured])]
+        values = pseudobulk if recipe.prep.genes == "markers" else task.bulk[:, measured]  # a copy of all samples
+        chosen = measured[select_genes(recipe.prep, task.train.select(genes=measured), values)]
     return arranged(recipe.prep.order, chosen, task.train.genes, pseudobulk)
 
 

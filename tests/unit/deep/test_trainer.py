@@ -206,3 +206,19 @@ def test_a_training_that_diverges_is_an_error(data, monkeypatch):
     with pytest.raises(DataError, match="training diverged") as error:
         engine.train("scaden", data[0], settings=SETTINGS, device="cpu")
     assert "train.lr" in error.value.do
+
+
+def test_markers_are_chosen_without_a_copy_of_the_bulk(data, monkeypatch):
+    from unmix.deep import trainer
+
+    sizes, select = [], trainer.select_genes
+
+    def watched(prep, cells, values):
+        sizes.append(values.size)
+        return select(prep, cells, values)
+
+    monkeypatch.setattr(trainer, "select_genes", watched)
+    settings = ["train.steps=2", "train.validate_every=1", "expression.steps=0"]
+    engine.train("dissect", data[0], bulk=data[1], settings=settings, device="cpu", quick=True)
+    assert sizes
+    assert not any(sizes)
