@@ -59,7 +59,7 @@ def _add(digest: Any, value: Any) -> None:
             _add(digest, one)
     elif isinstance(value, np.ndarray):
         digest.update(f"[{value.dtype.str}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes() if value.dtype != object else repr(value.tolist()).encode())
+        digest.update(np.ascontiguousarray(value) if value.dtype != object else repr(value.tolist()).encode())
     else:
         text = value if isinstance(value, bytes) else repr(value).encode()
         digest.update(f"{type(value).__name__}{len(text)}".encode() + text)

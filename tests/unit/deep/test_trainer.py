@@ -222,3 +222,17 @@ def test_markers_are_chosen_without_a_copy_of_the_bulk(data, monkeypatch):
     engine.train("dissect", data[0], bulk=data[1], settings=settings, device="cpu", quick=True)
     assert sizes
     assert not any(sizes)
+
+
+def test_what_a_training_starts_from_is_digested_without_a_copy():
+    import hashlib
+    import tracemalloc
+
+    from unmix.deep import checkpoint
+
+    values = np.ones((1000, 1000))
+    tracemalloc.start()
+    checkpoint._add(hashlib.sha256(), values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < values.nbytes / 10
