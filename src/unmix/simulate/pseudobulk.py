@@ -144,7 +144,8 @@ class Simulator:
             depth = mrna / cells
         if recipe.platform:
             noise = rng.standard_normal(expression.shape, dtype=np.float32)
-            expression *= np.exp(np.float32(recipe.platform) * noise)
+            noise *= np.float32(recipe.platform)
+            expression *= np.exp(noise, out=noise)
         if recipe.library:
             depth = np.full(len(mrna), recipe.library)
             scale = recipe.library * seen / np.maximum(expression.sum(1), 1e-12)

@@ -62,13 +62,17 @@ def distance(expression: np.ndarray, signature: np.ndarray, genes: np.ndarray | 
     q, r = np.linalg.qr((signature * weight).T)  # as many equations as there are types
 
     def of_block(block: np.ndarray) -> np.ndarray:
+        # in place, because new memory for a block of all genes takes as long as what is computed in it
         scaled = per_million(block[:, genes].astype(np.float64))
         mixture = per_million(np.stack([nnls(r, goal)[0] for goal in (scaled * weight) @ q]) @ signature)
         expressed = (scaled > OFFSET) | (mixture > OFFSET)
-        logs = np.log((scaled + OFFSET) / (mixture + OFFSET))
+        scaled += OFFSET
+        mixture += OFFSET
+        scaled /= mixture
+        logs = np.log(scaled, out=scaled)
         number = np.maximum(expressed.sum(1, keepdims=True), 1)
-        around = logs - np.where(expressed, logs, 0).sum(1, keepdims=True) / number
-        found = np.sqrt(np.where(expressed, around**2, 0).sum(1) / number[:, 0])
+        logs -= np.where(expressed, logs, 0).sum(1, keepdims=True) / number
+        found = np.sqrt(np.where(expressed, np.square(logs, out=logs), 0).sum(1) / number[:, 0])
         return np.where(expressed.any(1), found, np.inf)
 
     with one_thread():
