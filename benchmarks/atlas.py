@@ -8,6 +8,7 @@ and kept there. Training takes 200 cells of each type and donor, with --whole al
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=CELLS)
     parser.add_argument("--whole", action="store_true")
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every process would compile its modules anew, for 1.6 CPU s
     folder, scripts = given.folder, ROOT / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     source, bulk = folder / f"atlas_{given.cells}.h5ad", folder / "bulk.h5ad"
