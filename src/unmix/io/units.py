@@ -22,8 +22,8 @@ SAME = {"cp10k": "cpm"}
 UNITS = ("auto", *LINEAR, *(prefix + unit for prefix in PREFIX for unit in (*LINEAR, *SAME)))
 #: No linear RNA-seq matrix has so small a maximum.
 LOG_MAX = 30.0
-#: Of 500 genes or more, the highest has more than this many times the median; below, what sums to a million are
-#: logarithms. In real samples the highest gene has from 38 to 21,000 times the median, in their logarithms 1.5 to 8.
+#: Of 500 genes or more, the highest has more than this many times the median; below, values are logarithms or ranks. In
+#: real samples the highest gene has from 38 to 21,000 times the median, in their logarithms 1.5 to 8.
 EVEN, EVEN_GENES = 10, 500
 #: No expression is so large: twice the reads of the deepest libraries.
 LARGEST = 1e11
@@ -92,8 +92,11 @@ def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
         raise DataError("The matrix holds zeros or nothing at all.", "expression values", "check the export")
     _refuse_scaled(values, known)
     filled, whole = matrices.filled_and_whole(values)
-    small = (whole < 0.99 * filled) & (np.nanmax(values, axis=1, initial=-np.inf) <= LOG_MAX)
-    used = filled > 0
+    highest, used = np.nanmax(values, axis=1, initial=-np.inf), filled > 0
+    above = (highest > LOG_MAX) & (highest <= np.log2(LARGEST))  # log2 of FPKM-UQ reach 32
+    small = highest <= LOG_MAX
+    small[above] = [_even(values[row : row + 1]) for row in np.flatnonzero(above)]
+    small &= whole < 0.99 * filled
     if (small & used).any():
         if not small[used].all():
             raise _mixed(small & used, used, samples)
@@ -149,19 +152,19 @@ def _detect_linear(values: np.ndarray, known: np.ndarray, sums: np.ndarray, whol
     facts = f"(sample sums around {level:,.0f})"
     if whole >= 0.99 and not (million and spread < 0.001):
         return Unit("counts", "none", 0, f"The values are whole numbers {facts}: counts.")
+    if _even(values):
+        raise DataError(
+            f"The highest gene of every sample has less than {EVEN} times the median {facts}, as logarithms, ranks and "
+            "logarithms scaled to a total have.",
+            "expression",
+            "give counts, TPM or their logarithm, as they were before scaling or ranking; or declare the unit (--unit)",
+        )
     low = known.min()
     no_floor = low > 0 and np.mean(known <= low + 1e-8 + 1e-6 * low) < 0.001
     scanner = low > 0 and high < 2**16 * low  # 16 bits
     if scanner if million else no_floor:
         return Unit(
             "microarray", "none", 0, f"No value is zero, the largest is {high:,.0f}: linear microarray intensities."
-        )
-    if million and _even(values):
-        raise DataError(
-            f"Every sample sums to about a million {facts}, but its highest gene has less than {EVEN} times the "
-            "median, as logarithms have that were scaled to a total.",
-            "expression",
-            "give counts, TPM or their logarithm, as they were before scaling; or declare the unit (--unit tpm)",
         )
     if million:
         return Unit(
@@ -189,7 +192,7 @@ def _detect_small(values: np.ndarray) -> Unit:
             "expression",
             "give counts, TPM or their logarithm, as they were before scaling",
         )
-    tried = [logarithms.read(values, base) for base in ("none", *BASES)]
+    tried = [logarithms.read(values, base) for base in (*(() if _even(values) else ("none",)), *BASES)]
     fits = [reading for reading in tried if reading.fits]
     best = max(fits, key=lambda reading: reading.evidence, default=None)
     if best is not None and all(best.evidence > other.evidence + 2 for other in fits if other is not best):
@@ -199,6 +202,12 @@ def _detect_small(values: np.ndarray) -> Unit:
             "microarray", "2", 0.0, f"Values from {low:.2f} to {high:.2f} and no zeros: log2 microarray intensities."
         )
     possible = fits or [reading for reading in tried if reading.possible]
+    if not possible:
+        raise DataError(
+            f"The values (from {low:.2f} to {high:.2f}) look like logarithms of numbers whose sum no library has.",
+            "a unit that can be recognised from the values, or a declared unit",
+            "--unit log2fpkm, if they are log2(FPKM-UQ + 1) as TCGA has them",
+        )
     described = "; ".join(f"{reading.says} (sample sums {reading.sums})" for reading in possible)
     declare = "fpkm" if low >= 0 else ""
     options = [f"--unit {reading.prefix}{'tpm' if reading.prefix else declare}" for reading in possible]

@@ -242,3 +242,40 @@ def test_values_that_hold_no_expression_are_refused(values):
 def test_unknown_unit_is_a_usage_error():
     with pytest.raises(UsageError, match="rpkm"):
         units.parse("rpkm")
+
+
+def upper_quartile(values):
+    """Return log2(FPKM-UQ + 1), as TCGA has them: the largest are above 30, and the sums above those of any library."""
+    return np.log2(values / np.quantile(values, 0.75, axis=1, keepdims=True) * 1e6 + 1)
+
+
+@pytest.mark.parametrize("most", [29.5, 31, 35])
+def test_logarithms_above_30_are_no_linear_values(most):
+    """Read as FPKM, every gene would be alike in all samples. `most` has samples on both sides of 30, and all above."""
+    logs = upper_quartile(COUNTS)
+    logs = logs * most / logs.max(axis=1).min()
+    assert logs.max() > 29
+    with pytest.raises(DataError, match=r"logarithms") as error:
+        units.detect(logs)
+    assert "--unit log2" in error.value.do
+    assert "two files" not in error.value.do
+    declared = units.decide(logs, "log2fpkm")
+    assert (declared.name, declared.log, declared.doubt) == ("fpkm", "2", "")
+    assert np.allclose(units.linear(logs, declared), np.exp2(logs) - 1)
+
+
+def test_ranks_are_no_expression():
+    ranks = COUNTS.argsort(axis=1).argsort(axis=1) + RNG.choice([0, 0.5], COUNTS.shape)
+    with pytest.raises(DataError, match="as logarithms, ranks"):
+        units.detect(ranks)
+    assert units.decide(ranks, "fpkm").doubt.startswith("Declared fpkm, although")
+
+
+def test_linear_values_are_not_offered_for_what_varies_as_logarithms_do():
+    """DESeq2's vst is near log2 of the counts, with a floor above 0. The highest gene is near the median."""
+    scaled = COUNTS / RNG.uniform(0.8, 1.25, (4, 1))
+    vst = np.log2((1 + 0.1 * scaled + 2 * np.sqrt(0.05 * scaled * (1 + 0.05 * scaled))) / 0.2)
+    with pytest.raises(DataError, match="more than one reading") as error:
+        units.detect(vst)
+    assert "--unit log2tpm" in error.value.do
+    assert "--unit fpkm" not in error.value.do
