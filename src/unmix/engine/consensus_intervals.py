@@ -37,7 +37,8 @@ def intervals(
     missing = values * np.nan
     without = [one.method for one in members if one.held_out is None]
     if without:
-        say(f"The consensus has no intervals, because {', '.join(without)} has no estimates of held-out pseudobulk.")
+        have = "has" if len(without) == 1 else "have"
+        say(f"The consensus has no intervals, because {', '.join(without)} {have} no estimates of held-out pseudobulk.")
         return missing, missing
     calibrations = _calibrations([one.held_out for one in members], list(members[0].values), groups)
     if calibrations is None:

@@ -90,8 +90,7 @@ def predict(
     content = unknown_content.record(unexpressed, markers, unit)
     if method.info.comparison:
         say(f"{method.info.title}: {method.info.comparison}")
-    if content["sentence"]:
-        say(content["sentence"])
+    say(content["sentence"])
     reasons = {
         "no_expression": silent_samples,
         "low_coverage": np.full(len(estimate), decisive.size > 0 and decisive.mean() < COVERAGE_FLAGGED),

@@ -213,7 +213,8 @@ def _name_genes(
     labels = np.where(blank, given["names"], labels)
     kind, of = gene_ids.identifier(labels), gene_ids.species(names) if found is None else found.of
     findings.append(Finding("ok", "identifiers", f"Gene identifiers: {kind}; species, from the names: {of}."))
-    if kind in gene_names.NOT_GENES:
+    shared = 0 if found is None else found.common / len(wanted)
+    if kind in gene_names.NOT_GENES and shared < LOW_SHARE:  # the reference may have the same probes
         findings.append(Finding("warning", "identifiers", gene_names.NOT_GENES[kind].format(show(labels))))
     if dates := [name for name in labels if gene_names.is_date(name)]:
         findings.append(Finding("warning", "identifiers", gene_names.lost(dates)))

@@ -161,6 +161,9 @@ def limits(results: Results) -> dict[str, Any]:
             "Only cell types of the reference can be found. Other cells in a sample are attributed to the most similar "
             "types, which are then overestimated."
         )
+    content = lead.run.get("unexpressed", {})
+    if "median" in content and content["median"] is None:
+        said.append(content["sentence"])
     if lead.quantity in ("cell", "mrna"):
         said += [
             "Fractions are relative. When one type increases, the others decrease even if their cell numbers do not "

@@ -109,12 +109,15 @@ def record(found: np.ndarray, markers: list[list[str]], unit: str) -> dict[str, 
 
 
 def sentence(found: np.ndarray, markers: list[list[str]], unit: str) -> str:
-    """Return what to say of all samples; empty where nothing is known.
+    """Return what to say of all samples.
 
     Parameters as of :func:`doubtful`.
     """
     if np.isnan(found).all():
-        return ""
+        return (
+            f"Unknown content is not judged: that needs {GENES:,} genes in the bulk and in the reference. No sample "
+            "gets the flag unknown_cells, whatever it holds."
+        )
     said = [
         f"Unknown content: the reference does not express {np.median(found):.0%} of the {HIGHEST:,} highest genes of a "
         f"sample (median; {found.min():.0%} to {found.max():.0%})."

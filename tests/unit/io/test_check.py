@@ -242,6 +242,14 @@ BULKS = {
 }
 
 
+def test_probes_that_the_reference_has_too_are_no_reason_to_warn(tmp_path):
+    probes = COUNTS.set_axis([f"{row}_at" for row in range(300)])
+    probes.to_csv(tmp_path / "bulk.tsv", sep="\t", index_label="probe")
+    alone, both = (check.examine(tmp_path / "bulk.tsv", genes=genes)[1] for genes in (None, list(probes.index)))
+    warned = [[one for one in found if "named by array probes" in one.sentence] for found in (alone, both)]
+    assert [len(found) for found in warned] == [1, 0]
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("name", BULKS)
 def test_real_bulk_files_go_through(shared, name):

@@ -328,6 +328,12 @@ def test_the_page_begins_with_the_kind_of_fractions(tmp_path):
     assert "These are fractions of mRNA, not of cells." in Page(page(tmp_path / "other")).words()
 
 
+def test_unknown_content_that_is_not_judged_is_a_limitation(tmp_path):
+    said = "Unknown content is not judged here."
+    write(tmp_path / "nnls", fractions(), unexpressed={"median": None, "warned": False, "sentence": said})
+    assert said in Page(page(tmp_path)).words().split("Limitations")[-1]
+
+
 def test_a_consensus_leads_with_its_methods_and_their_distance(tmp_path):
     one, other = fractions(), fractions(seed=1)
     write(tmp_path / "nnls", one)
