@@ -29,7 +29,8 @@ GROUPS = f"--cell-type-tree {PREFIX}"
 #: Labels that name no cell type, without blanks, points and dashes.
 NO_TYPE = re.compile(
     r"na|nan|none|null|n/a|unknown\w*|unassigned|unclassified|unidentified|undetermined|undefined|unlabell?ed|unclear"
-    r"|ambiguous|doublets?|multiplets?|lowquality|lowq|debris|dead(cells?)?|other|others|-+|\?+",
+    r"|ambiguous|doublets?|multiplets?|lowq(uality)?(cells?)?|debris|dead(cells?)?|others?|mixed|contaminat\w+"
+    r"|filtered|excluded|removed|-+|\?+|-1",  # -1 is the noise of HDBSCAN
     re.IGNORECASE,
 )
 
@@ -241,7 +242,11 @@ def _spelt(label: str) -> str:
 def _doubtful(labels: pd.Series, messages: list[str], rows: str) -> None:
     """Warn of labels that name no cell type, and of those that differ in nothing but writing, with a proposal."""
     sizes = labels[labels != ""].value_counts()
-    none = [label for label in sorted(sizes.index) if NO_TYPE.fullmatch(re.sub(r"[\s._-]+(?=\w)", "", label))]
+    none = [
+        label
+        for label in sorted(sizes.index)
+        if NO_TYPE.fullmatch(re.sub(r"(?<=\w)[\s._-]+|^[\s._]+(?=\w)", "", label))
+    ]
     if none:
         listed = ", ".join(f"{label!r} ({sizes[label]:,} {rows})" for label in none)
         messages.append(

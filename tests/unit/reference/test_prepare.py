@@ -74,6 +74,16 @@ def test_one_file_of_scaled_cells_is_enough_to_know_no_mrna_per_cell(tmp_path):
     assert np.allclose(totals, np.median(totals))
 
 
+@pytest.mark.parametrize(
+    "label", ["-1", "low quality cells", "Low_Quality", "mixed", "unknown 3", "_unassigned", "Contaminated"]
+)
+def test_labels_that_name_no_cell_type_are_told(tmp_path, label):
+    path = made(tmp_path / "a.h5ad", cell_type=np.where(LABELS == "rare", label, LABELS))
+    told = said(prepare.prepare_reference([path], "cell_type", preset="none"))
+    assert f"Warning: {label!r} (6 cells) may be no cell type" in told
+    assert "'CD4+ T/NK' (" not in told
+
+
 def test_the_best_matrix_of_a_file_is_taken(tmp_path):
     data = anndata.AnnData(COUNTS - COUNTS.mean(0))
     data.obs_names, data.var_names = [f"c{i}" for i in range(200)], GENES
