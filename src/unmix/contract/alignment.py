@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
 
 
-def aligned(bulk: ad.AnnData | None, genes: np.ndarray) -> np.ndarray | None:
-    """Return samples x `genes`, NaN where the bulk lacks a gene."""
+def aligned(bulk: ad.AnnData | None, genes: np.ndarray, rows: slice = slice(None)) -> np.ndarray | None:
+    """Return samples (those of `rows`) x `genes`, NaN where the bulk lacks a gene.
+
+    An AnnData of some rows would hold the whole one in a circle, which Python finds late.
+    """
     if bulk is None:
         return None
     places = bulk.var_names.get_indexer(genes)
-    values = np.take(np.asarray(bulk.X, dtype=np.float64), places, axis=1)
+    values = np.take(np.asarray(bulk.X[rows], dtype=np.float64), places, axis=1)
     values[:, places < 0] = np.nan
     return values
 

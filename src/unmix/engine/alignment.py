@@ -53,9 +53,9 @@ def seen(
     return present, device_of(method, device)
 
 
-def expression_of(model: Model, bulk: ad.AnnData, present: np.ndarray) -> np.ndarray:
-    """Return samples x the model's genes; zeros where a gene is not `present`."""
-    expression = aligned(bulk, np.array(model.genes, dtype=str))
+def expression_of(model: Model, bulk: ad.AnnData, present: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+    """Return samples (those of `rows`) x the model's genes; zeros where a gene is not `present`."""
+    expression = aligned(bulk, np.array(model.genes, dtype=str), rows)
     expression[:, ~present] = 0.0
     if bulk.uns.get("unmix", {}).get("unit", "counts") in ("counts", "cpm"):  # TPM and FPKM are per base already
         expression = per_base(model, expression)

@@ -70,7 +70,7 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
     out = ad.AnnData(np.empty(shape, np.float32), obs, var, obsm={"fractions": np.empty((len(bulk), types))})
     together = method.transductive_of(method.recipe_of(model))
     for rows in _parts(len(bulk), len(bulk) if together else TOGETHER):
-        expression = alignment.expression_of(model, bulk[rows], present)
+        expression = alignment.expression_of(model, bulk, present, rows)
         out.X[rows] = per_million(expression)
         out.obsm["fractions"][rows] = normalised(method.estimate(model, expression, present, chosen))
     layers = layer_names(model.cell_types)
@@ -84,7 +84,7 @@ def express(model: Model, bulk: ad.AnnData, *, device: str = "auto", say: Callab
         "transductive": alignment.transductive(model),
     }
     blocks = (
-        (rows, method.express(model, alignment.expression_of(model, bulk[rows], present), present, chosen))
+        (rows, method.express(model, alignment.expression_of(model, bulk, present, rows), present, chosen))
         for rows in _parts(len(bulk), len(bulk) if together else SIZE)
     )
     return Layered(out, layers, blocks)

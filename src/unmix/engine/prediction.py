@@ -70,7 +70,7 @@ def predict(
     decisive = present[method.decisive(model)]
     number = len(bulk) if method.transductive_of(method.recipe_of(model)) else SAMPLES
     estimates = [
-        _estimated(method, model, bulk[start : start + number], present, chosen)
+        _estimated(method, model, bulk, slice(start, start + number), present, chosen)
         for start in range(0, len(bulk), number)
     ]
     silent_samples, estimate, *bounds = (np.concatenate(part) for part in list(zip(*estimates, strict=True))[:4])
@@ -122,14 +122,14 @@ def predict(
 
 
 def _estimated(
-    method: Method, model: Model, bulk: ad.AnnData, present: np.ndarray, device: str
+    method: Method, model: Model, bulk: ad.AnnData, rows: slice, present: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, list[list[dict[str, Any]]]]]:
     """Return which samples have no expression, the estimates, their lower and upper bounds, and further tables."""
-    expression = alignment.expression_of(model, bulk, present)
+    expression = alignment.expression_of(model, bulk, present, rows)
     silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
     estimate = method.estimate(model, expression, present, device)
     if not np.isfinite(estimate).all():
-        sample = bulk.obs_names[int(np.argmin(np.isfinite(estimate).all(1)))]
+        sample = bulk.obs_names[rows][int(np.argmin(np.isfinite(estimate).all(1)))]
         raise damaged(model, f"its estimates of sample {sample!r} are not finite")
     if model.quantity != "score":
         estimate = normalised(estimate)

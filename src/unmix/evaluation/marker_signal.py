@@ -56,7 +56,7 @@ def marker_signal(bulk: ad.AnnData, prepared: ad.AnnData) -> tuple[pd.DataFrame,
             chosen_of[name] = chosen
     signal = np.empty((len(chosen_of), bulk.n_obs))
     for rows in row_blocks(bulk.X):
-        logs = np.log2(per_million(aligned(bulk[rows], cells.genes)) + 1)
+        logs = np.log2(per_million(aligned(bulk, cells.genes, rows)) + 1)
         for k, chosen in enumerate(chosen_of.values()):
             signal[k, rows] = logs[:, chosen].mean(1)
     long = {
