@@ -105,7 +105,7 @@ def test_a_recipe_survives_json(name):
 def test_nonsense_is_refused_with_the_range(name, setting, words):
     for recipe in METHODS[name].recipes:
         with pytest.raises(UsageError) as error:
-            engine.engine.resolve(METHODS[name](), recipe, [setting])
+            engine.resolve(METHODS[name](), recipe, [setting])
         assert words in error.value.expected
         assert len(str(error.value)) < 600
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from unmix.reference import Reference
 
 OTHER = "Other"
-NETS = (Net(hidden=(256, 128, 64)),)
 #: Added to a share of the mRNA before the geometric mean over types: one in a million.
 ABSENT = 1e-6
 
@@ -60,6 +59,9 @@ class Recipe(Deep):
     )
 
 
+DEFAULT = Recipe(prep=PREP, simulation=SIMULATION, nets=(Net(hidden=(256, 128, 64)),), train=TRAIN)
+
+
 @register
 class DeSide(DeepMethod):
     """Mean absolute and root mean squared error of the types that have an output."""
@@ -67,19 +69,8 @@ class DeSide(DeepMethod):
     name = "deside"
     needs = Needs(cells=True)
     recipes = {
-        "default": Recipe(
-            prep=PREP,
-            simulation=SIMULATION,
-            nets=NETS,
-            train=TRAIN,
-        ),
-        "other": Recipe(
-            other=True,
-            prep=Prep(genes="variance", top=2000, pseudocount=50, sample="z"),
-            simulation=SIMULATION,
-            nets=NETS,
-            train=TRAIN,
-        ),
+        "default": DEFAULT,
+        "other": DEFAULT.changed(other=True, prep=Prep(genes="variance", top=2000, pseudocount=50, sample="z")),
         "published": Recipe(
             prep=Prep(genes="variance", min_variance=0.1, sample="minmax"),  # code: logs divided by 20
             simulation=Simulation(cells=100),
@@ -99,10 +90,8 @@ class DeSide(DeepMethod):
 
         Raises
         ------
-        NotApplicable
-            If there are several malignant types.
-        UsageError
-            If other cells shall be told by the markers of the cell types.
+        NotApplicable, UsageError
+            If there are several malignant types; if markers of the cell types shall tell other cells.
         """
         if task.recipe.other and not task.malignant and task.recipe.prep.genes == "markers":
             found = "other=true with markers of the cell types, which say little of other cells"
