@@ -101,6 +101,9 @@ def whole(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the store, and instead of them the former ones of tests of which these lack a method."""
     groups = ["case", "test", "recipe"]
     rows, before = (table.fillna({"test": ""}) for table in (rows, before))
+    again = pd.MultiIndex.from_frame(rows[["case", "method", "recipe"]])
+    redone = pd.MultiIndex.from_frame(before[["case", "method", "recipe"]]).isin(again)
+    before = before[(before["test"] != "") | ~redone]  # a fit that failed as a whole, and was done since
     now = {key: set(own["method"]) for key, own in rows.groupby(groups)}
     kept = [key for key, own in before.groupby(groups) if not set(own["method"]) <= now.get(key, set())]
     of = [pd.MultiIndex.from_frame(table[groups]).isin(kept) for table in (rows, before)]
