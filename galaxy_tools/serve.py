@@ -65,6 +65,10 @@ def _find_uv() -> Path:
     return ROOT / ".cache" / "uv" / "bin" / "uv"
 
 
+#: A site's choice of numerical kernels, which jobs do not inherit: other kernels give other last digits.
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_CBWR")
+
+
 class Galaxy:
     """A running Galaxy: the web server, and a worker beside it that looks at finished jobs.
 
@@ -189,7 +193,9 @@ class Galaxy:
         version = _version()
         package = self.folder / "packages" / "unmix" / version
         package.mkdir(parents=True, exist_ok=True)
-        (package / "env.sh").write_text(f'export PATH="{ROOT / "bin"}:{ROOT / ".venv" / "bin"}:$PATH"\n')
+        lines = [f'export PATH="{ROOT / "bin"}:{ROOT / ".venv" / "bin"}:$PATH"']
+        lines += [f'export {name}="{os.environ[name]}"' for name in KERNELS if name in os.environ]
+        (package / "env.sh").write_text("\n".join(lines) + "\n")
         first, *others = sorted(TOOLS.glob("unmix_*.xml"), key=lambda path: (path.stem != "unmix_run", path.stem))
         entries = "".join(f'<tool file="{path.name}"/>' for path in others)
         (self.folder / "tools.xml").write_text(
