@@ -19,7 +19,7 @@ from unmix.engine.prior import read_prior
 from unmix.errors import UsageError
 from unmix.io.text import show
 from unmix.reference import Reference
-from unmix.settings import asdict, completed, fromdict, override
+from unmix.settings import asdict, override, updated
 from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def resolve(
     method
         Of the registry.
     recipe
-        Name of one of the method's recipes, or recipe data as :func:`unmix.settings.asdict` gives it; what these do
-        not name is that of the default recipe.
+        Name of one of the method's recipes, or recipe data; what these do not name is that of the default recipe.
     settings
         ``a.b=value`` overrides.
     quick
@@ -62,8 +61,7 @@ def resolve(
             raise UsageError(f"{method.name} has no recipe {recipe!r}", f"one of {', '.join(method.recipes)}")
         chosen = method.recipes[recipe]
     else:
-        default = method.recipes["default"]
-        chosen = fromdict(type(default), completed(default, recipe))
+        chosen = updated(method.recipes["default"], recipe)
     if quick and isinstance(getattr(chosen, "train", None), Train):
         train = chosen.train.changed(steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS)
         samples = min(chosen.simulation.samples, QUICK_SAMPLES)

@@ -192,7 +192,7 @@ def _detect_small(values: np.ndarray) -> Unit:
             "expression",
             "give counts, TPM or their logarithm, as they were before scaling",
         )
-    tried = [logarithms.read(values, base) for base in (*(() if _even(values) else ("none",)), *BASES)]
+    tried = [logarithms.read(values, base) for base in (BASES if _even(values) else ("none", *BASES))]
     fits = [reading for reading in tried if reading.fits]
     best = max(fits, key=lambda reading: reading.evidence, default=None)
     if best is not None and all(best.evidence > other.evidence + 2 for other in fits if other is not best):

@@ -94,11 +94,21 @@ def fromdict(kind: type[R], data: dict[str, Any]) -> R:
     return _validated(kind, data, {})
 
 
-def completed(recipe: Settings, data: dict[str, Any]) -> dict[str, Any]:
-    """Return `data`, and the settings of `recipe` that it does not name; groups of settings one by one."""
+def updated(recipe: R, data: dict[str, Any]) -> R:
+    """Return `recipe` with the settings that `data` names, groups of settings one by one.
+
+    Raises
+    ------
+    UsageError
+        If a key is unknown, or a value is of the wrong type or out of range.
+    """
+    return fromdict(type(recipe), _merged(recipe, data))
+
+
+def _merged(recipe: Settings, data: dict[str, Any]) -> dict[str, Any]:
     parts = {key: getattr(recipe, key, None) for key in data}
     return asdict(recipe) | {
-        key: completed(parts[key], value) if isinstance(parts[key], Settings) and isinstance(value, dict) else value
+        key: _merged(parts[key], value) if isinstance(parts[key], Settings) and isinstance(value, dict) else value
         for key, value in data.items()
     }
 
