@@ -14,6 +14,7 @@ import numpy as np
 
 from unmix.errors import DataError, UsageError
 from unmix.io import blood, gene_ids, signatures
+from unmix.io.quality import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,8 @@ class MRNAPerCell:
         Other values that could be used as well, by their source; their spread widens the intervals.
     states
         Cell state to cell type, where `values` are counts of a reference that names states.
+    genes
+        Genes over which counts of a reference were summed; None for other values.
     """
 
     source: str
@@ -65,6 +68,7 @@ class MRNAPerCell:
     unknown: tuple[str, ...] = ()
     candidates: dict[str, dict[str, float]] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    genes: int | None = None
 
     def record(self) -> dict[str, Any]:
         """Return what run.json says of it."""
@@ -153,8 +157,9 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     recognised = {name: f"{terms[name]} {blood.name(terms[name])}" for name in types} if published else {}
     others = {name: values for name, values in known.items() if name not in ("published", source)}
     some = tuple(unknown) if terms and not animal else ()
-    states = model.states if source == "reference" else {}
-    return MRNAPerCell(source, known[source], recognised, some, others if published else {}, states)
+    others = others if published else {}
+    states, genes = (model.states, model.facts["reference"]["counted"]) if source == "reference" else ({}, None)
+    return MRNAPerCell(source, known[source], recognised, some, others, states, genes)
 
 
 def _published(terms: dict[str, str]) -> dict[str, dict[str, float]]:
@@ -179,8 +184,14 @@ def _of_table(sizes: pd.Series, types: list[str]) -> dict[str, float]:
 
 
 def tell(used: MRNAPerCell, say: Callable[[str], None]) -> None:
-    """Say which mRNA per cell was used, and what every label was recognised as."""
+    """Say which mRNA per cell was used, what every label was recognised as, and what the values cannot tell."""
     say(f"The estimates are fractions of cells, by {WORDS[used.source]}.")
+    if used.genes is not None and used.genes < WHOLE:
+        say(
+            f"Warning: the reference has {used.genes:,} genes, and the mRNA of its cells is counted from these alone. "
+            "Where cell types differ in the other genes, levels are biased. Make the reference of cells with all "
+            "genes, or give a table of the mRNA per cell (--mrna-per-cell)."
+        )
     if used.recognised:
         pairs = [f"{label!r} as {term}" for label, term in used.recognised.items()]
         say(f"Cell types were recognised by their names: {', '.join(pairs)}.")

@@ -183,6 +183,7 @@ def train(
             "donors": len(cells.donors),
             "cells_per_type": dict(zip(cells.cell_types, cells.cells_per_type().tolist(), strict=True)),
             "mrna_per_cell": cell_fractions.counts_of_cells(cells),
+            "counted": reference.n_vars,
         },
     }
     return model

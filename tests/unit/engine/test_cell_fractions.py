@@ -187,6 +187,17 @@ def test_one_unrecognised_type_leaves_the_counts_of_the_reference(data, models):
         given(model, data[1], "published")
 
 
+@pytest.mark.parametrize(("genes", "warned"), [(2_000, True), (20_000, False)])
+def test_mrna_that_is_counted_from_few_genes_is_said(data, models, genes, warned):
+    """A reference of variable genes only gives other amounts of mRNA than whole cells."""
+    of_reference = models["nnls"].facts["reference"] | {"counted": genes}
+    model = replace(models["nnls"], facts=models["nnls"].facts | {"reference": of_reference})
+    _, said = given(model, data[1], "reference")
+    assert any(f"the reference has {genes:,} genes" in sentence for sentence in said) == warned
+    _, said = given(model, data[1], "published")
+    assert not any("counted from these alone" in sentence for sentence in said)
+
+
 def test_values_of_human_cells_are_not_used_for_a_mouse(data, models):
     genes = [f"{name}{i}" for i in range(50) for name in ("Gapdh", "Actb", "Cd3e")]
     mouse = replace(models["nnls"], facts=models["nnls"].facts | {"reference_genes": genes})
