@@ -114,7 +114,7 @@ class Expression(Settings):
     """A conditional variational autoencoder for the profile of every type in every sample (DISSECT)."""
 
     steps: CountOrZero = 0
-    """Training steps, at most a quarter of those for fractions; 0: the reference's profiles fitted to the sample."""
+    """Training steps, at most half of those for fractions; 0: the reference's profiles fitted to the sample."""
     start: Literal["zero", "attributed"] = "zero"
     """What the network adds to: nothing (code), or the reference's profiles fitted to the sample."""
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (200, 200)
@@ -160,7 +160,8 @@ class Dense(Deep):
 
 #: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file gives the figures):
 # few, well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet;
-# half of the pseudobulk without some types, on a platform of their own; few, large steps that held-out pseudobulk stop.
+# half of the pseudobulk without some types, on a platform of their own; large steps on small batches, which held-out
+# pseudobulk end. Batches of 128 take twice the time and have the same error (benchmarks/training.py).
 PREP = Prep(genes="markers", per_type=60, pseudocount=500, sample="z")
 SIMULATION = Simulation(sparse=0.5, cells=200, platform=0.5)
-TRAIN = Train(steps=800, batch=128, lr=1e-3, schedule="cosine", validate_every=100, patience=3)
+TRAIN = Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100, patience=3)

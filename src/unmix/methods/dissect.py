@@ -74,7 +74,7 @@ class DISSECT(DeepMethod):
             prep=PREP,
             simulation=SIMULATION,
             nets=NETS,
-            train=Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100),
+            train=Train(steps=400, batch=64, lr=1e-3, schedule="cosine", validate_every=100),
             consistency=(0.0, 0.15, 0.1),
             expression=Expression(steps=200, start="attributed"),
         ),

@@ -54,7 +54,7 @@ class Sweetwater(DeepMethod):
             prep=PREP,
             simulation=SIMULATION,
             nets=(Net(hidden=(256, 128)),),
-            train=Train(steps=1000, batch=128, lr=1e-3, schedule="cosine"),
+            train=Train(steps=1000, batch=64, lr=1e-3, schedule="cosine"),
             weight=0.1,
         ),
         "published": Recipe(

@@ -97,7 +97,7 @@ def learn(task: Task, cells: Reference, mean: np.ndarray) -> dict[str, np.ndarra
         net.generator = torch.Generator(task.device).manual_seed(net.generator.initial_seed())
     scale = float(np.quantile(np.log1p(per_million(simulator.layers(PROBE, rng)[0])), 0.99))
     optimiser = Adam(net.parameters(), recipe.expression.lr)
-    steps = min(recipe.expression.steps, recipe.train.steps // 4)
+    steps = min(recipe.expression.steps, recipe.train.steps // 2)
     present = np.ones(mean.shape[1], bool)
     for step in range(steps):
         layers, drawn = simulator.layers(recipe.expression.batch, rng)
