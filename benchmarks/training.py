@@ -3,9 +3,9 @@
 
     .venv/bin/python benchmarks/training.py NAME=SETTING[,SETTING...] ... [--seed N] [--method NAME] [--only CASE]
 
-For example `before=train.batch=128`. Options can be repeated. References are those of `results.py`. The error is the RMSE on pseudobulk of
-donors (or cells) that were not trained on, the same for all settings: real bulk is not looked at. Methods that learn
-from the bulk get pseudobulk of the same cells on a platform of its own.
+For example `before=train.batch=128`. Options can be repeated. References are those of `results.py`. The error is the
+RMSE on pseudobulk of donors (or cells) that were not trained on, the same for all settings: real bulk is not looked at.
+Methods that learn from the bulk get pseudobulk of the same cells on a platform of its own.
 """
 
 from __future__ import annotations
