@@ -90,8 +90,12 @@ def checked(bulk: Data, unit: str, genes: Iterable[str], say: Callable[[str], No
 
 
 def checked_for(models: Sequence[Model], bulk: Data, unit: str, say: Callable[[str], None], **named: Any) -> ad.AnnData:
-    """Return a bulk checked for all genes of models (see :func:`checked`)."""
-    return checked(bulk, unit, dict.fromkeys(gene for one in models for gene in one.genes), say, **named)
+    """Return a bulk checked for models (see :func:`checked`): its names meet all genes of their references.
+
+    Flags and distances look at genes beyond those from which a method estimates.
+    """
+    genes = dict.fromkeys(gene for one in models for gene in (*one.genes, *one.facts.get("reference_genes", ())))
+    return checked(bulk, unit, genes, say, **named)
 
 
 def read_calibration(

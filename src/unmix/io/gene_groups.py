@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.io import gene_ids, gene_tables
+from unmix.io import gene_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +30,6 @@ _ANY = re.compile("|".join(f"(?P<{group}>{pattern})" for group, pattern in GROUP
 
 def groups(names: Sequence[str]) -> np.ndarray:
     """Return the group of every gene (symbols or identifiers, any case); ``""`` for one of none."""
-    kind, of = gene_ids.identifier(names), gene_ids.species(names)
-    if kind == "Ensembl" and of in gene_tables.SPECIES:
-        known = gene_tables.symbols(of)  # Ensembl's own symbols do: one table, read in a third of the time
-        symbols = [known.get(name, "") for name in gene_ids.strip_version(names)]
-    else:
-        symbols = names if kind == "symbol" else gene_ids.translate(list(names))
+    symbols = gene_ids.symbols(list(names))
     found = (_ANY.fullmatch(str(name).upper()) for name in symbols)
     return np.array([match.lastgroup if match else "" for match in found], dtype=object)

@@ -29,7 +29,8 @@ EXPRESSED = 5.0
 GENES = 10_000
 #: Genes that only some annotations name, or that differ between people: clones, segments of antigen receptors.
 UNNAMED = re.compile(
-    r"RP\d+-.+|[A-Z]{2}\d{6}(\..+)?|(CTD|CTC|CTA|CH\d+|LL[A-Z]+)-.+|LINC\d+.*|(IG[HKL]|TR[ABDG])[VDJCAGME].*|.+\.\d+"
+    r"ENS[A-Z]*G\d{11}|RP\d+-.+|[A-Z]{2}\d{6}(\..+)?|(CTD|CTC|CTA|CH\d+|LL[A-Z]+)-.+|LINC\d+.*"
+    r"|(IG[HKL]|TR[ABDG])[VDJCAGME].*|.+\.\d+"
 )
 #: The share above which to warn. RNA-seq of PBMC by two references of blood: .013 to .036, no sample above .042; lung
 #: tumours, islets and cell lines by the same references: .11 to .15, no sample below .094.
@@ -61,12 +62,12 @@ def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
     :data:`LINEAGES` among the highest genes, as symbols in upper case.
     """
     names = bulk.var_names.astype(str)
-    kept = (gene_groups.groups(list(names)) == "") & ~names.str.fullmatch(UNNAMED)
+    symbols = np.array([str(symbol).upper() for symbol in gene_ids.symbols(list(names))], dtype=object)
+    named = np.array([UNNAMED.fullmatch(symbol) is None for symbol in symbols])
+    kept = (gene_groups.groups(list(names)) == "") & named
     if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
         return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
-    names = names[kept]
-    symbols = gene_ids.translate(list(names)) if gene_ids.identifier(names) != "symbol" else names
-    symbols = np.array([str(symbol).upper() for symbol in symbols])
+    names, symbols = names[kept], symbols[kept]
     lacking = model.profiles(names).max(0) < EXPRESSED
     markers = lacking & np.isin(symbols, list(_LINEAGE))
     places = np.flatnonzero(kept)

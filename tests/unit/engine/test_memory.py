@@ -9,6 +9,7 @@ import pytest
 
 import unmix
 from unmix.errors import DataError, UsageError
+from unmix.io import gene_tables
 from unmix.simulate.toy import toy
 
 
@@ -130,6 +131,21 @@ def test_names_that_tools_wrap_are_read_alike_in_memory_and_in_files(data, tmp_p
     given = [(samples, known), (tmp_path / "bulk.h5ad", tmp_path / "known.tsv"), (bulk, known)]
     found = [unmix.train("constant_of_calibration", reference, seed=1, calibration=pair) for pair in given]
     assert len({estimated(model, bulk) for model in found}) == 1
+
+
+def test_distances_and_flags_do_not_depend_on_the_names_of_genes():
+    """Only the genes of the method were matched, so that a bulk of Ensembl identifiers was unlike every reference."""
+    cells, bulk = toy(samples=6)
+    named = {symbol: name for name, symbol in gene_tables.symbols("human").items() if not symbol.startswith("MT-")}
+    genes = list(named)[: bulk.n_vars]
+    cells.var_names = bulk.var_names = genes
+    model = unmix.train("nnls", cells, seed=1)
+    assert len(model.genes) < bulk.n_vars
+    table = bulk.to_df().T
+    want, found = (unmix.predict(model, one, device="cpu") for one in (table, table.rename(named)))
+    pd.testing.assert_frame_equal(found.samples, want.samples)
+    pd.testing.assert_frame_equal(found.upper, want.upper)
+    assert found.flags.tolist() == want.flags.tolist()
 
 
 def test_known_fractions_in_memory_are_checked_as_those_of_a_file(data):

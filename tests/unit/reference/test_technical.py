@@ -35,6 +35,12 @@ def test_ensembl_identifiers_are_known_too():
     assert list(gene_groups.groups(["ENSG00000244734", "ENSG00000167286"])) == ["haemoglobin", ""]
 
 
+def test_identifiers_among_symbols_are_known_too():
+    """A bulk whose names were matched with a reference without these genes is such a mixture."""
+    names = ["CD3D", "LYZ", "NKG7", "ENSG00000244734", "ENSG00000167286.3", "MT-CO1"]
+    assert list(gene_groups.groups(names)) == ["", "", "", "haemoglobin", "", "mitochondrial"]
+
+
 def test_quality_of_samples_and_of_cells_know_the_same_genes():
     genes = ["MT.CO1", "MTRNR2L8", "RPL36AL", "RPS2P5", "HBB.BS", "RPL3L", "CD3D", "CD4", "LYZ", "NKG7"]
     counts = sparse.csr_matrix(np.ones((1, len(genes)), np.float32))

@@ -39,6 +39,17 @@ def test_genes_that_the_reference_lacks_are_not_expressed(model):
     assert unexpressed.signs(model, bulk(renamed))[0][0] == pytest.approx((500 + 150) / 2000)
 
 
+def test_genes_that_only_identifiers_name_do_not_count_and_the_others_do(model):
+    """Ribosomal genes under Ensembl identifiers, which a reference without them leaves, were unknown content."""
+    genes = [f"GENE{number}" for number in range(unexpressed.GENES)]
+    model.facts["reference_genes"] = genes
+    technical = ["ENSG00000142541", "ENSG00000100001"]  # RPL13A, and one without a symbol
+    share, markers = unexpressed.signs(model, bulk([*technical, "ENSG00000119888", *genes]))  # EPCAM
+    assert share[0] == pytest.approx((1 + 200) / 2000)
+    assert unexpressed.signs(model, bulk([*technical, "EPCAM", *genes]))[0][0] == share[0]
+    assert markers[0] == ["EPCAM"]
+
+
 def test_a_gene_panel_tells_nothing(model):
     found, markers = unexpressed.signs(model, bulk(GENES[:5000]))
     assert np.isnan(found).all()
