@@ -25,7 +25,7 @@ import results  # noqa: E402
 
 from unmix import methods  # noqa: E402
 from unmix.contract.method import Task, silent  # noqa: E402
-from unmix.engine.training import resolve  # noqa: E402
+from unmix.engine.recipe import resolve  # noqa: E402
 from unmix.reference import Reference  # noqa: E402
 from unmix.simulate.pseudobulk import Simulator  # noqa: E402
 from unmix.simulate.recipe import Simulation  # noqa: E402

@@ -2,6 +2,7 @@
 
 from unmix.contract.method import silent
 from unmix.engine.prediction import literature, predict
-from unmix.engine.training import put_together, resolve, train
+from unmix.engine.recipe import resolve
+from unmix.engine.training import put_together, train
 
 __all__ = ["literature", "predict", "put_together", "resolve", "silent", "train"]

@@ -1,4 +1,4 @@
-"""Train any method on a reference, and predict with any model: the two verbs behind every interface."""
+"""Train any method on a reference, with intervals that are calibrated on held-out cells."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from unmix import __version__, methods
 from unmix.contract.alignment import aligned
 from unmix.contract.method import Task, silent
 from unmix.contract.model import Model
-from unmix.deep.recipe import Train
 from unmix.engine import cell_fractions
 from unmix.engine.alignment import device_of
 from unmix.engine.inputs import calibration_samples, check_needs, only
 from unmix.engine.prior import read_prior
-from unmix.errors import UsageError
+from unmix.engine.recipe import resolve
 from unmix.io.text import show
 from unmix.reference import Reference
-from unmix.settings import asdict, override, updated
+from unmix.settings import asdict
 from unmix.uncertainty import domain_shift, holdout, single_donors
 
 if TYPE_CHECKING:
@@ -30,43 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unmix.contract.method import Fit, Method
-
-#: Steps of a quick training, and pseudobulk that it stores at most.
-QUICK_STEPS, QUICK_SAMPLES = 60, 3000
-
-
-def resolve(
-    method: Method, recipe: str | dict[str, Any] = "default", settings: Iterable[str] = (), *, quick: bool = False
-) -> Any:
-    """Return the recipe a training shall use.
-
-    Parameters
-    ----------
-    method
-        Of the registry.
-    recipe
-        Name of one of the method's recipes, or recipe data; what these do not name is that of the default recipe.
-    settings
-        ``a.b=value`` overrides.
-    quick
-        Train for seconds only, to try a pipeline; not for results.
-
-    Raises
-    ------
-    UsageError
-        If the recipe or a setting is not known.
-    """
-    if isinstance(recipe, str):
-        if recipe not in method.recipes:
-            raise UsageError(f"{method.name} has no recipe {recipe!r}", f"one of {', '.join(method.recipes)}")
-        chosen = method.recipes[recipe]
-    else:
-        chosen = updated(method.recipes["default"], recipe)
-    if quick and isinstance(getattr(chosen, "train", None), Train):
-        train = chosen.train.changed(steps=min(chosen.train.steps, QUICK_STEPS), validate_every=QUICK_STEPS)
-        samples = min(chosen.simulation.samples, QUICK_SAMPLES)
-        chosen = chosen.changed(train=train, simulation=chosen.simulation.changed(samples=samples))
-    return override(chosen, settings)
 
 
 def train(
