@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unmix.contract.method import Method
 
 #: Steps of a quick training, and pseudobulk that it stores at most.
-QUICK_STEPS, QUICK_SAMPLES = 60, 3000
+QUICK_STEPS, QUICK_SAMPLES = 100, 3000
 
 
 def resolve(

@@ -149,7 +149,7 @@ def test_stored_pseudobulk_is_reused(data, monkeypatch):
         seen.clear()
         engine.train("scaden", data[0], settings=[*SETTINGS, f"simulation.samples={stored}"], device="cpu")
         rows = np.concatenate([truth for _, truth in seen])
-        assert len(rows) == 40 * 128
+        assert len(rows) == 40 * 64
         distinct = len(np.unique(rows, axis=0))
         assert distinct <= most if stored else distinct > 1000
 
@@ -179,7 +179,7 @@ def test_a_full_gpu_halves_the_batch(data, monkeypatch):
     monkeypatch.setattr(Scaden, "loss", crowded)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     engine.train("scaden", data[0], settings=["train.steps=1"], device="cpu")
-    assert sizes == [128, 64, 32, 32, 32, 32]
+    assert sizes == [64, 32, 32]
 
 
 def test_centred_inputs_learn_faster_and_come_back_with_the_model(data, tmp_path):
