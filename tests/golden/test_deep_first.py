@@ -86,8 +86,7 @@ def test_nnice_bounds_are_its_outer_quantiles(data):
     model = engine.train("nnice", data[0], quick=True, device="cpu")
     method, bulk = methods.get("nnice"), data[1].to_df()[model.genes].to_numpy()
     present = np.ones(len(model.genes), bool)
-    estimate = method.estimate(model, bulk, present, "cpu")
-    lower, upper = method.bounds(model, bulk, present, "cpu", estimate)
+    _, (lower, upper) = method.estimate_with_bounds(model, bulk, present, "cpu")
     truth = data[1].obsm["cell_fractions"][model.cell_types].to_numpy()
     assert (lower < upper).all()
     assert 0.5 < ((lower <= truth) & (truth <= upper)).mean() <= 1

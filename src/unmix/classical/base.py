@@ -14,6 +14,7 @@ from unmix.classical.solvers import for_each
 from unmix.classical.weights import weighed
 from unmix.contract.blocks import one_thread
 from unmix.contract.method import Fit, Method, Task
+from unmix.io.fractions import normalised
 from unmix.io.signatures import signature_of
 from unmix.settings import NonNegative, Settings
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from unmix.contract.model import Model
     from unmix.reference import Reference
 
+#: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
+ERRORS = 1.645
 #: Profiles of each type from which differences between types are tested: two are left where one is held out.
 REPLICATES = 3
 
@@ -78,17 +81,11 @@ class ClassicalMethod(Method):
     def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
         """Solve the samples over the genes that are present; a type without expression there gets 0."""
         weights = np.zeros((len(expression), len(model.cell_types)))
-        learned, known = present_arrays(model, present)
-        samples = np.compress(present, expression, axis=1).astype(np.float64, copy=False)
-        expressed = np.flatnonzero(samples.any(1))
-        if len(expressed) and len(known):
+        learned, samples, place = solvable(model, expression, present)
+        if len(samples):
             with one_thread():
-                chosen = samples if len(expressed) == len(samples) else samples[expressed]  # no copy of a cohort
-                solved = self.solve_cohort(learned, chosen, self.recipe_of(model))
-            weights[np.ix_(expressed, known)] = solved
-        if "rna" in model.arrays:
-            weights = weights / model.arrays["rna"] if model.quantity == "cell" else weights * model.arrays["rna"]
-        return weights
+                weights[place] = self.solve_cohort(learned, samples, self.recipe_of(model))
+        return weights * conversion(model)
 
     def learn(self, cells: Reference, genes: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
         """Return the arrays of the types; the first of two axes marks which types are expressed.
@@ -133,6 +130,62 @@ def present_arrays(model: Model, present: np.ndarray) -> tuple[dict[str, np.ndar
     learned = {name: array[:, present] if array.ndim == 2 else array for name, array in learned.items()}
     known = np.flatnonzero(next(array for array in learned.values() if array.ndim == 2).any(1))
     return {name: array[known] for name, array in learned.items()}, known
+
+
+def solvable(
+    model: Model, expression: np.ndarray, present: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[np.ndarray, ...]]:
+    """Return what :func:`present_arrays` does, the samples that express a gene, and their place in the estimates."""
+    learned, known = present_arrays(model, present)
+    if not present.all():
+        expression = np.compress(present, expression, axis=1)
+    expressed = np.flatnonzero(expression.any(1)) if len(known) else np.zeros(0, int)
+    chosen = expression if len(expressed) == len(expression) else expression[expressed]  # no copy of a cohort
+    return learned, chosen.astype(np.float64, copy=False), np.ix_(expressed, known)
+
+
+def conversion(model: Model) -> np.ndarray:
+    """Return by what the weights of the types (or all) are multiplied where a recipe asks for the other fractions."""
+    size = model.arrays.get("rna", np.ones(1))
+    return 1 / size if model.quantity == "cell" else size
+
+
+class WithErrors(ClassicalMethod):
+    """A method whose fit gives the covariance of the weights as well; subclasses define :meth:`fitted`."""
+
+    def estimate(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> np.ndarray:
+        """Solve the samples; negative weights are 0."""
+        return self.estimate_with_bounds(model, expression, present, device)[0]
+
+    def estimate_with_bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Return the weights, and the fractions less and plus their standard errors."""
+        weights, errors = np.zeros((2, len(expression), len(model.cell_types)))
+        learned, samples, place = solvable(model, expression, present)
+        if len(samples):
+            size, recipe = np.broadcast_to(conversion(model), weights.shape[1:])[place[1][0]], self.recipe_of(model)
+            with one_thread():
+                fits = [self.fitted(learned, sample, recipe) for sample in samples]
+            weights[place] = [np.clip(size * own, 0, None) for own, _ in fits]
+            errors[place] = [standard_errors(size * own, np.outer(size, size) * covariance) for own, covariance in fits]
+        fractions = normalised(weights)
+        return weights, (np.clip(fractions - ERRORS * errors, 0, 1), np.clip(fractions + ERRORS * errors, 0, 1))
+
+    def fitted(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of the types, of which negative ones count as 0, and their covariance.
+
+        Parameters as for :meth:`ClassicalMethod.solve`.
+        """
+        raise NotImplementedError
+
+
+def standard_errors(weights: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Return the standard errors of the weights divided by their sum (delta method)."""
+    positive = np.clip(weights, 0, None)
+    total = max(positive.sum(), 1e-300)
+    jacobian = (np.eye(len(weights)) - np.outer(positive / total, np.ones(len(weights)))) / total
+    return np.sqrt(np.clip(np.diag(jacobian @ covariance @ jacobian.T), 0, None))
 
 
 class SignatureMethod(ClassicalMethod):
@@ -188,7 +241,6 @@ class LeastSquares(SignatureMethod):
     def attribute(self, model: Model, expression: np.ndarray, present: np.ndarray, device: str) -> Attributions:
         """Attribute exactly: every gene has its own summand in every weight."""
         from unmix.contract.attributions import Attributions
-        from unmix.io.fractions import normalised
 
         recipe = self.recipe_of(model)
         design, weigh = weighed(model.arrays["signature"][:, present], recipe)

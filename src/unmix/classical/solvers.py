@@ -93,8 +93,9 @@ def weighted_nonnegative(
 def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) -> np.ndarray:
     """Return x >= 0 that minimises ||design x - target|| with sum(x) = 1 (`exactly`) or sum(x) <= 1.
 
-    The sum falls monotonically with the multiplier of its constraint, whose root is found; the problem of each
-    multiplier is a non-negative one of types x types.
+    The sum falls monotonically with the multiplier of its constraint; the problem of each multiplier is a non-negative
+    one of types x types. While no type enters or leaves, the sum falls linearly, so that the multiplier is found in a
+    few steps; where these lead nowhere its root is bracketed.
 
     Raises
     ------
@@ -104,26 +105,40 @@ def sum_constrained(design: np.ndarray, target: np.ndarray, *, exactly: bool) ->
     from scipy.linalg import solve_triangular
     from scipy.optimize import brentq
 
-    types = design.shape[1]
+    genes, types = design.shape
     if not design.any():
         return np.full(types, 1 / types)
-    if not (np.isfinite(design).all() and np.isfinite(target).all()):
+    largest = np.einsum("gt,gt->t", design, design).max()
+    if not (np.isfinite(largest) and np.isfinite(target).all()):
         raise DataError(
             "the numbers of the model leave the range of floating point in this bulk",
             "profiles and samples of usual size",
             "train the model again; if it is your own, check the values of the reference and the bulk",
         )
-    tiny = 1e-9 * np.sqrt((design**2).sum(0).max() + 1e-300)  # makes types with equal profiles solvable
-    q, r = np.linalg.qr(np.vstack([design, tiny * np.eye(types)]))
-    goal = q[: len(design)].T @ target
+    system = np.zeros((genes + types, types + 1), order="F")
+    system[:genes, :types], system[:genes, types] = design, target
+    np.fill_diagonal(system[genes:], 1e-9 * np.sqrt(largest + 1e-300))  # makes types with equal profiles solvable
+    triangle = np.linalg.qr(system, mode="r")  # without the orthogonal factor, which takes as long again
+    r, goal = triangle[:types, :types], triangle[:types, types]
     shift = solve_triangular(r, np.ones(types), trans="T")
 
     def at(multiplier: float) -> np.ndarray:
         return nonnegative(r, goal - multiplier * shift)
 
-    free = at(0.0)
+    free = x = at(0.0)
     if free.sum() == 1 or (free.sum() < 1 and not exactly):
         return free
+    multiplier = 0.0
+    for _ in range(types):
+        if abs(x.sum() - 1) < 1e-14 * types:
+            return x / x.sum()
+        active = r[:, x > 0]
+        normal = active.T @ active + 1e-12 * largest * np.eye(active.shape[1])
+        slope = np.linalg.solve(normal, np.ones(len(normal))).sum()
+        if not slope > 0:
+            break
+        multiplier += (x.sum() - 1) / slope
+        x = at(multiplier)
     bound = np.sign(free.sum() - 1) * max(np.abs(r.T @ goal).max(), 1e-300)
     while (at(bound).sum() > 1) == (free.sum() > 1):
         bound *= 2

@@ -233,15 +233,16 @@ class Method:
         """Return the sets of genes, of a method that scores some, of which a bulk has no gene (`present` as above)."""
         return []
 
-    def bounds(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the method's own lower and upper bounds, samples x types; the estimate itself where it has none.
+    def estimate_with_bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+        """Return what :meth:`estimate` does, and from the same fit lower and upper bounds of the fractions.
 
-        Calibration on held-out pseudobulk widens or narrows them until they hold what the level says (conformalised
-        quantile regression; Romano et al. 2019).
+        Bounds are samples x types, and None of a method that has none of its own: the fractions themselves then take
+        their place. Calibration on held-out pseudobulk widens or narrows them until they hold what the level says
+        (conformalised quantile regression; Romano et al. 2019).
         """
-        return estimate, estimate
+        return self.estimate(model, expression, present, device), None
 
     def tables(
         self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray

@@ -127,14 +127,14 @@ def _estimated(
     """Return which samples have no expression, the estimates, their lower and upper bounds, and further tables."""
     expression = alignment.expression_of(model, bulk, present, rows)
     silent_samples = ~expression.any(1) if len(present) else np.zeros(len(expression), bool)
-    estimate = method.estimate(model, expression, present, device)
+    estimate, bounds = method.estimate_with_bounds(model, expression, present, device)
     if not np.isfinite(estimate).all():
         sample = bulk.obs_names[rows][int(np.argmin(np.isfinite(estimate).all(1)))]
         raise damaged(model, f"its estimates of sample {sample!r} are not finite")
     if model.quantity != "score":
         estimate = normalised(estimate)
-    given = model, expression, present, device, estimate
-    return silent_samples, estimate, *method.bounds(*given), method.tables(*given)
+    told = method.tables(model, expression, present, device, estimate)
+    return silent_samples, estimate, *(bounds or (estimate, estimate)), told
 
 
 def _calibrations(model: Model) -> list[np.ndarray]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
+from unmix.classical.base import WithErrors
 from unmix.classical.signature import Genes, donor_profiles, filled
 from unmix.classical.solvers import moderated
 from unmix.contract.method import Needs
@@ -21,11 +21,7 @@ from unmix.methods import register
 from unmix.settings import NonNegative
 
 if TYPE_CHECKING:
-    from unmix.contract.model import Model
     from unmix.reference import Reference
-
-#: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
-ERRORS = 1.645
 
 
 class Recipe(Base):
@@ -58,20 +54,13 @@ def regress(learned: dict[str, np.ndarray], sample: np.ndarray) -> tuple[np.ndar
     inverse = np.linalg.pinv(normal)
     beta = inverse @ (x.T @ (weight * y))
     residual = y - x @ beta
-    leverage = np.clip(weight * np.einsum("gi,ij,gj->g", x, inverse, x), 0, 0.99)
+    leverage = np.clip(weight * (x @ inverse * x).sum(1), 0, 0.99)
     scores = weight[:, None] * (x * residual[:, None] + error * beta) / (1 - leverage)[:, None]
     return beta, inverse @ (scores.T @ scores) @ inverse
 
 
-def standard_errors(beta: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Return the standard errors of the coefficients divided by their sum (delta method)."""
-    total = max(np.clip(beta, 0, None).sum(), 1e-300)
-    jacobian = (np.eye(len(beta)) - np.outer(np.clip(beta, 0, None) / total, np.ones(len(beta)))) / total
-    return np.sqrt(np.clip(np.diag(jacobian @ covariance @ jacobian.T), 0, None))
-
-
 @register
-class MEAD(ClassicalMethod):
+class MEAD(WithErrors):
     """(X'WX - sum of w V) f = X'W y, then f >= 0."""
 
     name = "mead"
@@ -93,20 +82,8 @@ class MEAD(ClassicalMethod):
         error = variance / donors[:, None]
         return {"profile": mean, "error": error, "noise": np.tile(np.maximum(noise, 1e-300), (types, 1))}
 
-    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return the coefficients; negative ones are 0."""
-        return np.clip(regress(learned, sample)[0], 0, None)
-
-    def bounds(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    def fitted(
+        self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the estimate less and plus its standard errors."""
-        errors = np.zeros(estimate.shape)
-        learned, known = present_arrays(model, present)
-        size = learned.get("rna", np.ones(len(known)))
-        scale = 1 / size if model.quantity == "cell" else size
-        for i, sample in enumerate(expression[:, present].astype(np.float64)):
-            if sample.any():
-                beta, covariance = regress(learned, sample)
-                errors[i, known] = standard_errors(scale * beta, covariance * np.outer(scale, scale))
-        return np.clip(estimate - ERRORS * errors, 0, 1), np.clip(estimate + ERRORS * errors, 0, 1)
+        """Return the coefficients and their covariance."""
+        return regress(learned, sample)

@@ -107,10 +107,10 @@ class Nnice(DeepMethod):
         median = quantiles[..., quantiles.shape[-1] // 2].clamp(min=0)
         return median / median.sum(1, keepdim=True).clamp(min=1e-12)
 
-    def bounds(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the lowest and the highest quantile."""
+    def estimate_with_bounds(
+        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Return the medians, and the lowest and the highest quantile."""
         import torch
 
         net, transform = self.restore(model, device)
@@ -120,4 +120,5 @@ class Nnice(DeepMethod):
                 return net(torch.from_numpy(transform(block, present)).to(device)).float().cpu().numpy()
 
         quantiles = in_blocks(of_block, expression)
-        return tuple(np.clip(quantiles[..., end], 0, 1) for end in (0, -1))
+        lower, upper = (np.clip(quantiles[..., end], 0, 1) for end in (0, -1))
+        return self.estimate(model, expression, present, device), (lower, upper)

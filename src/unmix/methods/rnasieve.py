@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical.base import ClassicalMethod, present_arrays
 from unmix.classical.base import Recipe as Base
+from unmix.classical.base import WithErrors
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import sum_constrained
 from unmix.contract.method import Needs
@@ -19,11 +19,7 @@ from unmix.methods import register
 from unmix.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
-    from unmix.contract.model import Model
     from unmix.reference import Reference
-
-#: Standard errors to either side: 90 % of a normal distribution; calibration makes of it what the level asks for.
-ERRORS = 1.645
 
 
 class Recipe(Base):
@@ -78,7 +74,7 @@ def sieve(learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) ->
 
 
 @register
-class RNASieve(ClassicalMethod):
+class RNASieve(WithErrors):
     """bulk ~ Normal(n profile f, n variance of a drawn cell), profile ~ Normal(mean, variance / cells)."""
 
     name = "rnasieve"
@@ -100,17 +96,8 @@ class RNASieve(ClassicalMethod):
         variance = np.where(number[:, None] > 1, variance, mean)  # a single cell: Poisson
         return {"mean": mean, "variance": variance, "number": number.astype(float)}
 
-    def solve(self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-        """Return the fractions of cells."""
-        return sieve(learned, sample, recipe)[0]
-
-    def bounds(
-        self, model: Model, expression: np.ndarray, present: np.ndarray, device: str, estimate: np.ndarray
+    def fitted(
+        self, learned: dict[str, np.ndarray], sample: np.ndarray, recipe: Recipe
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the estimate less and plus the standard errors of the Fisher information."""
-        recipe, errors = self.recipe_of(model), np.zeros(estimate.shape)
-        learned, known = present_arrays(model, present)
-        for i, sample in enumerate(expression[:, present].astype(np.float64)):
-            if sample.any() and model.quantity == self.quantity:
-                errors[i, known] = np.sqrt(np.clip(np.diag(sieve(learned, sample, recipe)[1]), 0, None))
-        return np.clip(estimate - ERRORS * errors, 0, 1), np.clip(estimate + ERRORS * errors, 0, 1)
+        """Return the fractions of cells and their covariance, of the Fisher information."""
+        return sieve(learned, sample, recipe)

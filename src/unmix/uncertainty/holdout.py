@@ -46,8 +46,8 @@ def scores(
     drawn = single_donors.draw(held_out, RECIPE, pseudobulk, rng)
     seen, present = _seen(model, held_out, drawn.expression)
     truth = np.where(types >= 0, drawn.truth(model.quantity)[:, types], np.nan)
-    estimate = normalised(method.estimate(model, seen, present, device))
-    return errors(model, *method.bounds(model, seen, present, device, estimate), truth)
+    estimate, bounds = method.estimate_with_bounds(model, seen, present, device)
+    return errors(model, *(bounds or 2 * (normalised(estimate),)), truth)
 
 
 def errors(model: Model, lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from unmix import engine
+from unmix.classical import solvers
 from unmix.classical.solvers import em, gibbs, nonnegative, softmax_map, sum_constrained, weighted_nonnegative
 from unmix.classical.svr import nu_svr
 from unmix.errors import NotApplicable
@@ -50,6 +51,21 @@ def test_sum_constraint_holds_and_nothing_feasible_is_better(rng, exactly, total
     for other in rng.dirichlet(np.full(5, 0.5), 500) * (1 if exactly else rng.random((500, 1))):
         step = 0.99 * found + 0.01 * other  # the problem is convex: the optimum is where no step is downhill
         assert ((signature @ found - target) ** 2).sum() <= ((signature @ step - target) ** 2).sum() + 1e-9
+
+
+def test_the_multiplier_is_found_in_a_few_steps(rng, monkeypatch):
+    calls = []
+
+    def counted(design, target):
+        calls.append(1)
+        return nonnegative(design, target)
+
+    monkeypatch.setattr(solvers, "nonnegative", counted)
+    for _ in range(50):
+        signature, fractions, _ = mixture(rng, genes=100, types=12)
+        target = rng.uniform(0.5, 2) * signature @ fractions * np.exp(0.3 * rng.standard_normal(100))
+        assert np.isclose(sum_constrained(signature, target, exactly=True).sum(), 1, rtol=0, atol=1e-12)
+    assert len(calls) / 50 < 5  # bracketing the root took 8
 
 
 def test_sum_constraint_survives_equal_types_and_an_empty_design():

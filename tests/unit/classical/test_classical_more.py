@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from unmix import engine
+from unmix import engine, methods
+from unmix.classical.base import standard_errors
 from unmix.classical.batch import combat
 from unmix.classical.solvers import moderated
 from unmix.engine import alignment
 from unmix.errors import NotApplicable
 from unmix.methods.abis import Recipe as ABIS
 from unmix.methods.abis import huber
-from unmix.methods.mead import regress, standard_errors
+from unmix.methods.mead import regress
 from unmix.methods.nmf import Recipe as NMF
 from unmix.methods.nmf import anonymous, matched
 from unmix.methods.nusvr import Recipe as NuSVR
@@ -208,3 +209,40 @@ def test_bayesprism_expresses_the_types(data):
     share = methods.get("bayesprism").estimate(model, samples, np.ones(len(model.genes), bool), "cpu")
     whole = (share[:, :, None] * found).sum(1)  # the types' expression adds up to the sample's
     assert np.allclose(whole, 1e6 * samples / samples.sum(1, keepdims=True), rtol=1e-3, atol=1)
+
+
+@pytest.mark.parametrize("name", ["mead", "rnasieve"])
+def test_a_sample_is_fitted_once_for_estimate_and_errors(data, name, monkeypatch):
+    method, model = methods.get(name), engine.train(name, data[0], **QUICK)
+    fitted, times = type(method).fitted, []
+
+    def counted(self, learned, sample, recipe):
+        times.append(1)
+        return fitted(self, learned, sample, recipe)
+
+    monkeypatch.setattr(type(method), "fitted", counted)
+    found = engine.predict(model, data[1], device="cpu")
+    assert len(times) == len(found.values)
+
+
+@pytest.mark.parametrize("name", ["mead", "rnasieve"])
+@pytest.mark.parametrize("fractions", ["cell", "mrna"])
+def test_fractions_of_either_kind_have_standard_errors(data, name, fractions):
+    model = engine.train(name, data[0], settings=[f"fractions={fractions}"], **QUICK)
+    bulk, present = data[1].to_df()[model.genes].to_numpy(float), np.ones(len(model.genes), bool)
+    bulk[0] = 0  # a sample without expression has none
+    estimate, (lower, upper) = methods.get(name).estimate_with_bounds(model, bulk, present, "cpu")
+    assert np.array_equal(methods.get(name).estimate(model, bulk, present, "cpu"), estimate)
+    assert ((upper - lower)[1:] > 0).all()
+    assert (upper == lower)[0].all()
+
+
+def test_scaled_cells_leave_rnasieve_its_errors(data):
+    """Cells that were scaled give fractions of mRNA, and these had no standard errors."""
+    scaled = data[0].copy()
+    scaled.uns["unmix"] = {**scaled.uns.get("unmix", {}), "counts": "normalised"}
+    model = engine.train("rnasieve", scaled, **QUICK)
+    assert model.quantity == "mrna"
+    bulk, present = data[1].to_df()[model.genes].to_numpy(float), np.ones(len(model.genes), bool)
+    lower, upper = methods.get("rnasieve").estimate_with_bounds(model, bulk, present, "cpu")[1]
+    assert (upper > lower).all()
