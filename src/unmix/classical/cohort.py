@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.io.units import per_million
+from unmix.classical import mapping
 from unmix.reference.markers import MARKER_OFFSET
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ OFFSET, EXPRESSED = 3.0, 10.0
 RATIO, LEAST = 1.0, 5
 #: Share of the expressed genes that are stable, and their least number.
 STABLE, LEAST_STABLE = 0.2, 50
-#: Samples whose arrays are made together.
-BLOCK = 256
 #: Standard deviations: of library sizes beyond the stable genes, and of the factors that differ between samples.
 LIBRARY, NUISANCE = 0.03, 0.3
 #: Samples from which the latter are estimated; in fewer they take up what distinguishes the samples.
@@ -41,43 +39,6 @@ STEPS, RATE, UPDATE = 200, 0.15, 10
 #: Specific genes that show the level of a type, their least number, and the level below which a type is absent; the
 #: level that it then has, and rounds in which levels of several types settle.
 SPECIFIC, LEAST_SPECIFIC, ABSENT, LOWEST, ROUNDS = 30, 20, 0.03, 0.001, 5
-
-
-def mapped(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
-    """Move a cohort half way (in logs) to the distribution of the reference's expression.
-
-    One monotone map for all samples, from the sorted means of the bulk's genes to those of the profiles: microarrays
-    need it, RNA-seq does not mind.
-
-    Parameters
-    ----------
-    samples
-        Samples x genes, linear.
-    profiles
-        Types x genes, per million of the whole transcriptome.
-
-    Returns
-    -------
-    Samples x genes, in the unit of the profiles.
-    """
-    total = profiles.sum(1).mean() / 1e6  # what these genes are of the whole transcriptome
-    found = per_million(samples)
-    found *= total
-    levels, of_reference = np.sort(found.mean(0)), np.sort(profiles.mean(0))
-    for rows in _blocks(len(found)):
-        block = found[rows]
-        quantiles = _interpolated(block, levels, of_reference)
-        found[rows] = per_million(np.sqrt((block + 1) * (quantiles + 1)) - 1) * total
-    return found
-
-
-def _interpolated(values: np.ndarray, levels: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return `np.interp` of every row of values in ascending order, in which each lies beside the last one."""
-    found = np.empty_like(values)
-    for row, out in zip(values, found, strict=True):
-        order = np.argsort(row)
-        out[order] = np.interp(row[order], levels, others)
-    return found
 
 
 def specificity(profiles: np.ndarray, criterion: str) -> np.ndarray:
@@ -127,21 +88,30 @@ def stable_genes(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return usable[np.argsort(spread[usable], kind="stable")[:number]]
 
 
-def estimate(samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+def estimate(cohort: mapping.Mapped, profiles: np.ndarray) -> np.ndarray:
     """Return fractions of mRNA (samples x types): the mean of the fits.
 
     Parameters
     ----------
-    samples
-        Samples x genes of :func:`mapped`.
+    cohort
+        The samples.
     profiles
         Types x genes, per million of the whole transcriptome.
     """
-    mean = samples.mean(0)
-    stable = np.log(samples[:, stable_genes(profiles, mean)] + OFFSET)
-    sizes = np.median(stable - stable.mean(0), axis=1, keepdims=True)
-    sets = (expressed_markers(profiles, mean, *choice) for choice in FITS)
-    return np.mean([fit(np.log(samples[:, genes] + OFFSET) - sizes, profiles[:, genes]) for genes in sets], axis=0)
+    stable = _logs(cohort, stable_genes(profiles, cohort.mean))
+    sizes = np.median(stable - stable.mean(0, np.float64), axis=1, keepdims=True)
+    sets = [expressed_markers(profiles, cohort.mean, *choice) for choice in FITS]
+    used = np.unique(np.concatenate(sets))
+    logs = _logs(cohort, used)
+    logs -= sizes
+    return np.mean([fit(logs[:, np.searchsorted(used, genes)], profiles[:, genes]) for genes in sets], axis=0)
+
+
+def _logs(cohort: mapping.Mapped, genes: np.ndarray) -> np.ndarray:
+    """Return the natural logarithms of a cohort's values of some genes, the offset added."""
+    values = cohort.values(genes)
+    values += OFFSET
+    return np.log(values, out=values)
 
 
 def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
@@ -156,49 +126,47 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     """
     samples, genes = logs.shape
     types = len(profiles)
-    residual = logs - np.log(profiles.mean(0) + OFFSET)
-    logs = np.ascontiguousarray(logs)  # a choice of genes lies gene by gene, by which a step takes twice the time
+    raised = profiles + OFFSET  # fractions sum to 1, so that a mixture of these has the offset
+    logs = np.ascontiguousarray(logs)  # a choice of genes lies gene by gene: a step took twice the time
     values = {
         "c": np.zeros(1),
         "z": np.zeros(samples),
         "a": np.zeros(genes),
-        "u": _leading(residual) if samples >= COHORT else np.zeros(samples),
+        "u": _leading(logs) if samples >= COHORT else np.zeros(samples),
         "v": np.zeros(genes),
         "mu": np.zeros(types),
         "theta": np.zeros((samples, types)),
     }
     first, second = ({name: np.zeros_like(value) for name, value in values.items()} for _ in range(2))
     variance, width = np.full(genes, NOISE**2), 1.0
-    room = np.empty((3, min(BLOCK, samples), genes))
+    room = np.empty((3, min(mapping.BLOCK, samples), genes), logs.dtype)
     for step in range(STEPS):
         f = _softmax(values["mu"] + values["theta"])
         if step and step % UPDATE == 0:
-            squares = sum((_misfit(values, f, profiles, logs, rows, room)[1] ** 2).sum(0) for rows in _blocks(samples))
+            errors = (error for _, _, error in _misfits(values, f, raised, logs, room))
+            squares = sum(np.einsum("ig,ig->g", error, error) for error in errors)
             variance = (NOISE**2 + squares) / (1 + samples)
             width = (1 + (values["theta"] ** 2).sum()) / (1 + values["theta"].size)
+        by_sample = np.array([np.ones(genes), values["v"]] / variance, logs.dtype)
+        by_gene = np.array([np.ones(samples), values["u"]], logs.dtype)
+        by_type = (raised / variance).T.astype(logs.dtype)
+        of_samples, of_genes, by_score = np.empty((2, samples)), np.zeros((2, genes)), np.empty((samples, types))
+        for rows, mixture, error in _misfits(values, f, raised, logs, room):
+            of_samples[:, rows] = [error @ row for row in by_sample]
+            of_genes += [row[rows] @ error for row in by_gene]
+            by_score[rows] = np.divide(error, mixture, out=mixture) @ by_type
+        of_genes /= variance
+        by_score -= (f * by_score).sum(1, keepdims=True)
+        by_score *= f
         gradient = {
-            "c": np.zeros(1),
-            "z": values["z"].copy(),
-            "a": np.zeros(genes),
-            "u": values["u"].copy(),
-            "v": np.zeros(genes),
-            "mu": np.zeros(types),
-            "theta": values["theta"] / width,
+            "c": of_genes[:1].sum(1),
+            "z": values["z"] + LIBRARY * of_samples[0],
+            "a": values["a"] + of_genes[0],
+            "u": values["u"] + of_samples[1],
+            "v": values["v"] / NUISANCE**2 + of_genes[1],
+            "mu": by_score.sum(0),
+            "theta": values["theta"] / width + by_score,
         }
-        for rows in _blocks(samples):
-            mixture, slope = _misfit(values, f, profiles, logs, rows, room)
-            slope /= variance
-            by_fraction = np.divide(slope, mixture, out=mixture) @ profiles.T
-            by_score = f[rows] * (by_fraction - (f[rows] * by_fraction).sum(1, keepdims=True))
-            gradient["c"] += slope.sum()
-            gradient["z"][rows] += LIBRARY * slope.sum(1)
-            gradient["a"] += slope.sum(0)
-            gradient["u"][rows] += slope @ values["v"]
-            gradient["v"] += values["u"][rows] @ slope
-            gradient["mu"] += by_score.sum(0)
-            gradient["theta"][rows] += by_score
-        gradient["a"] += values["a"]
-        gradient["v"] += values["v"] / NUISANCE**2
         for name, value in values.items():
             first[name] += 0.1 * (gradient[name] - first[name])
             second[name] += 0.001 * (gradient[name] ** 2 - second[name])
@@ -207,28 +175,23 @@ def fit(logs: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     return _softmax(values["mu"] + values["theta"])
 
 
-def _misfit(
-    values: dict[str, np.ndarray], f: np.ndarray, profiles: np.ndarray, logs: np.ndarray, rows: slice, room: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mixtures of a block of samples, and how far the model's logarithms lie above theirs.
+def _misfits(
+    values: dict[str, np.ndarray], f: np.ndarray, raised: np.ndarray, logs: np.ndarray, room: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield blocks of samples, their mixtures, and how far the model's logarithms lie above theirs.
 
     They stand in `room` (3 x samples x genes), which the next block takes: new memory for every block and step takes
     longer than what is computed in it.
     """
-    mixture, error, part = room[:, : len(f[rows])]
-    np.matmul(f[rows], profiles, out=mixture)
-    mixture += OFFSET
-    np.add((values["c"] + LIBRARY * values["z"][rows])[:, None], values["a"], out=error)
-    error += np.outer(values["u"][rows], values["v"], out=part)
-    np.log(mixture, out=part)
-    part -= logs[rows]
-    error += part
-    return mixture, error
-
-
-def _blocks(samples: int) -> Iterator[slice]:
-    """Return the samples in blocks, whose arrays stay near the processor; a cohort of usual size is one."""
-    return (slice(start, start + BLOCK) for start in range(0, samples, BLOCK))
+    raised, f = raised.astype(logs.dtype), f.astype(logs.dtype)
+    of_samples = np.array([values["c"] + LIBRARY * values["z"], np.ones(len(f)), values["u"]], logs.dtype).T
+    of_genes = np.array([np.ones(len(values["a"])), values["a"], values["v"]], logs.dtype)
+    for rows in mapping.blocks(len(f)):
+        mixture, error, part = room[:, : len(f[rows])]
+        np.matmul(f[rows], raised, out=mixture)
+        np.matmul(of_samples[rows], of_genes, out=error)
+        error += np.subtract(np.log(mixture, out=part), logs[rows], out=part)
+        yield rows, mixture, error
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
@@ -244,18 +207,18 @@ def _rate(step: int) -> float:
     return RATE * (1 + np.cos(np.pi * (step - top) / (STEPS - 1 - top))) / 2
 
 
-def _leading(residual: np.ndarray) -> np.ndarray:
-    """Return the samples' scores on the leading component of residuals, from which the further factor starts."""
-    centred = residual - residual.mean(0)
+def _leading(logs: np.ndarray) -> np.ndarray:
+    """Return the samples' scores on the leading component of their logarithms, from which the further factor starts."""
+    centred = logs - logs.mean(0)
     centred -= centred.mean(1, keepdims=True)
     scores = centred @ centred[np.argmax((centred**2).sum(1))]
     for _ in range(5):
         scores = centred @ (scores @ centred)
         scores /= max(np.sqrt((scores**2).mean()), 1e-12)
-    return scores * 0.1
+    return 0.1 * scores.astype(np.float64)
 
 
-def without_absent(fractions: np.ndarray, samples: np.ndarray, profiles: np.ndarray) -> np.ndarray:
+def without_absent(fractions: np.ndarray, mean: np.ndarray, profiles: np.ndarray) -> np.ndarray:
     """Return fractions in which types that the cohort's markers do not show are nearly zero.
 
     A type of the reference that no sample contains gets what the offsets and factors of its markers allow. Its own
@@ -266,12 +229,12 @@ def without_absent(fractions: np.ndarray, samples: np.ndarray, profiles: np.ndar
     ----------
     fractions
         Samples x types, rows of sum 1.
-    samples
-        Samples x genes of :func:`mapped`.
+    mean
+        Genes: of the mapped cohort.
     profiles
         Types x genes, per million of the whole transcriptome.
     """
-    mean, scores = samples.mean(0), specificity(profiles, "next")
+    scores = specificity(profiles, "next")
     for _ in range(ROUNDS):
         factors = np.ones(len(profiles))
         for k, own in enumerate(scores):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmix.classical import cohort
+from unmix.classical import cohort, mapping
 from unmix.contract.alignment import aligned
 from unmix.contract.method import silent
 from unmix.engine import cell_fractions
@@ -257,7 +257,7 @@ def disagreement(model: Model, fractions: pd.DataFrame | None, bulk: ad.AnnData)
     if fractions is None or not own or shared.sum() < GENES or not expressed.any() or len(types) < 2:
         return None
     joint = np.zeros((int(expressed.sum()), len(profiles)))
-    joint[:, types] = cohort.estimate(cohort.mapped(samples[expressed], profiles[types]), profiles[types])
+    joint[:, types] = cohort.estimate(mapping.Mapped(samples[expressed], profiles[types]), profiles[types])
     return difference(model.summed(joint), fractions.loc[expressed, model.reported].to_numpy())
 
 

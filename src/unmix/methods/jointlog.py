@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmix.classical import cohort
+from unmix.classical import cohort, mapping
 from unmix.classical.base import ClassicalMethod
 from unmix.classical.base import Recipe as Base
 from unmix.classical.signature import Genes
@@ -50,6 +50,6 @@ class JointLog(ClassicalMethod):
         profiles = learned["profile"]
         if len(profiles) == 1:
             return np.ones((len(samples), 1))
-        samples = cohort.mapped(samples, profiles)
-        fractions = cohort.estimate(samples, profiles)
-        return cohort.without_absent(fractions, samples, profiles) if recipe.cap_absent else fractions
+        mapped = mapping.Mapped(samples, profiles)
+        fractions = cohort.estimate(mapped, profiles)
+        return cohort.without_absent(fractions, mapped.mean, profiles) if recipe.cap_absent else fractions
