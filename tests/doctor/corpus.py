@@ -816,7 +816,9 @@ BULK |= {
     "nf-core/rnaseq": Case(table(described(IDS, gene_name=GENES), corner="gene_id"), "tables of gene names"),
     "tximport": Case(table(CPM, ",", "", quoting=2), "about a million"),
     "tximport's list": Case(
-        table(pd.concat([CPM.add_prefix("abundance."), CLEAN.add_prefix("counts.")], axis=1)), "all in one unit", True
+        table(pd.concat([CPM.add_prefix("abundance."), CLEAN.add_prefix("counts.")], axis=1)),
+        "several quantities",
+        True,
     ),
     "recount3": Case(
         written(lambda: "##annotation=G026\n" + tsv((CLEAN * 101).set_axis([f"{i}.10" for i in IDS]), "gene_id")),
@@ -944,5 +946,96 @@ REFERENCES |= {
     "a slash in the name of a column": Set(one(**{"cell type/fine": LABELS})),
     "types in a column with a slash": Set(
         lambda f: {**one(**{"type/fine": LABELS})(f), "cell_type_key": "type/fine"}, "holds counts"
+    ),
+}
+
+
+def parts(X: pd.DataFrame, raw: pd.DataFrame | None = None, **layers: pd.DataFrame) -> Callable[[Path], object]:
+    """Return what writes an h5ad of bulk (genes x samples) whose raw may hold other genes than X and its layers."""
+
+    def write(path: Path) -> None:
+        data = anndata.AnnData(X.T.to_numpy(float), pd.DataFrame(index=X.columns), pd.DataFrame(index=X.index))
+        data.layers.update({name: layer.T.to_numpy(float) for name, layer in layers.items()})
+        if raw is not None:
+            data.raw = anndata.AnnData(raw.T.to_numpy(float), data.obs, pd.DataFrame(index=raw.index))
+        data.write_h5ad(path)
+
+    return write
+
+
+def selected(path: Path) -> None:
+    """Write cells as many tutorials leave them: X and counts of the most variable genes, logarithms of all in raw."""
+    data = anndata.AnnData(np.log1p(CP10K), REFERENCE.obs, pd.DataFrame(index=GENES))
+    data.raw = data.copy()
+    data = data[:, 100:300].copy()
+    data.layers["counts"] = SINGLE[:, 100:300]
+    data.write_h5ad(path)
+
+
+#: Rows of no genes, more than all genes have.
+_NO_GENES = pd.DataFrame(
+    90_000, [f"ERCC-{row:05d}" for row in range(2, 90)] + ["no_feature", "Unassigned_Ambiguity", "Total"], CLEAN.columns
+)
+_LENGTHS = pd.DataFrame(RNG.uniform(300, 9000, CLEAN.shape), GENES, CLEAN.columns)
+_GENCODE = [
+    f"ENST{row:011d}.2|{i}.3|OTTHUMG1.1|-|{g}-201|{g}|900|lncRNA|"
+    for row, (i, g) in enumerate(zip(IDS, GENES, strict=True))
+]
+BULK |= {
+    "genes in the last column": Case(
+        lambda path: CLEAN.assign(gene=GENES).to_csv(path, sep="\t", index=False), "'P0', holds values"
+    ),
+    "numbers of chromosomes first": Case(
+        lambda path: (
+            with_column("chr", RNG.integers(1, 23, 600)).assign(Gene=GENES).to_csv(path, sep="\t", index=False)
+        ),
+        "'chr', does not name the genes",
+    ),
+    "a title": Case(lines(lambda t: ["Table S1. Counts of all samples", "", *t]), "above the table"),
+    "a title in a CSV": Case(lines(lambda t: ['"Table S1, counts"' + 8 * ",", *t], separator=","), "above the table"),
+    "mean lengths": Case(table(with_column("avg_length", _LENGTHS["P0"])), "avg_length (by its name)"),
+    "tximport's lengths": Case(
+        table(pd.concat([CPM.add_prefix("abundance."), _LENGTHS.add_prefix("length.")], axis=1)), "length.P0"
+    ),
+    "tximport's list of decimals": Case(
+        table(pd.concat([CPM.add_prefix("abundance."), (CLEAN + 0.5).add_prefix("counts.")], axis=1)),
+        "several quantities",
+        True,
+    ),
+    "sums of rows": Case(table(CLEAN.assign(row_sum=CLEAN.sum(axis=1))), "computed from the other samples: row_sum"),
+    "spike-ins and counters": Case(table(pd.concat([CLEAN, _NO_GENES])), "not genes: ERCC-00002"),
+    "spike-ins, h5ad": Case(parts(pd.concat([CLEAN, _NO_GENES])), "no genes were left out: ERCC-00002", suffix=".h5ad"),
+    "two columns of names, one sorted": Case(
+        table(described(IDS, gene_name=sorted(GENES)), corner="gene_id"), "name other genes", True
+    ),
+    "GENCODE's transcripts": Case(table(renamed(_GENCODE)), "two identifiers"),
+    "StringTie": Case(table(renamed([f"MSTRG.{row}|{gene}" for row, gene in enumerate(GENES)])), "two identifiers"),
+    "h5ad with whole lengths": Case(parts(CLEAN, length=_LENGTHS.round()), suffix=".h5ad"),
+    "h5ad of a selection": Case(
+        parts(np.log2(CPM[100:300] + 1), CPM, counts=CLEAN[100:300]), "taken from raw.X", suffix=".h5ad"
+    ),
+    "shares of each sample, declared": Case(table(CPM / 1e6), "as declared", unit="cpm"),
+}
+CELLS |= {
+    "a selection of genes beside all": Case(
+        selected, "layers['counts'] holds a selection of 200 genes", suffix=".h5ad"
+    ),
+    "spike-ins": Case(
+        lambda path: anndata.AnnData(
+            np.hstack([SINGLE, np.full((len(SINGLE), 9), 50.0)]),
+            REFERENCE.obs,
+            pd.DataFrame(index=[*GENES, *(f"ERCC-{row:05d}" for row in range(2, 10)), "no_feature"]),
+        ).write_h5ad(path),
+        "no genes were left out: ERCC-00002",
+        suffix=".h5ad",
+    ),
+}
+REFERENCES |= {
+    "a group beside its types": Set(
+        one(cell_type=np.where(ODD & (LABELS == "CD4+ T"), "T cell", LABELS)), "names a group that holds 'CD4+ T'"
+    ),
+    "doublets of two types": Set(one(cell_type=np.where(ODD, "B/T doublet", LABELS)), "may be no cell type"),
+    "types written twice": Set(
+        one(cell_type=np.where(ODD, [f"{label}.1" for label in LABELS], LABELS)), "'B cell', 'B cell.1' differ only"
     ),
 }

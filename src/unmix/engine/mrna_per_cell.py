@@ -158,7 +158,7 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     others = {name: values for name, values in known.items() if name not in ("published", source)}
     some = tuple(unknown) if terms and not animal else ()
     others = others if published else {}
-    states, genes = (model.states, model.facts["reference"]["counted"]) if source == "reference" else ({}, None)
+    states, genes = (model.states, model.facts["reference"].get("counted")) if source == "reference" else ({}, None)
     return MRNAPerCell(source, known[source], recognised, some, others, states, genes)
 
 

@@ -29,6 +29,17 @@ def near_names(first: Iterable[str], second: Iterable[str]) -> list[tuple[str, s
     return [(one, other) for one in first for other in second if _near(_words(one), _words(other))]
 
 
+def parts(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return each name that means a group, by the bundled Cell Ontology -> the other names that mean a part of it."""
+    terms, above = _terms()
+    known = {name: terms[words] for name in names if (words := _words(name)) in terms}
+    held = {
+        group: [name for name, own in known.items() if own != term and term in above[own]]
+        for group, term in known.items()
+    }
+    return {group: names for group, names in held.items() if names}
+
+
 def _near(one: frozenset[str], other: frozenset[str]) -> bool:
     terms, above = _terms()
     if one in terms and other in terms:

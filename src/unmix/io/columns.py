@@ -31,6 +31,7 @@ OF_GENES = {
         "transcriptlength",
     ),
     *("medianlength", "meanlength", "lengthbp", "size", "genesize", "bp", "kb", "exons", "exoncount", "nexons"),
+    *("numexons", "exonnumber", "numberofexons", "ntranscripts", "numtranscripts", "transcriptcount", "aveexpr"),
     *("entrez", "entrezid", "entrezgene", "entrezgeneid", "ncbigeneid", "ncbiid", "ncbi", "genenumber", "locusid"),
     *("hgncid", "hgnc", "mgiid", "uniprot", "taxid", "unigene", "gc", "gccontent", "gcpercent", "percentgc"),
     *("percentagegccontent", "genegccontent", "biotype", "genebiotype", "genetype", "type", "reference", "source"),
@@ -68,11 +69,15 @@ QUANTITIES = {
 #: How columns of several samples name their quantity: S1_TPM, FPKM.S1.
 _QUANTITY = re.compile(
     r"(?:(.+)[ ._:|-])?"
-    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|conf_lo|conf_hi"
+    r"(tpm|fpkm(?:[-_.]uq)?|rpkm|cpm|abundance|conf_lo|conf_hi"
     r"|(?:raw|read|expected|est|normalized)?[ ._-]?(?:read[ ._-]?)?counts?)"
     r"(?:[ ._:|-](.+))?",
     re.IGNORECASE,
 )
+
+
+#: Lengths of the genes, one for all samples or one for each: avg_length, length.S1 (tximport).
+_LENGTH = re.compile(r"(.+[ ._:|-])?(length|len|width)s?([ ._:|-].+)?", re.IGNORECASE)
 
 
 def plain(name: object) -> str:
@@ -118,7 +123,8 @@ def foreign(numbers: pd.DataFrame, describing: set[str]) -> dict[str, str]:
         Column -> reason. By name, or by content: values that all differ, or that rise or fall along the table, or
         that lie in a narrow range without zeros, in a column that is unlike all others although these are alike.
     """
-    found = {str(name): "by its name" for name in numbers if plain(name) in describing}
+    lengths = [name for name in numbers if describing and _LENGTH.fullmatch(str(name))]
+    found = {str(name): "by its name" for name in numbers if plain(name) in describing or name in lengths}
     others = [name for name in numbers if str(name) not in found]
     if len(others) < 3 or len(numbers) < 50 or numbers.columns.has_duplicates:
         return found

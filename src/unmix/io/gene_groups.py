@@ -14,7 +14,7 @@ import numpy as np
 from unmix.io import gene_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 #: Symbols in upper case by group, of human, mouse and rat; also with the point that R writes for a dash. Pseudogenes of
 #: ribosomal proteins take reads of their genes; paralogues with another role (RPL3L of muscle) do not belong here.
@@ -25,7 +25,19 @@ GROUPS = {
     "sex": r"XIST|TSIX|DDX3Y|KDM5D|UTY|USP9Y|EIF1AY|EIF2S3Y|UBA1Y|ZFY\d?|NLGN4Y|TMSB4Y|PRKY|TXLNGY|SRY|TTTY\d+[A-Z]?",
     "nuclear": r"MALAT1|NEAT1|RN7SK|RN7SL\d+|RMRP|RPPH1",
 }
+#: Rows that are no genes: what htseq-count, STAR and featureCounts add below the genes, totals, and spike-ins.
+NO_GENE = re.compile(
+    r"__.*|N_(unmapped|multimapping|noFeature|ambiguous)|no_feature|ambiguous|too_low_aQual|not_aligned"
+    r"|alignment_not_unique|Unassigned_\w+|(gSpikein[-_])?ERCC[-_.]\d{5}|SIRV[-_.]?\d+|(grand[ _.]?)?totals?|sum"
+    r"|(total|mapped|assigned|unmapped)[ _.]?(reads|counts|fragments)|library[ _.]?size",
+    re.IGNORECASE,
+)
 _ANY = re.compile("|".join(f"(?P<{group}>{pattern})" for group, pattern in GROUPS.items()))
+
+
+def no_genes(names: Iterable[str]) -> np.ndarray:
+    """Return which names are of no genes: counters of tools, totals, spike-ins."""
+    return np.array([NO_GENE.fullmatch(str(name).strip()) is not None for name in names], dtype=bool)
 
 
 def groups(names: Sequence[str]) -> np.ndarray:

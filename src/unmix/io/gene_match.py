@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Sources of present and previous symbols and of orthologs, as sentences name them.
 SOURCES = "HGNC, MGI and RGD"
 
+#: Rows named by two columns, from which on they are compared.
+FEWEST = 50
+
 
 class Match(NamedTuple):
     """Names of a file, rewritten so that as many as possible are names of the reference.
@@ -59,9 +62,36 @@ def match(given: Mapping[str, Sequence[str]], wanted: pd.DataFrame, orthologs: b
         Indexed by the names of the reference; an optional column ``gene_id`` holds other names.
     orthologs
         Where the species differ, genes become their one-to-one orthologs; genes without one keep their names.
+
+    Raises
+    ------
+    DataError
+        Two columns name different genes in most rows.
     """
-    found = [_meet(column, [str(name) for name in names], wanted, orthologs) for column, names in given.items()]
-    return max(found, key=lambda one: one.common)
+    found = {column: _meet(column, list(map(str, names)), wanted, orthologs) for column, names in given.items()}
+    best = max(found, key=lambda column: found[column].common)
+    for column in found:
+        _refuse_contradiction(best, column, found, given, wanted)
+    return found[best]
+
+
+def _refuse_contradiction(
+    best: str, other: str, found: Mapping[str, Match], given: Mapping[str, Sequence[str]], wanted: pd.DataFrame
+) -> None:
+    """Refuse two columns that name different genes of the reference in most rows, as after sorting one of them."""
+    pair = [found[column].names for column in (best, other)]
+    both = np.isin(pair[0], wanted.index) & np.isin(pair[1], wanted.index)
+    differ = np.flatnonzero(both & (pair[0] != pair[1]))
+    if both.sum() < FEWEST or len(differ) < both.sum() / 2:
+        return
+    names = [given[column][differ[0]] for column in (best, other)]
+    where = ["the first column" if column == "names" else f"the column {column!r}" for column in (best, other)]
+    raise DataError(
+        f"Two columns name other genes in {len(differ):,} of {both.sum():,} rows: {names[0]!r} in {where[0]} is "
+        f"{names[1]!r} in {where[1]}.",
+        "names of one gene in every row",
+        "look whether one column was sorted alone; remove the column that is wrong",
+    )
 
 
 def refuse_other_species(found: Match, file: str, names: Sequence[str], wanted: pd.DataFrame) -> None:

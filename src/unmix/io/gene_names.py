@@ -15,8 +15,11 @@ from unmix.io.text import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-#: Names of two parts, and the part that is kept: ENSG00000167286.1_CD3D, CD3D|915, CD3D (915).
+#: Names of two or more parts, and the part that is kept: ENSG00000167286.1_CD3D, CD3D|915, CD3D (915), those of
+#: GENCODE's transcripts (ENST00000300692.8|ENSG00000167286.9|...) and of StringTie (MSTRG.7|CD3D).
 _PARTS = (
+    re.compile(r"ENS(?:[A-Z]{3})?T\d{11}[^|]*\|(ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?\|.*"),
+    re.compile(r"MSTRG\.\d+\|([^|\s]+)"),
     re.compile(r"(ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?[_|:; ].+"),
     re.compile(r".+[_|:; (](ENS(?:[A-Z]{3})?G\d{11})(?:\.\d+)?\)?"),
     re.compile(r"([A-Za-z][^|\s]*)(?:\|\d+| ?\(\d+\))"),

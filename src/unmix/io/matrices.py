@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import gene_ids
+from unmix.io import gene_groups, gene_ids
 from unmix.io.logarithms import BASES
 from unmix.io.text import show
 
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 #: Columns of var that say what a feature is: a gene, an antibody, a guide (10x, muon).
 FEATURE_TYPES = ("feature_types", "feature_type", "modality")
-#: Layers that hold a part of the counts, or no counts.
-PARTIAL = re.compile(r"(un)?spliced|ambiguous|ambient|background|mature|nascent|intron\w*|mask|M[su]|velocity|fit_\w+")
+#: Layers that hold a part of the counts, or no counts: lengths and replicates of tximport, what DESeq2 computes.
+PARTIAL = re.compile(
+    r"(un)?spliced|ambiguous|ambient|background|mature|nascent|intron\w*|mask|M[su]|velocity|fit_\w+"
+    r"|(\w+[_.])?(length|width)s?|avgTxLength|infReps?\d*|mu|H|cooks|replaceCounts|weights|offsets?"
+    r"|normalizationFactors|(z_?|p_?)(scores?|vals?|values?)"
+)
+#: A matrix of fewer genes, and of less than half of another's, holds a selection, such as the most variable genes.
+SELECTION = 10_000
 #: Rows of a block (see :func:`row_blocks`).
 ROWS = 256
 
@@ -28,6 +34,12 @@ def partial(name: str) -> bool:
     """Say whether a matrix holds only a part of the expression by its name, such as ``layers['unspliced']``."""
     layer = re.search(r"\['(.*)'\]", name)
     return layer is not None and bool(PARTIAL.fullmatch(layer[1]))
+
+
+def transcriptomes(genes: Mapping[str, int]) -> list[str]:
+    """Return the matrices that hold no selection of the genes of another one, by the number of their genes."""
+    most = max(genes.values(), default=0)
+    return [name for name, number in genes.items() if number >= min(SELECTION, most / 2)]
 
 
 def is_mask(values: np.ndarray) -> bool:
@@ -81,8 +93,8 @@ def genes(var: pd.DataFrame, file: str) -> tuple[np.ndarray | None, pd.DataFrame
     Returns
     -------
     tuple
-        Mask or None; annotation of the genes; sentences, on antibodies and other features that were left out, and
-        on names that stood in a column.
+        Mask or None; annotation of the genes; sentences, on antibodies, spike-ins and other features that were left
+        out, and on names that stood in a column.
 
     Raises
     ------
@@ -109,6 +121,11 @@ def genes(var: pd.DataFrame, file: str) -> tuple[np.ndarray | None, pd.DataFrame
             said.append(f"Features that are not gene expression were left out ({column}): {kinds}.")
             var = var[kept]
     var, named = _named(var, file)
+    if (none := gene_groups.no_genes(var.index)).any():
+        said.append(f"Rows that are no genes were left out: {show(var.index[none])}.")
+        kept = np.ones(len(var), bool) if kept is None else kept
+        kept[kept] = ~none
+        var = var[~none]
     return kept, var, [*named, *said]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from unmix.errors import DataError
-from unmix.io import columns, formats, gene_ids, gene_tables, matrices, tables, tenx
+from unmix.io import columns, formats, gene_groups, gene_ids, gene_tables, matrices, tables, tenx
 from unmix.io.text import show
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ GENE_NAMES = (
     "ensembl",
     "hgnc_symbol",
 )
-#: Rows that htseq-count and STAR add below the genes.
-SUMMARY_ROW = r"__.*|N_(unmapped|multimapping|noFeature|ambiguous)"
+#: Share of equal numbers, or of numbers with decimals, above which those of the first column are no identifiers.
+EQUAL = 0.05
 NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
 
 
@@ -60,10 +59,11 @@ def load(
             X, var, rows = X.T, rows, var
         kept, var, sentences = matrices.genes(var, path.name)
         findings += [Finding("corrected", "features", sentence) for sentence in sentences]
-        return pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index), var, None
+        table = pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index)
+        return _genes_alone(table, var, findings)
     table = tables.read_table(path)
     findings += [Finding("corrected", "file", sentence) for sentence in table.attrs["messages"]]
-    return *_orient(table, path, wanted, findings), None
+    return _genes_alone(*_orient(table, path, wanted, findings), findings)
 
 
 def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.ndarray, pd.DataFrame]:
@@ -77,6 +77,8 @@ def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.nda
         X = _dense(matrix)
         if X.size and not matrices.is_mask(X) and not np.nanmin(X) < 0 and not matrices.partial(name):
             usable[name] = X, var
+    whole = matrices.transcriptomes({name: X.shape[1] for name, (X, _) in usable.items()})
+    usable = {name: usable[name] for name in whole}
     if not usable and data.X is None:
         raise DataError(
             f"{path.name} has no X and no layer that holds expression ({show(held)}).",
@@ -130,7 +132,6 @@ def _orient(
         if beside.any():
             kept = f"Columns beside the samples: {show(table.columns[beside])}."
             findings.append(Finding("ok", "columns", kept))
-        numbers, rows = _without_summary(numbers, rows, findings)
         table = numbers.T
     else:
         numbers = _without_descriptions(numbers, wanted, findings)
@@ -161,14 +162,16 @@ def _geneness(names: pd.Index, wanted: pd.DataFrame | None) -> float:
     return len(known & {*gene_ids.strip_version(names.astype(str))})
 
 
-def _without_summary(
-    numbers: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    summary = numbers.index.str.fullmatch(SUMMARY_ROW)
-    if summary.any():
-        said = f"Rows removed, because they are not genes: {show(numbers.index[summary])}."
+def _genes_alone(
+    table: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]
+) -> tuple[pd.DataFrame, pd.DataFrame, None]:
+    """Leave out what is no gene; return samples x genes, their annotation, and that there was no earlier check."""
+    none = gene_groups.no_genes(table.columns)
+    if none.any():
+        said = f"Rows removed, because they are not genes: {show(table.columns[none])}."
         findings.append(Finding("corrected", "rows", said))
-    return numbers[~summary], rows[~summary]
+        table, rows = table.loc[:, ~none], rows[~none]
+    return table, rows, None
 
 
 def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]) -> pd.DataFrame:
@@ -188,7 +191,7 @@ def _with_first_row(table: pd.DataFrame, path: Path, findings: list[Finding]) ->
     first = str(table.index.name or "")
     if values.isna().any() or not _is_gene(first, table.index):
         return table
-    if re.fullmatch(SUMMARY_ROW, first) and len(values) == 3:
+    if gene_groups.NO_GENE.fullmatch(first) and len(values) == 3:
         raise DataError(
             f"{path.name} is STAR's ReadsPerGene table of one sample: its columns count reads unstranded, of the first "
             "and of the second strand.",
@@ -206,25 +209,40 @@ def _with_first_row(table: pd.DataFrame, path: Path, findings: list[Finding]) ->
 
 
 def _named_by_column(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
-    """Give rows that are only numbered (as pandas and R write them) the names that a column holds."""
+    """Give rows the names that a column holds, where the first column holds numbers that name no gene.
+
+    They count the rows (as pandas and R write them); or many are equal or have decimals, as values of a sample: then
+    the first column is a sample, unless its name is that of a column that describes genes.
+    """
     rows = pd.to_numeric(pd.Series(table.index), errors="coerce")
-    if len(table) < 2 or rows.isna().any() or rows[0] not in (0, 1) or not (np.diff(rows) == 1).all():
+    if len(table) < 2 or rows.isna().any():
+        return table
+    counted = rows[0] in (0, 1) and (np.diff(rows) == 1).all()
+    first = str(table.index.name or "")
+    if not counted and not (first and (rows.duplicated().mean() > EQUAL or (rows % 1 > 0).mean() > EQUAL)):
         return table
     texts = [at for at in range(table.shape[1]) if pd.api.types.is_object_dtype(table.dtypes.iloc[at])]
     named = [at for at in texts if table.iloc[:, at].nunique() > 0.9 * len(table)]
     if not named:
         return table
     best = max(named, key=lambda at: (gene_ids.likeness(list(table.iloc[:, at])), -at))
-    said = f"The rows are only numbered; their names were taken from the column {table.columns[best]!r}."
+    found = table.set_axis(pd.Index(table.iloc[:, best].astype(str), dtype=object), axis=0)
+    found = found.iloc[:, [at for at in range(table.shape[1]) if at != best]]
+    said = f"their names were taken from the column {table.columns[best]!r}."
+    if counted:
+        said = f"The rows are only numbered; {said}"
+    elif columns.plain(first) in columns.OF_GENES:
+        said = f"The first column, {first!r}, does not name the genes; {said}"
+    else:
+        said = f"The first column, {first!r}, holds values and no names of genes: it is a sample; {said}"
+        found.insert(0, first, rows.to_numpy(float))
     findings.append(Finding("corrected", "names", said))
-    names = pd.Index(table.iloc[:, best].astype(str), dtype=object)
-    kept = [at for at in range(table.shape[1]) if at != best]
-    return table.iloc[:, kept].set_axis(names, axis=0)
+    return found
 
 
 def _is_gene(name: str, others: pd.Index) -> bool:
     """Say whether a name is one of a gene, as the names below it are."""
-    if re.fullmatch(SUMMARY_ROW, name):
+    if gene_groups.NO_GENE.fullmatch(name):
         return True
     kind = gene_ids.identifier(others)
     if kind == "symbol":

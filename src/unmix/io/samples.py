@@ -10,6 +10,7 @@ import numpy as np
 
 from unmix.errors import DataError
 from unmix.io import units
+from unmix.io.columns import plain
 from unmix.io.orientation import NEED, Finding
 from unmix.io.text import show
 
@@ -26,10 +27,25 @@ DIFFERENT = 3
 BARCODE = re.compile(r"(?<![A-Za-z])[ACGT]{12,}(-\d+)?(?![A-Za-z])")
 #: Cells given as bulk: so many named by barcodes, or so many samples that lack this share of 2,000 genes or more.
 FEW_CELLS, MANY_SAMPLES, CELLS_LACK = 10, 50, 0.75
-#: Names of columns that sum up the samples, and how they are computed from them (samples x genes).
+#: How names of columns begin that sum up some of the samples: mean_control.
+_OF_SOME = re.compile(r"(mean|avg|average|median|sum|total|sd|stdev)[ ._-].+", re.IGNORECASE)
+#: Names of columns that sum up the samples (as :func:`unmix.io.columns.plain` writes them), and how they are computed
+#: from them (samples x genes).
 SUMMARIES = {
-    **dict.fromkeys(("total", "sum", "all", "pooled", "pool"), (lambda x: x.sum(0), lambda x: x.mean(0))),
-    **dict.fromkeys(("mean", "average", "avg", "rowmeans"), (lambda x: x.mean(0),)),
+    **dict.fromkeys(
+        (
+            *("total", "sum", "all", "pooled", "pool", "rowsum", "rowsums", "rowtotal", "rowtotals", "grandtotal"),
+            *("totalcount", "totalcounts", "totalreads", "sumcounts", "countsum"),
+        ),
+        (lambda x: x.sum(0), lambda x: x.mean(0)),
+    ),
+    **dict.fromkeys(
+        (
+            *("mean", "average", "avg", "rowmean", "rowmeans", "basemean", "meancount", "meancounts"),
+            *("meanexpression", "averageexpression", "avgexpression"),
+        ),
+        (lambda x: x.mean(0),),
+    ),
     "median": (lambda x: np.median(x, 0),),
     **dict.fromkeys(("max", "maximum"), (lambda x: x.max(0),)),
     **dict.fromkeys(("min", "minimum"), (lambda x: x.min(0),)),
@@ -108,18 +124,19 @@ def repeated_rows(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def without_summaries(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
     """Leave out columns that sum up the samples, such as a total or a mean; warn of samples that are named so."""
-    names = [str(name).strip().lower() for name in table.index]
-    named = np.array([name in SUMMARIES for name in names])
-    if not named.any() or named.all():
+    names = [plain(name) for name in table.index]
+    named = np.array([name in SUMMARIES for name in names], bool)
+    of_some = ~named & np.array([bool(_OF_SOME.fullmatch(str(name).strip())) for name in table.index], bool)
+    if not (named | of_some).any() or (named | of_some).all():
         return table
-    others, drop = table.to_numpy()[~named], np.zeros(len(table), bool)
+    others, drop = table.to_numpy()[~(named | of_some)], np.zeros(len(table), bool)
     for at in np.flatnonzero(named):
         row = table.to_numpy()[at]
         drop[at] = any(np.allclose(row, function(others), rtol=0.01, atol=1e-3) for function in SUMMARIES[names[at]])
     if drop.any():
         said = f"Removed, because computed from the other samples: {show(table.index[drop])}."
         findings.append(Finding("corrected", "samples", said))
-    if (odd := named & ~drop).any():
+    if (odd := (named | of_some) & ~drop).any():
         said = f"Kept as samples, although named like a summary of others: {show(table.index[odd])}."
         findings.append(Finding("warning", "samples", said))
     return table[~drop]

@@ -52,7 +52,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     formats.refuse_foreign(path)
     messages: list[str] = []
-    lines = text.lines(path, messages)
+    lines = text.below_titles(text.lines(path, messages), path, messages)
     separator = text.separator(lines)
     header, lines = text.header(lines, separator, path)
     lines = numbers.below_headers(lines, separator, path, messages)
@@ -120,7 +120,8 @@ def read_text(path: Path | str, messages: list[str] | None = None) -> pd.DataFra
     """
     path = Path(path)
     formats.refuse_foreign(path)
-    lines = text.lines(path, [] if messages is None else messages)
+    messages = [] if messages is None else messages
+    lines = text.below_titles(text.lines(path, messages), path, messages)
     separator = text.separator(lines)
     header, lines = text.header(lines, separator, path)
     if twice := [name for name in header if header.count(name) > 1]:

@@ -20,6 +20,8 @@ SEPARATORS = ("\t", ",", ";", " ")
 TABLE = "a table of text (TSV or CSV, plain or .gz): names in the first column and the first line"
 #: Characters that no name in a table of text can hold, and the longest name.
 _CONTROL, LONGEST = re.compile(r"[\x00-\x1f]"), 1000
+#: Lines above the header that may be titles.
+TITLES = 10
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 #: What stands above the names of rows.
 _CORNER = re.compile(
@@ -86,6 +88,20 @@ def lines(path: Path, messages: list[str]) -> list[str]:
     if not lines:
         raise DataError(f"{path.name} is empty.", TABLE, "check how the file was made; export it again")
     return lines
+
+
+def below_titles(lines: list[str], path: Path, messages: list[str]) -> list[str]:
+    """Return a table from its header on: tables of papers have lines of one cell above it; the header is of words."""
+    cut = separator(lines[-20:])
+    titles = list(itertools.takewhile(lambda line: _size(line, cut)[1] == 1, lines[:TITLES]))
+    body = lines[len(titles) :]
+    if not titles or len(body) < 2 or _size(body[-1], cut)[1] < 3:
+        return lines
+    words = [cell.strip() for cell in next(csv.reader(body[:1], delimiter=cut))[1:]]
+    if any(map(_NUMBER.fullmatch, words)):  # a row: the header is damaged
+        return lines
+    messages.append(f"{path.name}: lines above the table were left out: {titles[0].strip()[:60]!r}.")
+    return body
 
 
 def _is_header(comment: str, first: str) -> bool:

@@ -190,7 +190,9 @@ def _detect_small(values: np.ndarray) -> Unit:
         raise DataError(
             f"All values lie between {low:g} and {high:g}: fractions or scaled values.",
             "expression",
-            "give counts, TPM or their logarithm, as they were before scaling",
+            "--unit cpm, if these are shares of all expression in each sample (their sums are 1)"
+            if np.allclose(np.nansum(values, axis=1), 1, atol=0.02)
+            else "give counts, TPM or their logarithm, as they were before scaling",
         )
     tried = [logarithms.read(values, base) for base in (BASES if _even(values) else ("none", *BASES))]
     fits = [reading for reading in tried if reading.fits]

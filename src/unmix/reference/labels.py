@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from unmix.errors import DataError
+from unmix.io import cell_names
 from unmix.io.text import check_names, show
 from unmix.reference import codes, selection
 from unmix.reference.columns import DONOR_HINTS, SAMPLE_HINTS, donor_columns, no_types, type_columns
@@ -29,7 +30,7 @@ GROUPS = f"--cell-type-tree {PREFIX}"
 #: Labels that name no cell type, without blanks, points and dashes.
 NO_TYPE = re.compile(
     r"na|nan|none|null|n/a|unknown\w*|unassigned|unclassified|unidentified|undetermined|undefined|unlabell?ed|unclear"
-    r"|ambiguous|doublets?|multiplets?|lowq(uality)?(cells?)?|debris|dead(cells?)?|others?|mixed|contaminat\w+"
+    r"|ambiguous|.*doublets?|.*multiplets?|noise|lowq(uality)?(cells?)?|debris|dead(cells?)?|others?|mixed|contaminat\w+"
     r"|filtered|excluded|removed|-+|\?+|-1",  # -1 is the noise of HDBSCAN
     re.IGNORECASE,
 )
@@ -256,6 +257,8 @@ def _doubtful(labels: pd.Series, messages: list[str], rows: str) -> None:
     alike: dict[str, list[str]] = {}
     for label in sorted(sizes.index):
         bare = "".join(character for character in label.lower() if character.isalnum() or character == "+")
+        if (first := re.sub(r"\.\d{1,2}$", "", label)) in sizes:  # B.1 beside B, as R and pandas write a name twice
+            bare = "".join(character for character in first.lower() if character.isalnum() or character == "+")
         alike.setdefault(re.sub(r"(cell|cyte)s$", r"\1", bare), []).append(label)
     for group in (labels for labels in alike.values() if len(labels) > 1):
         most = max(group, key=lambda label: sizes[label])
@@ -263,4 +266,10 @@ def _doubtful(labels: pd.Series, messages: list[str], rows: str) -> None:
             f"Warning: {', '.join(map(repr, group))} differ only in how they are written; if they are one cell type, "
             f"join them with a label map (from {', '.join(repr(label) for label in group if label != most)} "
             f"to {most!r})."
+        )
+    for group, members in cell_names.parts(sorted(sizes.index)).items():
+        messages.append(
+            f"Warning: {group!r} ({sizes[group]:,} {rows}) names a group that holds {', '.join(map(repr, members))}. "
+            f"If its {rows} are of these types, its fraction takes from theirs: label them one by one, drop them, or "
+            "join the types with a label map."
         )

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError, UsageError
-from unmix.io import gene_groups, gene_tables, tables
+from unmix.io import gene_groups, gene_tables, matrices, tables
 from unmix.io.units import LARGEST
 from unmix.reference import count_recovery, qc, technical, tree, tree_tables
 from unmix.reference.columns import TYPE_HINTS, hinted
@@ -197,8 +197,8 @@ def prepare_reference(
     chosen = choose(obs, max_cells_per_type, seed, messages)
     read = count_recovery.Scale("normalised", "none")  # what is read as bulk
     picked = [(found.matrices[0], read) if kind == "profiles" else _pick(found, messages) for found in files]
-    matrices, names = [matrix for matrix, _ in picked], [found.name for found in files]
-    var, projections = join(matrices, names, messages, orthologs, gene_tables.read_map(gene_map))
+    held, names = [matrix for matrix, _ in picked], [found.name for found in files]
+    var, projections = join(held, names, messages, orthologs, gene_tables.read_map(gene_map))
     blocks, kinds, done = [], [], 0
     offsets = np.cumsum([0, *(len(found.obs_names) for found in files)])
     for (matrix, scale), projection, start, end in zip(picked, projections, offsets[:-1], offsets[1:], strict=True):
@@ -248,7 +248,9 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
     rows = len(found.obs_names)
     messages += [f"{found.name}: {sentence}" for sentence in found.messages]
     looked = [(matrix, count_recovery.recognise(matrix.look(rows), found.logged)) for matrix in found.matrices]
-    matrix, scale = min(looked, key=lambda pair: (pair[1].rank, -pair[1].total))
+    counted = {matrix.name: len(matrix.var) for matrix, scale in looked if scale.kind in count_recovery.KINDS[:2]}
+    whole = matrices.transcriptomes(counted)
+    matrix, scale = min(looked, key=lambda pair: (pair[0].name not in whole, pair[1].rank, -pair[1].total))
     if why := count_recovery.UNUSABLE.get(scale.kind):
         raise DataError(
             f"{found.name} holds {why} (in {', '.join(m.name for m, _ in looked)}).",
@@ -256,6 +258,11 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
             count_recovery.REMEDY.get(scale.kind, "take the file as it was before scaling"),
         )
     messages.append(count_recovery.say(scale, f"{found.name}: {matrix.name}"))
+    messages += [
+        f"{found.name}: {name} holds a selection of {genes:,} genes, and was not used."
+        for name, genes in counted.items()
+        if name not in whole
+    ]
     return matrix, scale
 
 

@@ -27,9 +27,10 @@ HIGHEST = 2000
 EXPRESSED = 5.0
 #: Genes that bulk and reference need, so that a gene that is missing is one that no cell expresses: no gene panels.
 GENES = 10_000
-#: Genes that only some annotations name, or that differ between people: clones, segments of antigen receptors.
+#: Identifiers without a symbol, and genes that only some annotations name, or that differ between people: clones,
+#: segments of antigen receptors.
 UNNAMED = re.compile(
-    r"ENS[A-Z]*G\d{11}|RP\d+-.+|[A-Z]{2}\d{6}(\..+)?|(CTD|CTC|CTA|CH\d+|LL[A-Z]+)-.+|LINC\d+.*"
+    r"ENS[A-Z]*G\d{11}|\d+|[NX][MR]_\d+|RP\d+-.+|[A-Z]{2}\d{6}(\..+)?|(CTD|CTC|CTA|CH\d+|LL[A-Z]+)-.+|LINC\d+.*"
     r"|(IG[HKL]|TR[ABDG])[VDJCAGME].*|.+\.\d+"
 )
 #: The share above which to warn. RNA-seq of PBMC by two references of blood: .013 to .036, no sample above .042; lung

@@ -310,6 +310,16 @@ def test_totals_and_means_are_no_samples(tmp_path):
     assert any(f.level == "warning" and "Mean" in f.sentence for f in findings)
 
 
+def test_columns_named_like_the_mean_of_a_group_are_warned_of(tmp_path):
+    """They were samples like any other, and part of a cohort."""
+    rng = np.random.default_rng(0)
+    genes = list(gene_tables.approved("human"))[:60]
+    table = pd.DataFrame(rng.integers(0, 900, (60, 4)), sorted(genes), ["a", "b", "c", "d"])
+    table.assign(mean_control=table[["a", "b"]].mean(axis=1)).to_csv(tmp_path / "b.tsv", sep="\t", index_label="gene")
+    said = check.read_bulk(tmp_path / "b.tsv", "counts").uns["unmix"]["messages"]
+    assert any("named like a summary of others: mean_control" in sentence for sentence in said)
+
+
 def test_constant_samples_and_impossible_values_are_seen(tmp_path):
     table = COUNTS.copy()
     table["4"] = 7
