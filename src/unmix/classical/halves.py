@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
-#: Genes of which the products of columns are held at a time.
-BLOCK = 1024
+from unmix.classical.normal import BLOCK, products
 
 
 @lru_cache(maxsize=1)
@@ -21,10 +21,13 @@ def random_halves(subsets: int, genes: int) -> np.ndarray:
     return halves
 
 
-def parted_sums(
-    caps: np.ndarray, weights: np.ndarray, halves: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums over the genes of a half of products of columns: weighted below a cap, and plain from it on.
+def capped_sums(
+    caps: np.ndarray, weights: np.ndarray, halves: np.ndarray, columns: np.ndarray, room: np.ndarray
+) -> np.ndarray:
+    """Return the sums over the genes of a half of products of columns, weighted by weights of at most a cap.
+
+    All caps share what is summed, since a cap parts the genes, ordered by weight, in two: those below it keep their
+    weight, the others have that of the cap.
 
     Parameters
     ----------
@@ -35,24 +38,33 @@ def parted_sums(
     halves
         Halves x genes, 0 or 1.
     columns
-        Genes x columns: the types and the sample.
+        Columns x genes: the types and the sample.
+    room
+        Of :func:`unmix.classical.normal.room_for`.
 
     Returns
     -------
-    Two arrays of caps x halves x pairs of columns (the upper triangle).
+    Caps x halves x pairs of columns (the upper triangle).
     """
-    one, other = np.triu_indices(columns.shape[1])
-    below, above = np.zeros((2, len(caps), len(halves), len(one)))
+    number = len(columns) * (len(columns) + 1) // 2
+    below, above = (np.zeros((len(caps), len(halves), number)) for _ in range(2))
     reached = np.searchsorted(caps, weights, side="right")  # how many caps a weight has reached
-    for count in np.unique(reached):
-        genes = np.flatnonzero(reached == count)
-        for block in np.array_split(genes, -(-len(genes) // BLOCK)):
-            products = columns[block][:, one] * columns[block][:, other]
+    order = np.argsort(reached, kind="stable")
+    for genes in np.array_split(order, -(-len(order) // BLOCK)):
+        pairs, both = products(columns[:, genes], room), np.empty((2, len(halves), len(genes)))
+        plain = np.take(halves, genes, axis=1, out=both[1], mode="clip")  # the default would make a copy first
+        np.multiply(plain, np.minimum(weights[genes], caps[-1]), out=both[0])
+        both = both.reshape(-1, len(genes))
+        starts = np.flatnonzero(np.diff(reached[genes], prepend=-1))
+        for start, end in pairwise([*starts, len(genes)]):
+            count, sums = reached[genes[start]], both[:, start:end] @ pairs[:, start:end].T
             if count < len(caps):
-                below[count] += (halves[:, block] * weights[block]) @ products
+                below[count] += sums[: len(halves)]
             if count > 0:
-                above[count - 1] += halves[:, block] @ products
+                above[count - 1] += sums[len(halves) :]
     for i in range(1, len(caps)):
         below[i] += below[i - 1]
         above[-i - 1] += above[-i]
-    return below, above
+    above *= caps[:, None, None]
+    below += above
+    return below

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
-from unmix.classical.halves import parted_sums, random_halves
+from unmix.classical.halves import capped_sums, random_halves
+from unmix.classical.normal import room_for, squares, weighted_solutions
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
+from unmix.classical.weights import weighed
+from unmix.contract.blocks import in_blocks
 from unmix.methods import register
 from unmix.settings import Count, CountOrZero, NonNegative
 
@@ -41,67 +44,61 @@ class Recipe(Classical):
     """Code: number of random halves of the genes for choosing the damping."""
 
 
-def dwls(signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the weights of the types: reweigh by 1 / (signature x)^2, damped, until nothing changes.
+def dwls(signature: np.ndarray, samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return the weights of the types in samples: reweigh by 1 / (signature x)^2, damped, until nothing changes.
 
     Parameters
     ----------
     signature
         Genes x types: mean counts of a cell.
-    sample
-        Genes.
+    samples
+        Samples x genes.
     recipe
         `tolerance`, `max_iter`, `keep`, `subsets`.
     """
-    x = nonnegative(signature, sample)
-    if not x.any():
-        return x
-    cap = damping(signature, sample, x, recipe.subsets)
+    q, r = np.linalg.qr(signature)
+    start = np.stack([nonnegative(r, goal) for goal in samples @ q])
+    moving = start.any(1)
+    x = last = np.where(moving[:, None], start, 1.0)  # what fits nothing is not moved
+    room = room_for(signature.shape[1] + 1, len(signature))
+    caps = np.array([damping(signature, *pair, recipe.subsets, room) for pair in zip(samples, x, strict=True)])
     for _ in range(recipe.max_iter):
-        root = np.sqrt(np.minimum(relative_weights(signature, x), cap))
-        new = (nonnegative(signature * root[:, None], sample * root) + recipe.keep * x) / (1 + recipe.keep)
-        change, x = np.abs(new - x).sum(), new
-        if change <= recipe.tolerance:
+        weights = np.minimum(relative_weights(signature, x), caps[:, None])
+        last = weighted_solutions(signature, samples, weights, last > 0, moving, room)
+        new = np.where(moving[:, None], (last + recipe.keep * x) / (1 + recipe.keep), x)
+        moving, x = moving & (np.abs(new - x).sum(1) > recipe.tolerance), new
+        if not moving.any():
             break
-    return x
+    return np.where(start.any(1, keepdims=True), x, 0)
 
 
 def relative_weights(signature: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return 1 / (signature x)^2, the least being 1; infinite where nothing is expected."""
-    expected = signature @ x
+    """Return 1 / (signature x)^2 of samples or of one (types last), the least being 1; infinite where it is 0."""
+    expected = x @ signature.T
     with np.errstate(divide="ignore"):
-        return (expected.max() / expected) ** 2
+        return (expected.max(-1, keepdims=True) / expected) ** 2
 
 
-def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int) -> float:
+def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: int, room: np.ndarray) -> float:
     """Return the cap on the weights (a power of 2) under which solutions of random halves of the genes vary least.
 
-    All caps share the sums over the genes of a half, since a cap parts the genes, ordered by weight, in two: those
-    below it keep their weight, the others have that of the cap. Where a half has fewer genes than types nothing can
-    be learned, and no weight is damped (as the original then does).
+    Where a half has fewer genes than types nothing can be learned, and no weight is damped (as the original then does).
     """
     genes, types = signature.shape
-    if genes // 2 < types:
-        return np.inf
     weights = relative_weights(signature, x)
     largest = weights[np.isfinite(weights)].max()
+    if genes // 2 < types:
+        return float(largest)
     caps = 2.0 ** np.arange(max(int(np.ceil(np.log2(largest))), 1))
     halves = random_halves(subsets, genes)
-    below, above = parted_sums(caps, weights, halves, np.column_stack([signature, sample]))
-    pairs = np.zeros((types + 1, types + 1), int)
-    upper = np.triu_indices(types + 1)
-    pairs[upper] = pairs.T[upper] = np.arange(len(upper[0]))  # where the product of two columns is
-    variances = []
-    for cap, kept, capped in zip(caps, below, above, strict=True):
-        products = np.take(kept + cap * capped, pairs, axis=1)
-        normal, goal = products[:, :types, :types], products[:, :types, types:]
-        scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / types
-        # A half without genes of a type can still be solved
-        solutions = np.linalg.solve(normal + 1e-12 * scale * np.eye(types), goal)[..., 0]
-        totals = solutions.sum(1, keepdims=True)
-        solutions *= x.sum() / np.where(totals == 0, 1, totals)
-        variances.append(solutions.var(0, ddof=1).mean())
-    return float(caps[np.argmin(variances)])
+    sums = squares(capped_sums(caps, weights, halves, np.vstack([signature.T, sample]), room), types + 1)
+    normal, goal = sums[..., :types, :types], sums[..., :types, types:]
+    diagonal = np.einsum("...jj->...j", normal)
+    diagonal += 1e-12 * diagonal.mean(-1, keepdims=True)  # a half without genes of a type can still be solved
+    solutions = np.linalg.solve(normal, goal)[..., 0]
+    totals = solutions.sum(-1, keepdims=True)
+    solutions *= x.sum() / np.where(totals == 0, 1, totals)
+    return float(caps[np.argmin(solutions.var(1, ddof=1).mean(1))])
 
 
 def svr(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
@@ -128,8 +125,15 @@ class DWLS(SignatureMethod):
         """Return the mean counts of a cell of each type, so that weights are those of cells."""
         return {"signature": cells.select(genes=genes).profiles("counts_per_cell")}
 
+    def solve_cohort(self, learned: dict[str, np.ndarray], samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+        """Return the weights of the types, of blocks of samples."""
+        if recipe.solver != "dwls":
+            return super().solve_cohort(learned, samples, recipe)
+        design, weigh = weighed(learned["signature"], recipe)
+        return in_blocks(lambda block: dwls(design, weigh(block), recipe), samples)
+
     def regress(self, signature: np.ndarray, sample: np.ndarray, recipe: Recipe) -> np.ndarray:
         """Return the weights of the types."""
         if recipe.solver == "dwls":
-            return dwls(signature, sample, recipe)
+            return dwls(signature, sample[None], recipe)[0]
         return svr(signature, sample) if recipe.solver == "svr" else nonnegative(signature, sample)

@@ -7,8 +7,10 @@ import pytest
 
 from unmix import engine
 from unmix.classical import solvers
+from unmix.classical.normal import room_for, weighted_solutions
 from unmix.classical.solvers import em, gibbs, nonnegative, softmax_map, sum_constrained, weighted_nonnegative
 from unmix.classical.svr import nu_svr
+from unmix.contract.blocks import in_blocks
 from unmix.errors import NotApplicable
 from unmix.methods.bayesprism import UNINFORMATIVE
 from unmix.methods.dwls import Recipe as DWLS
@@ -98,7 +100,7 @@ def test_nu_svr_ignores_the_order_of_genes(rng):
         abbas,
         lambda signature, sample: ridge(signature, sample, 1e-9),
         lambda signature, sample: cibersort(signature, sample, NuSVR()),
-        lambda signature, sample: dwls(signature, sample, DWLS()),
+        lambda signature, sample: dwls(signature, sample[None], DWLS())[0],
         lambda signature, sample: sum_constrained(signature, sample, exactly=True),
     ],
     ids=["nnls", "ols", "ridge", "nusvr", "dwls", "constrained"],
@@ -138,7 +140,7 @@ def test_weighted_regression_trusts_genes_that_donors_share(rng):
 def test_dwls_finds_a_rare_type_of_low_expression(rng):
     signature = rng.lognormal(0, 0.1, (60, 2)) * np.where(np.arange(60)[:, None] < 30, [100, 0.01], [0.01, 1])
     sample = signature @ [0.95, 0.05] * np.exp(0.2 * rng.standard_normal(60)) + 1e-6
-    found = dwls(signature, sample, DWLS())
+    found = dwls(signature, sample[None], DWLS())[0]
     assert abs(found[1] / found.sum() - 0.05) < 0.02
 
 
@@ -175,8 +177,8 @@ def test_damping_is_that_of_a_loop_over_caps_and_halves():
         spread.append(np.var(solutions, axis=0, ddof=1).mean())
     best = int(np.argmin(spread))
     assert 1 < best < len(spread) - 1  # neither end, so that a wrong choice can be seen
-    assert damping(signature, sample, start, 400) == 2.0**best
-    found = dwls(signature, sample, DWLS())
+    assert damping(signature, sample, start, 400, room_for(4, 80)) == 2.0**best
+    found = dwls(signature, sample[None], DWLS())[0]
     assert np.allclose(found, independent(signature, sample, 2.0**best), atol=1e-3)
     for wrong in (best - 1, best + 1):
         assert np.abs(found - independent(signature, sample, 2.0**wrong)).max() > 0.01
@@ -189,10 +191,33 @@ def test_damping_needs_little_memory_with_many_types():
     signature = rng.lognormal(0, 2, (3000, 60)) * rng.lognormal(0, 3, (3000, 1))
     sample = signature @ rng.dirichlet(np.ones(60))
     tracemalloc.start()
-    damping(signature, sample, nonnegative(signature, sample), 100)
+    damping(signature, sample, nonnegative(signature, sample), 100, room_for(61, 3000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 400e6  # the products of all genes under all caps would be 2 GB
+
+
+@pytest.mark.parametrize("number", [5, 20])
+def test_normal_equations_have_the_solutions_of_weighted_samples(rng, number):
+    signature = rng.lognormal(0, 1.5, (1500, number))
+    samples = (rng.dirichlet(np.full(number, 0.3), 9) @ signature.T) * np.exp(0.5 * rng.standard_normal((9, 1500)))
+    weights, needed = rng.lognormal(0, 3, (9, 1500)), np.arange(9) < 8
+    expected = [
+        nonnegative(signature * np.sqrt(w)[:, None], s * np.sqrt(w)) for w, s in zip(weights, samples, strict=True)
+    ]
+    for active in (np.ones((9, number), bool), np.array(expected) > 0, rng.random((9, number)) < 0.5):
+        found = weighted_solutions(signature, samples, weights, active, needed, room_for(number, 1500))
+        assert np.allclose(found[needed], np.array(expected)[needed], rtol=0, atol=1e-9)
+
+
+def test_dwls_of_a_sample_is_its_own(rng):
+    signature = rng.lognormal(0, 1.5, (300, 6))
+    samples = (rng.dirichlet(np.full(6, 0.3), 70) @ signature.T) * np.exp(0.5 * rng.standard_normal((70, 300)))
+    samples[3] = 0  # what fits nothing has no weights
+    together = in_blocks(lambda block: dwls(signature, block, DWLS()), samples)
+    assert np.array_equal(in_blocks(lambda block: dwls(signature, block, DWLS()), samples[[69, 3]]), together[[69, 3]])
+    assert not together[3].any()
+    assert together[[0, 69]].any(1).all()
 
 
 def test_em_is_the_mean_of_the_gibbs_sampler(rng):
