@@ -175,7 +175,7 @@ def _intervals(lead: Result, references: list[Reference]) -> list[str]:
     if lead.run.get("members"):
         said.append("Their errors are those of the consensus itself on the same pseudobulk for all of its methods.")
     method = _registered(lead)
-    if method and type(method).bounds is not Method.bounds:
+    if method and type(method).estimate_with_bounds is not Method.estimate_with_bounds:
         said.append("They enlarge or reduce the bounds that the method itself gives.")
     said.append(
         "Their width was multiplied by the distance of the sample from the reference where it exceeded the typical "
