@@ -44,6 +44,27 @@ def _places(number: int) -> np.ndarray:
     return places
 
 
+def solutions(sums: np.ndarray) -> np.ndarray:
+    """Return the solutions (... x types) of normal equations (... x columns x columns, the sample last).
+
+    The last row of the triangle of all columns (Cholesky) is what the first half of a solution gives. The diagonal of
+    `sums` is raised.
+    """
+    types = sums.shape[-1] - 1
+    diagonal = np.einsum("...jj->...j", sums)
+    diagonal[..., :types] += 1e-12 * diagonal[..., :types].mean(-1, keepdims=True)  # a half may lack genes of a type
+    diagonal[..., types] *= 2  # a sample that the types explain leaves nothing
+    try:
+        lower = np.linalg.cholesky(sums)
+    except np.linalg.LinAlgError:  # all types alike but for rounding
+        return np.linalg.solve(sums[..., :types, :types], sums[..., :types, types:])[..., 0]
+    found = lower[..., types, :types].copy()
+    for k in reversed(range(types)):
+        found[..., k] /= lower[..., k, k]
+        found[..., :k] -= found[..., k, None] * lower[..., k, :k]
+    return found
+
+
 def weighted_solutions(
     design: np.ndarray,
     samples: np.ndarray,

@@ -13,7 +13,7 @@ import numpy as np
 
 from unmix.classical.base import Classical, SignatureMethod
 from unmix.classical.halves import capped_sums, random_halves
-from unmix.classical.normal import room_for, squares, weighted_solutions
+from unmix.classical.normal import room_for, solutions, squares, weighted_solutions
 from unmix.classical.signature import Genes
 from unmix.classical.solvers import nonnegative
 from unmix.classical.weights import weighed
@@ -91,14 +91,11 @@ def damping(signature: np.ndarray, sample: np.ndarray, x: np.ndarray, subsets: i
         return float(largest)
     caps = 2.0 ** np.arange(max(int(np.ceil(np.log2(largest))), 1))
     halves = random_halves(subsets, genes)
-    sums = squares(capped_sums(caps, weights, halves, np.vstack([signature.T, sample]), room), types + 1)
-    normal, goal = sums[..., :types, :types], sums[..., :types, types:]
-    diagonal = np.einsum("...jj->...j", normal)
-    diagonal += 1e-12 * diagonal.mean(-1, keepdims=True)  # a half without genes of a type can still be solved
-    solutions = np.linalg.solve(normal, goal)[..., 0]
-    totals = solutions.sum(-1, keepdims=True)
-    solutions *= x.sum() / np.where(totals == 0, 1, totals)
-    return float(caps[np.argmin(solutions.var(1, ddof=1).mean(1))])
+    columns = np.vstack([signature.T, sample])
+    found = solutions(squares(capped_sums(caps, weights, halves, columns, room), types + 1))
+    totals = found.sum(-1, keepdims=True)
+    found *= x.sum() / np.where(totals == 0, 1, totals)
+    return float(caps[np.argmin(found.var(1, ddof=1).mean(1))])
 
 
 def svr(signature: np.ndarray, sample: np.ndarray) -> np.ndarray:
