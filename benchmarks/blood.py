@@ -274,7 +274,8 @@ def stored_fractions(bulk: str, over: str, method: str, seed: int) -> tuple[Mode
         samples=by_sample.loc[order, ["distance", "unexpressed"]],
         method=method,
     )
-    if type(registry.get(model.method)).bounds is not Method.bounds or model.quantity == "score":
+    own = type(registry.get(model.method)).estimate_with_bounds is not Method.estimate_with_bounds
+    if own or model.quantity == "score":
         return model, found
     far, values = found.samples["distance"].to_numpy()[:, None], found.values.to_numpy()
     farther = domain_shift.ratio(far), domain_shift.between_laboratory(far)
