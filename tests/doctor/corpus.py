@@ -1008,6 +1008,10 @@ BULK |= {
     "two columns of names, one sorted": Case(
         table(described(IDS, gene_name=sorted(GENES)), corner="gene_id"), "name other genes", True
     ),
+    "probes beside Gene.Symbol": Case(
+        table(described([f"{row}_at" for row in range(600)], **{"Gene.Symbol": GENES}), corner="ID_REF"),
+        "(column Gene.Symbol)",
+    ),
     "GENCODE's transcripts": Case(table(renamed(_GENCODE)), "two identifiers"),
     "StringTie": Case(table(renamed([f"MSTRG.{row}|{gene}" for row, gene in enumerate(GENES)])), "two identifiers"),
     "h5ad with whole lengths": Case(parts(CLEAN, length=_LENGTHS.round()), suffix=".h5ad"),

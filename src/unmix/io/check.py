@@ -10,7 +10,7 @@ import pandas as pd
 
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_ids, gene_match, gene_names, gene_tables, quality, samples, units
-from unmix.io.orientation import GENE_NAMES, NEED, Finding, load
+from unmix.io.orientation import NEED, Finding, gene_columns, load
 from unmix.io.text import check_names, show
 
 if TYPE_CHECKING:
@@ -196,13 +196,12 @@ def _name_genes(
         said.append(sentence)
     findings += [Finding("corrected", "gene names", sentence) for sentence in said]
     given = {"names": names}
-    for column in GENE_NAMES:
-        if column in rows:
-            given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
+    for column in gene_columns(rows):
+        given[column] = rows[column].astype(str).str.strip().to_numpy(dtype=object)
     found = None if wanted is None else gene_match.match(given, wanted, orthologs)
     if found is None:
         column = next(
-            (name for name in GENE_NAMES if name in given and gene_ids.identifier(given[name]) == "symbol"), "names"
+            (name for name in given if name != "names" and gene_ids.identifier(given[name]) == "symbol"), "names"
         )
         labels = gene_ids.strip_version(given[column])
     else:

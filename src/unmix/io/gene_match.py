@@ -82,7 +82,7 @@ def _refuse_contradiction(
     pair = [found[column].names for column in (best, other)]
     both = np.isin(pair[0], wanted.index) & np.isin(pair[1], wanted.index)
     differ = np.flatnonzero(both & (pair[0] != pair[1]))
-    if both.sum() < FEWEST or len(differ) < both.sum() / 2:
+    if both.sum() < FEWEST or len(differ) < both.sum() / 2 or found[other].common < 0.9 * found[best].common:
         return
     names = [given[column][differ[0]] for column in (best, other)]
     where = ["the first column" if column == "names" else f"the column {column!r}" for column in (best, other)]

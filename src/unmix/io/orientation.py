@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-#: Columns of names of genes beside the samples.
+#: Columns of names of genes beside the samples; others are found by their content.
 GENE_NAMES = (
     "gene_name",
     "gene_symbol",
@@ -31,6 +31,10 @@ GENE_NAMES = (
 #: Share of equal numbers, or of numbers with decimals, above which those of the first column are no identifiers.
 EQUAL = 0.05
 NEED = "expression of genes x samples (or samples x genes), as TSV, CSV or h5ad"
+
+
+#: Share of known symbols, or likeness to genes, from which on a column of text names genes.
+ALIKE = 0.6
 
 
 class Finding(NamedTuple):
@@ -64,6 +68,17 @@ def load(
     table = tables.read_table(path)
     findings += [Finding("corrected", "file", sentence) for sentence in table.attrs["messages"]]
     return _genes_alone(*_orient(table, path, wanted, findings), findings)
+
+
+def gene_columns(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that name the genes of the rows, by their names or by their content."""
+    known = [name for name in GENE_NAMES if name in rows]
+    texts = [name for name in rows if name not in known and not pd.api.types.is_numeric_dtype(rows[name])]
+    return [*known, *(name for name in texts if _names_genes(rows[name].astype(str).str.strip()))]
+
+
+def _names_genes(names: pd.Series) -> bool:
+    return gene_ids.likeness(list(names)) >= ALIKE or names.isin(gene_tables.known_symbols()).mean() >= ALIKE
 
 
 def _fullest(data: AnnData, path: Path, findings: list[Finding]) -> tuple[np.ndarray, pd.DataFrame]:
@@ -139,7 +154,7 @@ def _orient(
         said = "The table holds samples in rows and genes in columns; it was read that way."
         findings.append(Finding("ok", "orientation", said))
     if extra:
-        findings.append(Finding("corrected", "columns", f"Columns of text ignored: {show(extra)}."))
+        findings.append(Finding("corrected", "columns", f"Columns of text are no samples: {show(extra)}."))
     return table, rows
 
 
