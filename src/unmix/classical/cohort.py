@@ -243,8 +243,8 @@ def without_absent(fractions: np.ndarray, mean: np.ndarray, profiles: np.ndarray
             level, others = fractions[:, k].mean(), np.delete(fractions, k, axis=1)
             if len(genes) < LEAST_SPECIFIC or level <= LOWEST:
                 continue
-            explained = others @ np.delete(profiles, k, axis=0)[:, genes]
-            explained = (explained / np.maximum(others.sum(1, keepdims=True), 1e-12)).mean(0)
+            shares = (others / np.maximum(others.sum(1, keepdims=True), 1e-12)).mean(0)
+            explained = shares @ np.delete(profiles, k, axis=0)[:, genes]
             residual = np.median((mean[genes] - explained) / profiles[k, genes])
             if residual < min(ABSENT, level):
                 factors[k] = max(residual, LOWEST) / level
