@@ -1024,6 +1024,15 @@ CELLS |= {
     "a selection of genes beside all": Case(
         selected, "layers['counts'] holds a selection of 200 genes", suffix=".h5ad"
     ),
+    "numbers of cells beside genes": Case(
+        lambda path: (
+            pd.DataFrame(SINGLE, REFERENCE.obs_names, GENES)
+            .assign(nCount_RNA=7 * SINGLE.sum(1) ** 2, seurat_clusters=3, UMAP_1=-1.5)
+            .join(REFERENCE.obs[["cell_type", "donor"]])
+            .to_csv(path, sep="\t")
+        ),
+        "are no genes: nCount_RNA, seurat_clusters, UMAP_1",
+    ),
     "spike-ins": Case(
         lambda path: anndata.AnnData(
             np.hstack([SINGLE, np.full((len(SINGLE), 9), 50.0)]),

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from unmix.errors import DataError
-from unmix.io import gene_ids, tables, text
+from unmix.io import columns, gene_ids, tables, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +32,7 @@ def read(path: Path, messages: list[str], cells: Collection[str] = ()) -> AnnDat
     Parameters
     ----------
     path
-        Cells x genes or genes x cells; columns of text annotate the cells.
+        Cells x genes or genes x cells; columns of text, and of numbers by their names (nCount_RNA), annotate the cells.
     messages
         Takes a sentence for every form that was recognised.
     cells
@@ -66,6 +66,11 @@ def read(path: Path, messages: list[str], cells: Collection[str] = ()) -> AnnDat
         )
     elif _genes_in_rows(numbers, cells):
         numbers, obs = numbers.T, pd.DataFrame(index=numbers.columns)
+    elif (described := np.array([columns.describes_samples(name) for name in numbers.columns])).any():
+        messages.append(
+            f"Columns of numbers that describe the cells are no genes: {text.show(numbers.columns[described])}."
+        )
+        numbers, obs = numbers.loc[:, ~described], obs.join(numbers.loc[:, described])
     if numbers.isna().to_numpy().any():
         raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
     obs.index = obs.index.astype(str)

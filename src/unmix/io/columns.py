@@ -58,6 +58,12 @@ OF_SAMPLES = {
     ),
     *("subject", "cluster", "purity", "daystodeath", "daystolastfollowup", "hba1c", "replicate", "pctmapped"),
 }
+#: What Seurat and scanpy note of cells, and places in a plane.
+_OF_CELLS = re.compile(
+    r"(n_?count|n_?feature|n_?umi|n_?gene|percent|pct|log1p|umap|tsne|pca?)s?[ ._-].+|(umap|tsne|pc)\d+"
+    r"|(.+[ ._-])?(clusters?|score|leiden|louvain)|.+_snn_res[ ._-].+",
+    re.IGNORECASE,
+)
 #: Quantities that tools write side by side for one sample (RSEM, salmon, kallisto, StringTie, cufflinks, GDC, STAR).
 QUANTITIES = {
     *("tpm", "fpkm", "rpkm", "cpm", "count", "counts", "expectedcount", "numreads", "estcounts", "coverage", "cov"),
@@ -83,6 +89,11 @@ _LENGTH = re.compile(r"(.+[ ._:|-])?(length|len|width)s?([ ._:|-].+)?", re.IGNOR
 def plain(name: object) -> str:
     """Return a name in lower case, without blanks, points, dashes and underscores."""
     return re.sub(r"[\s._\-#%]+", "", str(name).lower())
+
+
+def describes_samples(name: object) -> bool:
+    """Say whether a column of numbers describes samples or cells in the rows, and is no gene, by its name."""
+    return plain(name) in OF_SAMPLES or _OF_CELLS.fullmatch(str(name).strip()) is not None
 
 
 def refuse_quantities(names: list[str], path: Path) -> None:

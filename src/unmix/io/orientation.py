@@ -192,8 +192,9 @@ def _genes_alone(
 def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]) -> pd.DataFrame:
     """Leave out columns that describe samples in rows, such as their age; a gene of the reference stays."""
     known = set() if wanted is None else set(wanted.index.astype(str))
-    describing = columns.OF_SAMPLES | {"index", "unnamed:0", "level"}
-    out = np.array([columns.plain(name) in describing and str(name) not in known for name in numbers.columns])
+    counts = {"index", "unnamed:0", "level"}
+    described = [columns.describes_samples(name) or columns.plain(name) in counts for name in numbers.columns]
+    out = np.array(described) & ~numbers.columns.astype(str).isin(known)
     if out.any():
         said = f"Columns ignored, because they describe samples: {show(numbers.columns[out])}."
         findings.append(Finding("corrected", "columns", said))
