@@ -70,7 +70,7 @@ def read(path: Path, messages: list[str], cells: Collection[str] = ()) -> AnnDat
         messages.append(
             f"Columns of numbers that describe the cells are no genes: {text.show(numbers.columns[described])}."
         )
-        numbers, obs = numbers.loc[:, ~described], obs.join(numbers.loc[:, described])
+        numbers, obs = numbers.loc[:, ~described], pd.concat([obs, numbers.loc[:, described]], axis=1)
     if numbers.isna().to_numpy().any():
         raise DataError(f"{path.name} has missing values.", "counts for every gene and cell", "write 0 where none")
     obs.index = obs.index.astype(str)
