@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unmix.contract.method import silent
 from unmix.engine import answer, explanation, training
 from unmix.engine.consensus import consensus as combine
+from unmix.engine.mrna_per_cell import read_source
 from unmix.engine.reading import checked, checked_for, model_of, read_calibration, read_reference
 from unmix.io.in_memory import as_file
 from unmix.io.long_tables import read_estimates
@@ -130,7 +131,7 @@ def predict(
     orthologs, gene_map
         As for :func:`unmix.io.check.read_bulk`.
     options
-        As for :func:`unmix.engine.answer.predict`.
+        As for :func:`unmix.engine.answer.predict`; ``mrna_per_cell`` may also be the path of a table.
 
     Examples
     --------
@@ -142,6 +143,8 @@ def predict(
     """
     several = [model_of(one) for one in (models if isinstance(models, (list, tuple)) else [models])]
     named = {"orthologs": orthologs, "gene_map": gene_map}
+    if isinstance(source := options.get("mrna_per_cell"), (str, Path)):
+        options["mrna_per_cell"] = read_source(str(source))
     return answer.predict(several, checked_for(several, bulk, unit, options.get("say", silent), **named), **options)
 
 

@@ -148,6 +148,19 @@ def test_distances_and_flags_do_not_depend_on_the_names_of_genes():
     assert found.flags.tolist() == want.flags.tolist()
 
 
+def test_a_table_of_mrna_per_cell_is_read_and_a_wrong_name_is_refused(data, tmp_path):
+    """A path gave a traceback, and a word that is no source gave fractions of mRNA."""
+    _, bulk, _, reference = data
+    model = unmix.train("nnls", reference, seed=1)
+    sizes = pd.Series(range(1, 7), sorted(reference.obs["cell_type"].unique()), name="mrna", dtype=float)
+    sizes.rename_axis("cell_type").to_csv(tmp_path / "sizes.tsv", sep="\t")
+    want = unmix.predict(model, bulk, device="cpu", mrna_per_cell=sizes).values
+    for given in (tmp_path / "sizes.tsv", str(tmp_path / "sizes.tsv")):
+        pd.testing.assert_frame_equal(unmix.predict(model, bulk, device="cpu", mrna_per_cell=given).values, want)
+    with pytest.raises(UsageError, match="no such source"):
+        unmix.predict(model, bulk, device="cpu", mrna_per_cell="publishd")
+
+
 def test_known_fractions_in_memory_are_checked_as_those_of_a_file(data):
     _, bulk, _, reference = data
     known = toy(samples=6)[1].obsm["cell_fractions"].map(lambda share: f"{share:.1%}")
