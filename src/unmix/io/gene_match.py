@@ -70,8 +70,9 @@ def match(given: Mapping[str, Sequence[str]], wanted: pd.DataFrame, orthologs: b
     """
     found = {column: _meet(column, list(map(str, names)), wanted, orthologs) for column, names in given.items()}
     best = max(found, key=lambda column: found[column].common)
-    for column in found:
-        _refuse_contradiction(best, column, found, given, wanted)
+    for other in found:
+        if other != best:
+            _refuse_contradiction(best, other, found, given, wanted)
     return found[best]
 
 
@@ -79,9 +80,9 @@ def _refuse_contradiction(
     best: str, other: str, found: Mapping[str, Match], given: Mapping[str, Sequence[str]], wanted: pd.DataFrame
 ) -> None:
     """Refuse two columns that name different genes of the reference in most rows, as after sorting one of them."""
-    pair = [found[column].names for column in (best, other)]
-    both = np.isin(pair[0], wanted.index) & np.isin(pair[1], wanted.index)
-    differ = np.flatnonzero(both & (pair[0] != pair[1]))
+    first, second = (wanted.index.get_indexer(found[column].names) for column in (best, other))
+    both = (first >= 0) & (second >= 0)
+    differ = np.flatnonzero(both & (first != second))
     if both.sum() < FEWEST or len(differ) < both.sum() / 2 or found[other].common < 0.9 * found[best].common:
         return
     names = [given[column][differ[0]] for column in (best, other)]
