@@ -122,6 +122,7 @@ def examine(
     obs = quality.measure(values, var.index, table.index.astype(str), facts["unit"])
     if not checked:
         findings += [*quality.findings(obs, len(var)), *quality.dominated(values, var.index, obs.index)]
+        findings += quality.raised(values, obs.index, facts["unit"])
     bulk = anndata.AnnData(values, obs=obs, var=var)
     bulk.uns["unmix"] = {"kind": "bulk", **facts, "messages": [f.sentence for f in findings]}
     return bulk, findings

@@ -26,6 +26,8 @@ TOP = 50
 FEW_READS, FEW_GENES = 200_000, 5_000
 #: Share of one gene above which a value may be wrong; haemoglobins of whole blood have as much together.
 DOMINATED = 0.5
+#: Share of the genes at the lowest value, and what this value is of all expression in all genes, above which to warn.
+RAISED_GENES, RAISED = 0.02, 0.01
 #: Genes from which on a bulk is taken as the whole transcriptome, not a panel.
 WHOLE = 10_000
 
@@ -104,6 +106,27 @@ def dominated(values: np.ndarray, genes: pd.Index, samples: pd.Index) -> list[Fi
     listed = show([f"{samples[at]} ({genes[top[at]]}, {shares[at]:.0%})" for at in most])
     said = (
         f"One gene has more than {DOMINATED:.0%} of all expression in {most.size} samples: {listed}. Look at its value."
+    )
+    return [Finding("warning", "quality", said)]
+
+
+def raised(values: np.ndarray, samples: pd.Index, unit: str) -> list[Finding]:
+    """Return a warning of samples in which every gene has at least a level that many genes have: a constant was added.
+
+    Microarrays have such a level, and it tells only where it is a part of the expression that counts (`RAISED`).
+    """
+    lowest = values.min(axis=1)
+    level = np.array([(row <= least * (1 + 1e-6)).mean() for row, least in zip(values, lowest, strict=True)])
+    added = lowest * values.shape[1] / np.maximum(values.sum(axis=1), 1e-12)
+    found = np.flatnonzero((level > RAISED_GENES) & (added > RAISED))
+    if unit == "microarray" or not found.size:
+        return []
+    at = found[0]
+    said = (
+        f"No gene is at 0 in {found.size} samples: {show(samples[found])}. {level[at]:.0%} of the genes of "
+        f"{samples[at]} have its lowest value, {lowest[at]:.4g}. If a constant was added, or low values were raised to "
+        f"one, genes that are not expressed look expressed, by {added[at]:.0%} of all expression. Give the values "
+        "without it."
     )
     return [Finding("warning", "quality", said)]
 

@@ -91,6 +91,7 @@ def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
     if not known.size or not known.any():
         raise DataError("The matrix holds zeros or nothing at all.", "expression values", "check the export")
     _refuse_scaled(values, known)
+    _refuse_roots(values, known)
     filled, whole = matrices.filled_and_whole(values)
     highest, used = np.nanmax(values, axis=1, initial=-np.inf), filled > 0
     above = (highest > LOG_MAX) & (highest <= np.log2(LARGEST))  # log2 of FPKM-UQ reach 32
@@ -245,6 +246,22 @@ def _refuse_scaled(values: np.ndarray, known: np.ndarray) -> None:
         means = np.abs(np.nanmean(some, axis=1)) < 0.001
         if means.all() and np.allclose(np.nanstd(some, axis=1), 1, atol=0.01):
             raise DataError("Every sample is standardised (mean 0, sd 1).", "expression", do)
+
+
+def _refuse_roots(values: np.ndarray, known: np.ndarray) -> None:
+    """Refuse square roots: their squares are whole numbers, or sum to a million in every sample; they are neither."""
+    some = known[(known > 0) & (known < 50)][:1_000_000]  # below 50, a square tells four digits
+    squares = some**2
+    of_counts = np.abs(squares - np.round(squares)) < 0.01, np.abs(some - np.round(some)) < 0.01
+    sums = np.nansum(np.square(values), axis=1)
+    million = len(values) > 1 and np.allclose(sums[sums > 0], 1e6, rtol=1e-3, atol=0)
+    if some.size > 100 and (million or (of_counts[0].mean() > 0.99 and of_counts[1].mean() < 0.9)):
+        raise DataError(
+            f"The squares of the values {'sum to a million' if million else 'are whole numbers'}: square roots of "
+            f"{'TPM' if million else 'counts'}.",
+            "expression",
+            "square the values, or give the counts or TPM as they were",
+        )
 
 
 def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) -> Unit:

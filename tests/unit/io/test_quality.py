@@ -46,3 +46,16 @@ def test_a_library_of_mitochondrial_and_ribosomal_reads_is_flagged_to_the_fracti
         assert "poor_library" in flags["poor"]
         assert "poor_library" not in flags["good"]
     assert anndata.read_h5ad(tmp_path / "bulk.h5ad").obs["mitochondrial"]["poor"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("constant", "depth", "warned"), [(1, 20_000, True), (1, 20_000_000, False), (0, 20_000, False)]
+)
+def test_a_constant_that_was_added_to_all_values_is_told_where_it_counts(constant, depth, warned):
+    rng = np.random.default_rng(0)
+    shares = rng.lognormal(0, 2, 5000) * (rng.random(5000) > 0.3)
+    values = rng.poisson(depth * shares / shares.sum(), (3, 5000)) + constant
+    found = quality.raised(values.astype(float), pd.Index(["a", "b", "c"]), "counts")
+    assert bool(found) == warned
+    if found:
+        assert "No gene is at 0 in 3 samples" in found[0].sentence

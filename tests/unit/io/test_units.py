@@ -264,6 +264,20 @@ def test_logarithms_above_30_are_no_linear_values(most):
     assert np.allclose(units.linear(logs, declared), np.exp2(logs) - 1)
 
 
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (np.sqrt(COUNTS), "whole numbers: square roots of counts"),
+        (np.round(np.sqrt(COUNTS), 4), "square roots of counts"),
+        (np.sqrt(TPM), "sum to a million: square roots of TPM"),
+    ],
+)
+def test_square_roots_are_refused(values, why):
+    """They were read as FPKM."""
+    with pytest.raises(DataError, match=why):
+        units.detect(values)
+
+
 def test_ranks_are_no_expression():
     ranks = COUNTS.argsort(axis=1).argsort(axis=1) + RNG.choice([0, 0.5], COUNTS.shape)
     with pytest.raises(DataError, match="as logarithms, ranks"):
