@@ -258,6 +258,12 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
             count_recovery.REMEDY.get(scale.kind, "take the file as it was before scaling"),
         )
     messages.append(count_recovery.say(scale, f"{found.name}: {matrix.name}"))
+    if count_recovery.smoothed(matrix.look(rows), scale):
+        messages.append(
+            f"Warning: {found.name}: hardly any value of the cells is 0 in {matrix.name}, as after smoothing or "
+            "imputation (MAGIC, SAVER, scVI). Cell types differ less there than in their counts, and fractions are "
+            "biased. Give the counts as they were measured."
+        )
     messages += [
         f"{found.name}: {name} holds a selection of {genes:,} genes, and was not used."
         for name, genes in counted.items()

@@ -46,6 +46,17 @@ def test_a_reference_holds_counts_labels_donors_and_reads_back(tmp_path):
     assert again.uns["unmix"]["counts"] == "raw"
 
 
+def test_cells_without_zeros_are_told_to_be_smoothed(tmp_path):
+    """Imputed cells were said to be normalised only; means of cells leave hardly a zero, and are no counts."""
+    logs = np.log1p(1e4 * COUNTS / COUNTS.sum(1, keepdims=True))
+    smoothed = np.stack([logs[RNG.integers(0, 200, 60)].mean(0) for _ in logs])
+    warning = "hardly any value of the cells is 0"
+    assert warning in said(prepare.prepare_reference([made(tmp_path / "s.h5ad", smoothed)], "cell_type", preset="none"))
+    for name, matrix in {"counts": COUNTS, "tpm": TPM, "logs": logs}.items():
+        data = prepare.prepare_reference([made(tmp_path / f"{name}.h5ad", matrix)], "cell_type", preset="none")
+        assert warning not in said(data)
+
+
 TPM = COUNTS / RNG.uniform(0.3, 9, 3000)
 
 
