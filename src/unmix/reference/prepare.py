@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+#: Cells of a donor, in the median, below which donors are cells or wells.
+CELLS_OF_DONOR = 5
+
 
 def read_reference(path: Path | str) -> AnnData:
     """Read a prepared reference.
@@ -278,6 +281,13 @@ def _summary(obs: pd.DataFrame, messages: list[str], rows: str) -> None:
     listed = ", ".join(f"{label} {size:,}" for label, size in sizes.items())
     of = f" from {donors} donor{'s' * (donors != 1)}" if rows == "cells" else ""
     messages.append(f"{len(obs):,} {rows} of {len(sizes)} types{of}: {listed}.")
+    of_donor = int(obs["donor"].value_counts().median())
+    if donors > 1 and of_donor < CELLS_OF_DONOR and rows == "cells":
+        messages.append(
+            f"Warning: {donors:,} donors of {of_donor} cell{'s' * (of_donor != 1)} in the median. Donors are people or "
+            "animals, not cells or wells: methods compare donors, and intervals hold some of them out. Give the "
+            "column of the people (--donor-key), or none."
+        )
     few = [str(label) for label, size in sizes.items() if size < FEW_CELLS]
     if few and rows == "cells":
         messages.append(

@@ -57,6 +57,14 @@ def test_cells_without_zeros_are_told_to_be_smoothed(tmp_path):
         assert warning not in said(data)
 
 
+def test_donors_that_are_cells_are_told(tmp_path):
+    """Barcodes as donors: nothing was said, and methods took every cell for a person."""
+    path = made(tmp_path / "a.h5ad", cell_type=LABELS, barcode=np.arange(200).astype(str), person=DONORS)
+    warning = "200 donors of 1 cell in the median"
+    assert warning in said(prepare.prepare_reference([path], "cell_type", "barcode", preset="none"))
+    assert "in the median" not in said(prepare.prepare_reference([path], "cell_type", "person", preset="none"))
+
+
 TPM = COUNTS / RNG.uniform(0.3, 9, 3000)
 
 
