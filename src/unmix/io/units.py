@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unmix.errors import DataError, UsageError
-from unmix.io import logarithms, matrices
+from unmix.io import logarithms, matrices, scaled
 from unmix.io.logarithms import BASES, PREFIX
 from unmix.io.text import show
 
@@ -90,8 +90,8 @@ def detect(values: np.ndarray, samples: list[str] | None = None) -> Unit:
     known = values.ravel() if finite.all() else values[finite]
     if not known.size or not known.any():
         raise DataError("The matrix holds zeros or nothing at all.", "expression values", "check the export")
-    _refuse_scaled(values, known)
-    _refuse_roots(values, known)
+    scaled.refuse(values, known)
+    scaled.refuse_roots(values, known)
     filled, whole = matrices.filled_and_whole(values)
     highest, used = np.nanmax(values, axis=1, initial=-np.inf), filled > 0
     above = (highest > LOG_MAX) & (highest <= np.log2(LARGEST))  # log2 of FPKM-UQ reach 32
@@ -232,38 +232,6 @@ def _named(reading: logarithms.Reading, low: float, high: float) -> Unit:
     return Unit(name, reading.base, reading.offset, f"{facts} ({why}).")
 
 
-def _refuse_scaled(values: np.ndarray, known: np.ndarray) -> None:
-    if known.min() >= 0:
-        return
-    do = "give counts, TPM or their logarithm, as they were before scaling"
-    if len(values) > 2:
-        with np.errstate(invalid="ignore"):
-            centred = np.abs(np.nanmean(values[:, np.isfinite(values).any(axis=0)], axis=0)) < 0.01
-        if centred.mean() > 0.9:
-            raise DataError("Every gene has a mean of zero: standardised (z-scored) values.", "expression", do)
-    if known.size > 100:
-        some = values[np.isfinite(values).any(axis=1)]
-        means = np.abs(np.nanmean(some, axis=1)) < 0.001
-        if means.all() and np.allclose(np.nanstd(some, axis=1), 1, atol=0.01):
-            raise DataError("Every sample is standardised (mean 0, sd 1).", "expression", do)
-
-
-def _refuse_roots(values: np.ndarray, known: np.ndarray) -> None:
-    """Refuse square roots: their squares are whole numbers, or sum to a million in every sample; they are neither."""
-    some = known[(known > 0) & (known < 50)][:1_000_000]  # below 50, a square tells four digits
-    squares = some**2
-    of_counts = np.abs(squares - np.round(squares)) < 0.01, np.abs(some - np.round(some)) < 0.01
-    sums = np.nansum(np.square(values), axis=1)
-    million = len(values) > 1 and np.allclose(sums[sums > 0], 1e6, rtol=1e-3, atol=0)
-    if some.size > 100 and (million or (of_counts[0].mean() > 0.99 and of_counts[1].mean() < 0.9)):
-        raise DataError(
-            f"The squares of the values {'sum to a million' if million else 'are whole numbers'}: square roots of "
-            f"{'TPM' if million else 'counts'}.",
-            "expression",
-            "square the values, or give the counts or TPM as they were",
-        )
-
-
 def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) -> Unit:
     """Return the unit, detected or declared; a declaration overrides what the numbers suggest.
 
@@ -284,7 +252,7 @@ def decide(values: np.ndarray, declared: str, samples: list[str] | None = None) 
     name, log = parse(declared)
     if name == "auto":
         return detect(values, samples)
-    _refuse_scaled(values, values[np.isfinite(values)])
+    scaled.refuse(values, values[np.isfinite(values)])
     spelt, high = declared.strip().lower(), np.nanmax(values)
     if name == "microarray" and log == "none" and high <= LOG_MAX:
         return Unit(name, "2", 0.0, "The microarray values are logarithms: log2 was undone.")
