@@ -28,7 +28,7 @@ FEW_READS, FEW_GENES = 200_000, 5_000
 DOMINATED = 0.5
 #: Share of the genes at the lowest value, and what this value is of all expression in all genes, above which to warn.
 RAISED_GENES, RAISED = 0.02, 0.01
-#: Genes from which on a bulk is taken as the whole transcriptome, not a panel.
+#: Genes from which on a table is taken as the whole transcriptome, not a panel or a signature.
 WHOLE = 10_000
 
 

@@ -12,13 +12,14 @@ from scipy import sparse
 
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_groups, gene_tables, matrices, tables
+from unmix.io.quality import WHOLE
 from unmix.io.units import LARGEST
 from unmix.reference import count_recovery, qc, technical, tree, tree_tables
 from unmix.reference.columns import TYPE_HINTS, hinted
 from unmix.reference.genes import join
 from unmix.reference.label_tables import refuse_shared_names
 from unmix.reference.labels import FILE, annotate, check_types, no_donors
-from unmix.reference.profiles import WHOLE, read_profiles, replicates
+from unmix.reference.profiles import read_profiles, replicates
 from unmix.reference.reference import MILLION
 from unmix.reference.selection import choose
 from unmix.reference.single_cells import Matrix, SingleCells, read_cells

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from unmix.io import formats, gene_ids, numbers, tables, text
 from unmix.io.check import read_bulk
+from unmix.io.quality import WHOLE
 from unmix.io.units import per_million
 from unmix.reference.label_tables import annotate
 from unmix.reference.reference import MILLION
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: The annotation that every table of profiles has: the names of its columns, without what tells replicates apart.
 PROFILE = "profile"
-#: Genes from which a table holds a whole transcriptome, so that every profile is divided by its own sum.
-WHOLE = 10_000
 #: Names that may be replicates of one type: a separator and a number at the end.
 _NUMBERED = re.compile(r"(.+?)([._ -])(?:rep(?:licate)?[._ -]?)?\d+", re.IGNORECASE)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.io import gene_groups, gene_ids
+from unmix.io.quality import WHOLE
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 HIGHEST = 2000
 #: A type expresses a gene from this many counts per million on; genes that the reference lacks are not expressed.
 EXPRESSED = 5.0
-#: Genes that bulk and reference need, so that a gene that is missing is one that no cell expresses: no gene panels.
-GENES = 10_000
 #: Identifiers without a symbol, and genes that only some annotations name, or that differ between people: clones,
 #: segments of antigen receptors.
 UNNAMED = re.compile(
@@ -66,7 +65,7 @@ def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
     symbols = np.array([str(symbol).upper() for symbol in gene_ids.symbols(list(names))], dtype=object)
     named = np.array([UNNAMED.fullmatch(symbol) is None for symbol in symbols])
     kept = (gene_groups.groups(list(names)) == "") & named
-    if min(kept.sum(), len(model.facts["reference_genes"])) < GENES:
+    if min(kept.sum(), len(model.facts["reference_genes"])) < WHOLE:  # of a panel, a missing gene says nothing
         return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
     names, symbols = names[kept], symbols[kept]
     lacking = model.profiles(names).max(0) < EXPRESSED
@@ -117,7 +116,7 @@ def sentence(found: np.ndarray, markers: list[list[str]], unit: str) -> str:
     """
     if np.isnan(found).all():
         return (
-            f"Unknown content is not judged: that needs {GENES:,} genes in the bulk and in the reference. No sample "
+            f"Unknown content is not judged: that needs {WHOLE:,} genes in the bulk and in the reference. No sample "
             "gets the flag unknown_cells, whatever it holds."
         )
     said = [

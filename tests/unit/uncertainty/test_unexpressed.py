@@ -9,7 +9,7 @@ import pytest
 from unmix.contract.model import Model
 from unmix.uncertainty import unexpressed
 
-GENES = [f"G{number}" for number in range(unexpressed.GENES)]
+GENES = [f"G{number}" for number in range(unexpressed.WHOLE)]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_genes_that_the_reference_lacks_are_not_expressed(model):
 
 def test_genes_that_only_identifiers_name_do_not_count_and_the_others_do(model):
     """Ribosomal genes under Ensembl identifiers, which a reference without them leaves, were unknown content."""
-    genes = [f"GENE{number}" for number in range(unexpressed.GENES)]
+    genes = [f"GENE{number}" for number in range(unexpressed.WHOLE)]
     model.facts["reference_genes"] = genes
     technical = ["ENSG00000142541", "ENSG00000100001"]  # RPL13A, and one without a symbol
     share, markers = unexpressed.signs(model, bulk([*technical, "ENSG00000119888", *genes]))  # EPCAM
