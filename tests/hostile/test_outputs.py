@@ -141,6 +141,21 @@ def test_a_signal_leaves_nothing(tmp_path, number):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_another_process_takes_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    """Between its making and its opening nobody holds it: a command that began in that moment ended with an error."""
+    opened = os.open
+
+    def taken_once(folder, *flags):
+        monkeypatch.setattr(os, "open", opened)
+        folder.rmdir()
+        return opened(folder, *flags)
+
+    monkeypatch.setattr(os, "open", taken_once)
+    outputs.write_whole(tmp_path / "a.tsv", b"whole")
+    assert (tmp_path / "a.tsv").read_bytes() == b"whole"
+    assert not hidden(tmp_path)
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next_one_and_that_of_a_living_one_is_not(tmp_path):
     code = (
         "from pathlib import Path; import sys, time; from unmix.io.outputs import Outputs\n"

@@ -212,10 +212,13 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
     """Make a hidden folder, held until the process ends; without locks on that file system, none is ever removed."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # another process took it for abandoned before it was opened
+            continue
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # else another process took it for abandoned before it was held
+        if folder.exists():  # else the same before it was held
             return folder, lock
         os.close(lock)
 
