@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 #: Samples whose arrays are made together.
 BLOCK = 256
-#: Samples above which the values have single precision, and all that is computed from them. There it moves no fraction
-#: by 1e-6; of 12 samples it moved one by 2e-4, as a change of the bulk by one part in ten millions does.
+#: Samples above which the values have single precision, and all that is computed from them. Fractions
+#: of few samples move with the last digit of the bulk, those of many do not (docs/performance.md).
 SINGLE = 1000
 
 

@@ -161,7 +161,7 @@ class Dense(Deep):
 #: What default recipes share, chosen by held-out pseudobulk with Scaden's networks (its file gives the figures):
 # few, well expressed markers over a pseudocount of 500 in a million, so that genes of hardly any counts are quiet;
 # half of the pseudobulk without some types, on a platform of their own; large steps on small batches, which held-out
-# pseudobulk end. Batches of 128 take twice the time and have the same error (benchmarks/training.py).
+# pseudobulk end. Larger batches take longer for hardly another error (benchmarks/training.py).
 PREP = Prep(genes="markers", per_type=60, pseudocount=500, sample="z")
 SIMULATION = Simulation(sparse=0.5, cells=200, platform=0.5)
 TRAIN = Train(steps=800, batch=64, lr=1e-3, schedule="cosine", validate_every=100, patience=3)

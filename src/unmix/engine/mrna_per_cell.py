@@ -14,7 +14,7 @@ import numpy as np
 
 from unmix.errors import DataError, UsageError
 from unmix.io import blood, gene_ids, signatures
-from unmix.io.quality import WHOLE
+from unmix.io.matrices import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,9 +155,8 @@ def choose(model: Model, source: str | pd.Series) -> MRNAPerCell | None:
     if source not in known:
         return None
     recognised = {name: f"{terms[name]} {blood.name(terms[name])}" for name in types} if published else {}
-    others = {name: values for name, values in known.items() if name not in ("published", source)}
+    others = {name: values for name, values in known.items() if published and name not in ("published", source)}
     some = tuple(unknown) if terms and not animal else ()
-    others = others if published else {}
     states, genes = (model.states, model.facts["reference"].get("counted")) if source == "reference" else ({}, None)
     return MRNAPerCell(source, known[source], recognised, some, others, states, genes)
 

@@ -133,8 +133,8 @@ def _estimated(
         raise damaged(model, f"its estimates of sample {sample!r} are not finite")
     if model.quantity != "score":
         estimate = normalised(estimate)
-    told = method.tables(model, expression, present, device, estimate)
-    return silent_samples, estimate, *(bounds or (estimate, estimate)), told
+    tables = method.tables(model, expression, present, device, estimate)
+    return silent_samples, estimate, *(bounds or (estimate, estimate)), tables
 
 
 def _calibrations(model: Model) -> list[np.ndarray]:

@@ -24,8 +24,8 @@ PARTIAL = re.compile(
     r"|(\w+[_.])?(length|width)s?|avgTxLength|infReps?\d*|mu|H|cooks|replaceCounts|weights|offsets?"
     r"|normalizationFactors|(z_?|p_?)(scores?|vals?|values?)"
 )
-#: A matrix of fewer genes, and of less than half of another's, holds a selection, such as the most variable genes.
-SELECTION = 10_000
+#: Genes from which on a table is taken as the whole transcriptome, not a panel, a signature or a selection.
+WHOLE = 10_000
 #: Rows of a block (see :func:`row_blocks`).
 ROWS = 256
 
@@ -37,9 +37,12 @@ def partial(name: str) -> bool:
 
 
 def transcriptomes(genes: Mapping[str, int]) -> list[str]:
-    """Return the matrices that hold no selection of the genes of another one, by the number of their genes."""
+    """Return the matrices that hold no selection of the genes of another one, by the number of their genes.
+
+    A selection, such as the most variable genes, is no whole transcriptome and has less than half of another's genes.
+    """
     most = max(genes.values(), default=0)
-    return [name for name, number in genes.items() if number >= min(SELECTION, most / 2)]
+    return [name for name, number in genes.items() if number >= min(WHOLE, most / 2)]
 
 
 def is_mask(values: np.ndarray) -> bool:

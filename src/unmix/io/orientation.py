@@ -63,11 +63,10 @@ def load(
             X, var, rows = X.T, rows, var
         kept, var, sentences = matrices.genes(var, path.name)
         findings += [Finding("corrected", "features", sentence) for sentence in sentences]
-        table = pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index)
-        return _genes_alone(table, var, findings)
+        return pd.DataFrame(X if kept is None else X[:, kept], index=rows.index, columns=var.index), var, None
     table = tables.read_table(path)
     findings += [Finding("corrected", "file", sentence) for sentence in table.attrs["messages"]]
-    return _genes_alone(*_orient(table, path, wanted, findings), findings)
+    return *_genes_alone(*_orient(table, path, wanted, findings), findings), None
 
 
 def gene_columns(rows: pd.DataFrame) -> list[str]:
@@ -177,16 +176,14 @@ def _geneness(names: pd.Index, wanted: pd.DataFrame | None) -> float:
     return len(known & {*gene_ids.strip_version(names.astype(str))})
 
 
-def _genes_alone(
-    table: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]
-) -> tuple[pd.DataFrame, pd.DataFrame, None]:
-    """Leave out what is no gene; return samples x genes, their annotation, and that there was no earlier check."""
+def _genes_alone(table: pd.DataFrame, rows: pd.DataFrame, findings: list[Finding]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return samples x genes and the annotation of the genes, without what is no gene."""
     none = gene_groups.no_genes(table.columns)
     if none.any():
         said = f"Rows removed, because they are not genes: {show(table.columns[none])}."
         findings.append(Finding("corrected", "rows", said))
         table, rows = table.loc[:, ~none], rows[~none]
-    return table, rows, None
+    return table, rows
 
 
 def _without_descriptions(numbers: pd.DataFrame, wanted: pd.DataFrame | None, findings: list[Finding]) -> pd.DataFrame:

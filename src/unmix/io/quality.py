@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from unmix.io import gene_groups
-from unmix.io.matrices import row_blocks
+from unmix.io.matrices import WHOLE, row_blocks
 from unmix.io.orientation import Finding
 from unmix.io.text import show
 
@@ -28,8 +28,6 @@ FEW_READS, FEW_GENES = 200_000, 5_000
 DOMINATED = 0.5
 #: Share of the genes at the lowest value, and what this value is of all expression in all genes, above which to warn.
 RAISED_GENES, RAISED = 0.02, 0.01
-#: Genes from which on a table is taken as the whole transcriptome, not a panel or a signature.
-WHOLE = 10_000
 
 
 def measure(values: np.ndarray, genes: Sequence[str], samples: pd.Index, unit: str) -> pd.DataFrame:
@@ -115,15 +113,17 @@ def raised(values: np.ndarray, samples: pd.Index, unit: str) -> list[Finding]:
 
     Microarrays have such a level, and it tells only where it is a part of the expression that counts (`RAISED`).
     """
+    if unit == "microarray":
+        return []
     lowest = values.min(axis=1)
-    level = np.array([(row <= least * (1 + 1e-6)).mean() for row, least in zip(values, lowest, strict=True)])
     added = lowest * values.shape[1] / np.maximum(values.sum(axis=1), 1e-12)
-    found = np.flatnonzero((level > RAISED_GENES) & (added > RAISED))
-    if unit == "microarray" or not found.size:
+    level = {i: (values[i] <= lowest[i] * (1 + 1e-6)).mean() for i in np.flatnonzero(added > RAISED)}
+    found = [i for i, share in level.items() if share > RAISED_GENES]
+    if not found:
         return []
     at = found[0]
     said = (
-        f"No gene is at 0 in {found.size} samples: {show(samples[found])}. {level[at]:.0%} of the genes of "
+        f"No gene is at 0 in {len(found)} samples: {show(samples[found])}. {level[at]:.0%} of the genes of "
         f"{samples[at]} have its lowest value, {lowest[at]:.4g}. If a constant was added, or low values were raised to "
         f"one, genes that are not expressed look expressed, by {added[at]:.0%} of all expression. Give the values "
         "without it."

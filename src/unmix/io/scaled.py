@@ -53,8 +53,8 @@ def refuse_roots(values: np.ndarray, known: np.ndarray) -> None:
     some = some[(some > 0) & (some < 50)]  # below 50, a square tells four digits
     squares = some**2
     of_counts = np.abs(squares - np.round(squares)) < 0.01, np.abs(some - np.round(some)) < 0.01
-    sums = np.concatenate([np.nansum(np.square(values[rows]), axis=1) for rows in matrices.row_blocks(values)])
-    million = len(values) > 1 and np.allclose(sums[sums > 0], 1e6, rtol=1e-3, atol=0)
+    blocks = (np.nansum(np.square(values[rows]), axis=1) for rows in matrices.row_blocks(values))
+    million = len(values) > 1 and all(np.allclose(sums[sums > 0], 1e6, rtol=1e-3, atol=0) for sums in blocks)
     if some.size > 100 and (million or (of_counts[0].mean() > 0.99 and of_counts[1].mean() < 0.9)):
         raise DataError(
             f"The squares of the values {'sum to a million' if million else 'are whole numbers'}: square roots of "

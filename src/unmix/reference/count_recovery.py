@@ -21,7 +21,7 @@ NEAR, NEAR_UP_TO = 0.05, 20
 #: Cells whose sums spread less (of their logarithms, interquartile range over 1.349) were scaled or thinned to one sum.
 #: References of counts have .19 to .67.
 ALIKE = 0.1
-#: Share of the values above 0, and genes, from which on no cell was measured so: the development sets have 4 to 39 %.
+#: Share of the values above 0, and genes, from which on no cell was measured so.
 FILLED, FILLED_GENES = 0.9, 1000
 #: What the values of prepared cells are, best first: see docs/data_contracts.md.
 KINDS = ("raw", "recovered", "corrected", "normalised")

@@ -256,9 +256,9 @@ def _doubtful(labels: pd.Series, messages: list[str], rows: str) -> None:
         )
     alike: dict[str, list[str]] = {}
     for label in sorted(sizes.index):
-        bare = "".join(character for character in label.lower() if character.isalnum() or character == "+")
-        if (first := re.sub(r"\.\d{1,2}$", "", label)) in sizes:  # B.1 beside B, as R and pandas write a name twice
-            bare = "".join(character for character in first.lower() if character.isalnum() or character == "+")
+        first = re.sub(r"\.\d{1,2}$", "", label)  # B.1 beside B, as R and pandas write a name twice
+        name = first if first in sizes else label
+        bare = "".join(character for character in name.lower() if character.isalnum() or character == "+")
         alike.setdefault(re.sub(r"(cell|cyte)s$", r"\1", bare), []).append(label)
     for group in (labels for labels in alike.values() if len(labels) > 1):
         most = max(group, key=lambda label: sizes[label])

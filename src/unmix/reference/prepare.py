@@ -12,7 +12,7 @@ from scipy import sparse
 
 from unmix.errors import DataError, UsageError
 from unmix.io import gene_groups, gene_tables, matrices, tables
-from unmix.io.quality import WHOLE
+from unmix.io.matrices import WHOLE
 from unmix.io.units import LARGEST
 from unmix.reference import count_recovery, qc, technical, tree, tree_tables
 from unmix.reference.columns import TYPE_HINTS, hinted
@@ -251,7 +251,8 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
     """Choose the matrix nearest to counts."""
     rows = len(found.obs_names)
     messages += [f"{found.name}: {sentence}" for sentence in found.messages]
-    looked = [(matrix, count_recovery.recognise(matrix.look(rows), found.logged)) for matrix in found.matrices]
+    some = {matrix.name: matrix.look(rows) for matrix in found.matrices}
+    looked = [(matrix, count_recovery.recognise(some[matrix.name], found.logged)) for matrix in found.matrices]
     counted = {matrix.name: len(matrix.var) for matrix, scale in looked if scale.kind in count_recovery.KINDS[:2]}
     whole = matrices.transcriptomes(counted)
     matrix, scale = min(looked, key=lambda pair: (pair[0].name not in whole, pair[1].rank, -pair[1].total))
@@ -262,7 +263,7 @@ def _pick(found: SingleCells, messages: list[str]) -> tuple[Matrix, count_recove
             count_recovery.REMEDY.get(scale.kind, "take the file as it was before scaling"),
         )
     messages.append(count_recovery.say(scale, f"{found.name}: {matrix.name}"))
-    if count_recovery.smoothed(matrix.look(rows), scale):
+    if count_recovery.smoothed(some[matrix.name], scale):
         messages.append(
             f"Warning: {found.name}: hardly any value of the cells is 0 in {matrix.name}, as after smoothing or "
             "imputation (MAGIC, SAVER, scVI). Cell types differ less there than in their counts, and fractions are "

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from unmix.io import formats, gene_ids, numbers, tables, text
 from unmix.io.check import read_bulk
-from unmix.io.quality import WHOLE
+from unmix.io.matrices import WHOLE
 from unmix.io.units import per_million
 from unmix.reference.label_tables import annotate
 from unmix.reference.reference import MILLION

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmix.io import gene_groups, gene_ids
-from unmix.io.quality import WHOLE
+from unmix.io.matrices import WHOLE
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -62,9 +62,11 @@ def signs(model: Model, bulk: ad.AnnData) -> tuple[np.ndarray, list[list[str]]]:
     :data:`LINEAGES` among the highest genes, as symbols in upper case.
     """
     names = bulk.var_names.astype(str)
-    symbols = np.array([str(symbol).upper() for symbol in gene_ids.symbols(list(names))], dtype=object)
+    symbols = gene_ids.symbols(list(names))
+    technical = gene_groups.groups(list(symbols)) != ""
+    symbols = np.array([str(symbol).upper() for symbol in symbols], dtype=object)
     named = np.array([UNNAMED.fullmatch(symbol) is None for symbol in symbols])
-    kept = (gene_groups.groups(list(names)) == "") & named
+    kept = ~technical & named
     if min(kept.sum(), len(model.facts["reference_genes"])) < WHOLE:  # of a panel, a missing gene says nothing
         return np.full(bulk.n_obs, np.nan), [[] for _ in range(bulk.n_obs)]
     names, symbols = names[kept], symbols[kept]
